@@ -1,0 +1,39 @@
+"""The tables, one file for each thing that is stored. Times are Unix seconds in UTC; digests are 32 bytes.
+
+Construction of a `table=True` model does not validate (SQLModel): callers give valid values. No relationships: what
+belongs together is joined where it is read.
+"""
+
+from sqlmodel import SQLModel
+
+from authserver.models.attempt import Attempt
+from authserver.models.authorization_code import AuthorizationCode
+from authserver.models.client import Client, ClientSecret
+from authserver.models.grant import Grant
+from authserver.models.interaction import Interaction
+from authserver.models.mail import Mail
+from authserver.models.server_state import ServerState
+from authserver.models.session import Session
+from authserver.models.sign_up import SignUp
+from authserver.models.signing_key import SigningKey
+from authserver.models.user import User
+from authserver.models.verification import VerificationCode
+
+metadata = SQLModel.metadata
+
+__all__ = [
+    "Attempt",
+    "AuthorizationCode",
+    "Client",
+    "ClientSecret",
+    "Grant",
+    "Interaction",
+    "Mail",
+    "ServerState",
+    "Session",
+    "SignUp",
+    "SigningKey",
+    "User",
+    "VerificationCode",
+    "metadata",
+]

@@ -1,0 +1,50 @@
+"""A registered client (RFC 7591's names where it has one) and its policy."""
+
+from sqlmodel import Field, SQLModel
+
+from authserver.models.columns import digest_column, json_column, seconds
+
+
+class Client(SQLModel, table=True):
+    """Lifetimes are seconds; `None` means the server's setting. The `alexa` preset's values are in oauth/presets.py."""
+
+    __tablename__ = "clients"
+
+    client_id: str = Field(primary_key=True, max_length=128)
+    client_name: str = Field(max_length=128)
+    preset: str = Field(default="", max_length=16)  # "" or "alexa"
+    active: bool = True
+    first_party: bool = False  # only such clients skip the consent page
+    redirect_uris: list[str] = Field(default_factory=list, sa_column=json_column())
+    scopes: list[str] = Field(default_factory=list, sa_column=json_column())
+    grant_types: list[str] = Field(default_factory=list, sa_column=json_column())
+    token_endpoint_auth_methods: list[str] = Field(default_factory=list, sa_column=json_column())
+    require_pkce: bool = False
+    signing_alg: str = Field(default="RS256", max_length=16)
+    audience: str | None = Field(default=None, max_length=2000)
+    access_token_lifetime: int | None = None
+    id_token_lifetime: int | None = None
+    authorization_code_lifetime: int | None = None
+    #: Seconds after the first use of a code in which a second use is taken for a retry and revokes nothing.
+    code_retry_window: int = 0
+    refresh_rotation: bool = False
+    refresh_rotation_grace: int | None = None
+    refresh_idle_lifetime: int | None = None
+    refresh_absolute_lifetime: int | None = None
+    refresh_id_token: bool = True
+    #: Cognito's userInfo: `openid` alone gives every attribute; booleans are strings.
+    userinfo_all_attributes: bool = False
+    userinfo_string_booleans: bool = False
+    created_at: int = Field(sa_column=seconds())
+    updated_at: int = Field(sa_column=seconds())
+
+
+class ClientSecret(SQLModel, table=True):
+    """At most two for each client, so that a secret can be changed without an outage. Only the digest is stored."""
+
+    __tablename__ = "client_secrets"
+
+    secret_id: str = Field(primary_key=True, max_length=32)
+    client_id: str = Field(foreign_key="clients.client_id", ondelete="CASCADE", index=True, max_length=128)
+    digest: bytes = Field(sa_column=digest_column())
+    created_at: int = Field(sa_column=seconds())

@@ -1,0 +1,26 @@
+"""A person's account."""
+
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from authserver.models.columns import json_column, seconds
+
+
+class User(SQLModel, table=True):
+    """`sub` never changes and is never used again, also if the e-mail address does (contracts/cognito.md row 31)."""
+
+    __tablename__ = "users"
+
+    sub: str = Field(primary_key=True, max_length=36)
+    username: str = Field(max_length=128, unique=True)  # equals `sub` for those who sign in with e-mail, as in Cognito
+    email: str = Field(max_length=320)
+    email_canonical: str = Field(max_length=320, unique=True)  # as compared: NFKC, case-folded
+    email_verified: bool = False
+    password_hash: str | None = Field(default=None, max_length=512)
+    active: bool = True
+    #: Raised when all that was issued before must end; grants and codes carry the value of their birth.
+    epoch: int = 0
+    attributes: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())  # claims: `name`, `locale`
+    created_at: int = Field(sa_column=seconds())
+    updated_at: int = Field(sa_column=seconds())

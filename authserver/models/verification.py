@@ -1,0 +1,21 @@
+"""A six-digit code sent to an address."""
+
+from sqlmodel import Field, SQLModel
+
+from authserver.models.columns import digest_column, seconds
+
+
+class VerificationCode(SQLModel, table=True):
+    """`digest` is an HMAC under the server's key over purpose, subject and code: six digits could be guessed from a
+    hash. `tries` is raised, and committed, before a guess is compared; five at most (contracts/security.md 6.62)."""
+
+    __tablename__ = "verification_codes"
+
+    code_id: str = Field(primary_key=True, max_length=32)
+    purpose: str = Field(max_length=32)  # "sign_up", "verify_email"
+    subject: str = Field(max_length=64, index=True)  # a sign-up's id or a user's `sub`
+    digest: bytes = Field(sa_column=digest_column())
+    tries: int = 0
+    created_at: int = Field(sa_column=seconds())
+    expires_at: int = Field(sa_column=seconds(index=True))
+    used_at: int | None = Field(default=None, sa_column=seconds(nullable=True))

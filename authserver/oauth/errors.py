@@ -1,0 +1,18 @@
+"""Errors for the human at the browser. Errors for a client are Authlib's `OAuth2Error` classes, in the specs' words."""
+
+from authlib.oauth2.rfc6749 import OAuth2Error
+
+
+class PageError(Exception):
+    """Shown as a page on our own host and never sent to a client: before the redirect URI is known to be the client's,
+    or when a page cannot go on. `reason` is a stable word for tests and logs, `message` says what to do."""
+
+    def __init__(self, reason: str, message: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.message = message
+        self.status = status
+
+
+#: What the protocol refuses: the unit of work commits, so that a revocation that goes with a refusal holds.
+KEEP_ON = (OAuth2Error, PageError)

@@ -1,0 +1,232 @@
+"""What an operator may set, and what stops the start. Every setting is `AUTHSERVER_<NAME>` in the environment."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+PREFIX = "AUTHSERVER_"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be served with; the text says which one and what to do."""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine: `localhost` or a loopback address."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class DatabaseSettings(BaseModel):
+    """All that `migrate` needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///var/authserver.db"),
+        description="Where accounts, clients, grants and keys are kept: `sqlite:///PATH` or `postgresql://…`.",
+    )
+    database_wait: int = Field(
+        60, ge=0, description="Seconds that a start waits for a database that does not answer, or is not migrated yet."
+    )
+
+
+class Settings(DatabaseSettings):
+    """All that `serve` needs."""
+
+    issuer: str = Field(
+        description="The issuer identifier (`iss`), the public URL of this server; may have a path, under which every "
+        "endpoint then lies. Never taken from a header."
+    )
+    secret_key: SecretStr = Field(
+        description="At least 32 random bytes, as text. Signing keys are encrypted with it, refresh tokens are derived "
+        "from it: losing it unlinks everybody. Make one with `openssl rand -base64 48`."
+    )
+    secret_key_previous: SecretStr | None = Field(
+        None, description="The secret key before the present one, accepted for reading until `authserver key rewrap`."
+    )
+    development: bool = Field(
+        False,
+        description="Development mode: http, `/dev/mailbox`. Refuses to start unless the issuer is loopback.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks, comma separated, whose `X-Forwarded-For` names the client's address in "
+        "logs and rate limits. Nothing else is taken from forwarding headers.",
+    )
+    host: str = Field("127.0.0.1", description="Address that `serve` listens on, unless `--host` says otherwise.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that `serve` listens on, unless `--port` says otherwise.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity of log lines. Authlib's own logger never goes below info: it logs tokens."
+    )
+
+    name: str = Field("Lampgate", description="The name that hosted pages and mails show.")
+    sign_up: bool = Field(True, description="Whether people may make accounts for themselves at `/signup`.")
+
+    access_token_lifetime: int = Field(3600, ge=60, le=86400, description="`expires_in` of access tokens, in seconds.")
+    id_token_lifetime: int = Field(3600, ge=60, le=86400, description="Lifetime of ID tokens, in seconds.")
+    authorization_code_lifetime: int = Field(
+        60, ge=10, le=600, description="Seconds that an authorization code may be used. The Alexa preset has 300."
+    )
+    refresh_idle_lifetime: int = Field(
+        2_592_000,
+        ge=3600,
+        description="Seconds without use after which a refresh token ends. The Alexa preset has 400 days.",
+    )
+    refresh_absolute_lifetime: int = Field(
+        31_536_000,
+        ge=3600,
+        description="Seconds from sign-in after which a refresh token ends. The Alexa preset has ten years.",
+    )
+    refresh_rotation_grace: int = Field(
+        30,
+        ge=0,
+        le=60,
+        description="Seconds in which the predecessor of a rotated refresh token gives the same successor again.",
+    )
+
+    interaction_lifetime: int = Field(
+        1800, ge=60, description="Seconds that a sign-in begun at `/oauth2/authorize` may take."
+    )
+    session_idle_lifetime: int = Field(
+        3600, ge=60, description="Seconds without use after which a browser session ends."
+    )
+    session_absolute_lifetime: int = Field(
+        43200, ge=60, description="Seconds from sign-in after which a browser session ends, however much it is used."
+    )
+    email_code_lifetime: int = Field(
+        86400, ge=60, description="Seconds that a code sent by mail for a sign-up may be used."
+    )
+    sign_in_attempts: int = Field(
+        5, ge=1, description="Wrong passwords for one account before sign-in to it is delayed."
+    )
+    sign_in_lock_maximum: int = Field(
+        900, ge=1, description="The longest such delay, in seconds; it starts at one and doubles."
+    )
+    address_attempts: int = Field(
+        100, ge=1, description="Sign-in, sign-up and code attempts of one network address in ten minutes."
+    )
+
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server: `smtp://[USER:PASSWORD@]HOST[:PORT]` (STARTTLS where offered), `smtps://…` (TLS). "
+        "Without one, mails stay in the outbox; development mode shows them at `/dev/mailbox`.",
+    )
+    mail_from: str = Field("no-reply@localhost", description="Sender of every mail.")
+
+    signing_key_period: int = Field(
+        7_776_000, ge=86400, description="Seconds that a signing key signs before its successor takes over."
+    )
+    signing_key_lead: int = Field(
+        7200,
+        ge=7200,
+        description="Seconds that a new key is published before it signs; verifiers cache JWKS for two hours.",
+    )
+    argon2_queue: int = Field(
+        16, ge=1, description="Sign-ins that may wait for a password hash in one process; beyond it the answer is 503."
+    )
+    housekeeping_interval: int = Field(60, ge=1, description="Seconds between two purges of what has expired.")
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer_is_an_identifier(cls, issuer: str) -> str:
+        """RFC 8414 §2: a URL without query and fragment. A trailing slash is dropped: people type it or not."""
+        parts = urlsplit(issuer)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or "@" in parts.netloc
+        ):
+            raise ValueError("must be an http(s) URL without query, fragment or user, such as https://auth.example.org")
+        return issuer.rstrip("/")
+
+    @field_validator("secret_key", "secret_key_previous")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < 32:
+            raise ValueError("must have at least 32 bytes; make one with: openssl rand -base64 48")
+        return secret
+
+    @model_validator(mode="after")
+    def _development_is_loopback(self) -> Self:
+        """contracts/security.md 6.76: development mode never reaches the network under a real name."""
+        if self.development and not is_loopback(self.issuer):
+            raise ValueError(f"AUTHSERVER_DEVELOPMENT=1 needs a loopback AUTHSERVER_ISSUER, not {self.issuer}")
+        if not self.development and urlsplit(self.issuer).scheme != "https":
+            raise ValueError("AUTHSERVER_ISSUER must be https, except with AUTHSERVER_DEVELOPMENT=1 on loopback")
+        return self
+
+    @property
+    def issuer_path(self) -> str:
+        """The issuer's path without trailing slash, '' for none; every endpoint lies under it."""
+        return urlsplit(self.issuer).path.rstrip("/")
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host[:port]` of the issuer, what a browser sends as `Origin` from our own pages."""
+        parts = urlsplit(self.issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies carry `Secure` and the `__Host-` prefix."""
+        return urlsplit(self.issuer).scheme == "https"
+
+
+#: settings that may also be given as `AUTHSERVER_<NAME>_FILE`, the path of a file that holds the value
+SECRET_FIELDS = ("database_url", "secret_key", "secret_key_previous", "smtp_url")
+
+SettingsKind = TypeVar("SettingsKind", bound=DatabaseSettings)
+
+
+def read_settings(kind: type[SettingsKind], environ: Mapping[str, str] | None = None) -> SettingsKind:
+    """Settings from the environment.
+
+    Read here and not by pydantic-settings, which does not see a misspelt variable. Raises `SettingsError` with one line
+    for each thing that is wrong; no value of a secret is in it.
+    """
+    environ = os.environ if environ is None else environ
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    files = {f"{PREFIX}{name.upper()}_FILE": name for name in SECRET_FIELDS}
+    problems = [
+        f"{name} is not a setting; see docs/reference/settings.md"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known and name not in files
+    ]
+    values: dict[str, Any] = {
+        name.lower().removeprefix(PREFIX.lower()): value
+        for name, value in environ.items()
+        if name in known and value != "" and name.lower().removeprefix(PREFIX.lower()) in kind.model_fields
+    }
+    for variable, name in files.items():
+        if variable in environ and environ[variable] and name in kind.model_fields:
+            if name in values:
+                problems.append(f"{variable} and {PREFIX}{name.upper()} are both set; keep one")
+            try:
+                values[name] = Path(environ[variable]).read_text().strip()
+            except OSError as error:
+                problems.append(f"{variable}: cannot read {environ[variable]}: {error.strerror}")
+    if not problems:
+        try:
+            return kind.model_validate(values)
+        except ValidationError as error:
+            problems = [_problem(item) for item in error.errors(include_input=False, include_url=False)]
+    raise SettingsError("\n".join(problems))
+
+
+def _problem(item: Any) -> str:
+    where = "".join(f"{PREFIX}{str(part).upper()}: " for part in item["loc"][:1])
+    reason = "is required" if item["type"] == "missing" else str(item["msg"]).removeprefix("Value error, ")
+    return where + reason

@@ -1,0 +1,115 @@
+"""One database, reached by SQLAlchemy (cold path) and by the raw driver (hot path)."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+class StorageError(Exception):
+    """The database did not do what it was asked: our own trouble, answered with 503 and never blamed on a client."""
+
+
+#: what the drivers raise when the database is away, locked, full or broken
+DRIVER_ERRORS = (
+    sqlite3.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OperationalError,
+    InterfaceError,
+    DBAPIError,
+    PoolTimeout,
+    OSError,
+    TimeoutError,
+)
+
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # NORMAL can lose a rotation that the client already holds
+    "PRAGMA busy_timeout=3000",  # milliseconds; well inside Alexa's 4.5 s
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA mmap_size=134217728",
+)
+
+
+@dataclass(frozen=True)
+class DatabaseUrl:
+    """`sqlite:///PATH` or `postgresql://…`; what follows `postgresql://` is asyncpg's (libpq's) DSN."""
+
+    text: str = field(repr=False)
+    kind: Literal["sqlite", "postgresql"]
+    path: str = ""  # of the SQLite file
+
+    @classmethod
+    def parse(cls, text: str) -> "DatabaseUrl":
+        """Raises `ValueError` that says which forms are known."""
+        scheme = urlsplit(text).scheme
+        if scheme == "sqlite" and text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+            return cls(text, "sqlite", text.removeprefix("sqlite:///"))
+        if scheme in ("postgresql", "postgres"):
+            return cls("postgresql" + text.removeprefix(scheme), "postgresql")
+        raise ValueError("a database URL is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
+
+
+def cold_engine(url: DatabaseUrl, **options: Any) -> AsyncEngine:
+    """SQLAlchemy's engine for the cold path and for migrations."""
+    if url.kind == "postgresql":
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: asyncpg.connect(url.text, timeout=5),
+            pool_pre_ping=True,
+            **options,
+        )
+    Path(url.path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{url.path}", connect_args={"timeout": 3}, **options)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in SQLITE_PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    return engine
+
+
+class Database:
+    """The cold path: `async with database.unit() as session` is one transaction."""
+
+    def __init__(self, url: DatabaseUrl) -> None:
+        self.url = url
+        self.engine = cold_engine(url)
+
+    @asynccontextmanager
+    async def unit(self, *, keep_on: tuple[type[BaseException], ...] = ()) -> AsyncIterator[AsyncSession]:
+        """One unit of work: commits when the block ends or raises one of `keep_on` (errors of the protocol, whose
+        revocations must hold), rolls back on any other exception. Raises `StorageError` when the database fails.
+
+        On SQLite the driver begins the transaction at the first write, so that readers take no lock; two units that race
+        are decided by conditional updates, not by what they read.
+        """
+        kept: BaseException | None = None
+        try:
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                try:
+                    yield session
+                except keep_on as error:
+                    kept = error
+                await session.commit()
+        except DRIVER_ERRORS as error:
+            raise StorageError(f"{type(error).__name__}: the database did not answer") from error
+        if kept is not None:
+            raise kept
+
+    async def close(self) -> None:
+        await self.engine.dispose()

@@ -1,0 +1,65 @@
+"""Bringing a database to the present schema, and telling whether it is there."""
+
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from alembic import command
+from authserver.storage.database import DRIVER_ERRORS, DatabaseUrl, StorageError, cold_engine
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "alembic" / "authserver"
+VERSION_TABLE = "authserver_version"
+LOCK = 0x6C616D70  # an advisory lock of PostgreSQL: replicas that migrate at once take turns
+
+
+def configuration(connection: Connection | None = None) -> Config:
+    """Alembic's configuration without a file of its own."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    if connection is not None:
+        config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str | None:
+    """The revision that this code needs."""
+    return ScriptDirectory.from_config(configuration()).get_current_head()
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that the database is at; None before the first."""
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    command.upgrade(configuration(connection), "head")
+
+
+async def upgrade(url: DatabaseUrl) -> str | None:
+    """Run what is missing; returns the revision reached. Raises `StorageError` when the database is away."""
+    engine = cold_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+            return await connection.run_sync(current)
+    except DRIVER_ERRORS as error:
+        raise StorageError(str(error)) from error
+    finally:
+        await engine.dispose()
+
+
+async def revision_of(url: DatabaseUrl) -> str | None:
+    """The revision that the database is at. Raises `StorageError` when it is away."""
+    engine = cold_engine(url)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(current)
+    except DRIVER_ERRORS as error:
+        raise StorageError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+    finally:
+        await engine.dispose()
