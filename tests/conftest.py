@@ -1,0 +1,195 @@
+"""Fixtures for everybody: databases, services, mail, a broker and a browser, each real and on loopback."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import playwright.async_api
+import pytest
+import pytest_asyncio
+
+from tests.running import ports
+from tests.running.amazon import Amazon
+from tests.running.broker import Broker
+from tests.running.chromium import Pages, launch
+from tests.running.home import Home, add_alexa, authserver_settings, skill_settings
+from tests.running.mail import Mailbox
+from tests.running.postgres import Postgres, new_folder
+from tests.running.service import Service
+
+NewDatabase = Callable[[str], str]
+RUN_FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that leads the run owns the folder of the one PostgreSQL, and passes it on to its workers."""
+    if not hasattr(config, "workerinput"):
+        config.stash[RUN_FOLDER] = new_folder()
+        config.pluginmanager.register(LeadsWorkers(config), "leads-workers")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and RUN_FOLDER in config.stash:
+        Postgres(config.stash[RUN_FOLDER]).stop()
+
+
+class LeadsWorkers:
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: object) -> None:
+        node.workerinput["run_folder"] = str(self.config.stash[RUN_FOLDER])  # type: ignore[attr-defined]
+        node.workerinput["run_pid"] = os.getpid()  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Postgres:
+    """The one PostgreSQL of this run; every worker takes databases of its own from it."""
+    given = getattr(pytestconfig, "workerinput", None)
+    folder, leader = (Path(given["run_folder"]), given["run_pid"]) if given else (pytestconfig.stash[RUN_FOLDER], 0)
+    server = Postgres(folder)
+    server.ensure_running(leader or os.getpid())
+    return server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for one test that breaks it: `interrupt()` and `start(os.getpid(), keep_folder=True)`."""
+    server = Postgres(new_folder())
+    server.start(os.getpid(), keep_folder=True)
+    yield server
+    with contextlib.suppress(FileNotFoundError):
+        server.interrupt()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
+    """Gives the URL of a new, empty database: `new_database("sqlite")`, `new_database("postgresql")`."""
+
+    def make(kind: str) -> str:
+        if kind == "postgresql":
+            server: Postgres = request.getfixturevalue("postgres")
+            return server.new_database()
+        return f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
+
+    return make
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database_kind: str, new_database: NewDatabase) -> str:
+    """A new, empty database for each test, on SQLite and on PostgreSQL."""
+    return new_database(database_kind)
+
+
+@pytest.fixture
+def sqlite_url(new_database: NewDatabase) -> str:
+    return new_database("sqlite")
+
+
+@pytest.fixture
+def postgres_url(new_database: NewDatabase) -> str:
+    return new_database("postgresql")
+
+
+@pytest.fixture
+def free_port() -> int:
+    return ports.free_port()
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[Mailbox]:
+    """A mail server of this test; `AUTHSERVER_SMTP_URL=smtp://127.0.0.1:{port}`."""
+    mailbox = Mailbox()
+    mailbox.start()
+    yield mailbox
+    mailbox.stop()
+
+
+@pytest.fixture(scope="module")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = Broker(tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("running")
+
+
+@pytest.fixture(scope="module")
+def authserver(database_kind: str, new_database: NewDatabase, module_folder: Path) -> Iterator[Service]:
+    """A running authserver in development mode, once for each test module and database."""
+    port = ports.free_port()
+    server = Service("authserver", authserver_settings(new_database(database_kind), port), module_folder, port)
+    server.must_not_log(server.settings["AUTHSERVER_SECRET_KEY"])
+    server.migrate()
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def home(authserver: Service, database_kind: str, new_database: NewDatabase, module_folder: Path) -> Iterator[Home]:
+    """authserver and skill, linked by one Alexa client, once for each test module and database."""
+    alexa = add_alexa(authserver)
+    port = ports.free_port()
+    issuer = authserver.settings["AUTHSERVER_ISSUER"]
+    settings = skill_settings(new_database(database_kind), port, issuer, alexa.client_id)
+    skill = Service("skill", settings, module_folder, port)
+    skill.must_not_log(settings["SKILL_BRIDGE_SECRET"])
+    skill.migrate()
+    with skill:
+        yield Home(authserver, skill, alexa)
+
+
+@pytest.fixture(scope="session")
+def amazon_end(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
+    amazon = Amazon(tmp_path_factory.mktemp("amazon"))
+    amazon.start()
+    yield amazon
+    amazon.stop()
+
+
+@pytest.fixture
+def amazon(amazon_end: Amazon) -> Amazon:
+    """Amazon's redirect URLs for the browser, with the requests of this test alone."""
+    amazon_end.requests.clear()
+    return amazon_end
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium(amazon_end: Amazon) -> AsyncIterator[playwright.async_api.Browser]:
+    """One browser for each worker; the network beyond loopback does not exist for it."""
+    async with playwright.async_api.async_playwright() as driver:
+        browser = await launch(driver, amazon_end.port)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_page(chromium: playwright.async_api.Browser) -> AsyncIterator[Pages]:
+    """Makes pages: `page = await new_page("phone", javascript=False)`. Policy violations fail the test at its end."""
+    pages = Pages(chromium)
+    yield pages
+    await pages.close()
+    assert not pages.complaints, pages.complaints
+
+
+@pytest_asyncio.fixture(
+    loop_scope="session",
+    params=[("phone", True), ("phone", False), ("desktop", True)],
+    ids=["phone", "phone-without-javascript", "desktop"],
+)
+async def browser_page(request: pytest.FixtureRequest, new_page: Pages) -> playwright.async_api.Page:
+    """A page in each shape in which the hosted pages must work."""
+    view, javascript = request.param
+    return await new_page(view, javascript=javascript)

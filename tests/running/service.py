@@ -1,0 +1,130 @@
+"""`authserver serve` and `skill serve` as real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.running import process
+from tests.running.ports import LOOPBACK, free_port
+
+PROGRAMS = Path(sys.executable).parent
+START_WITHIN = 20.0  # seconds; two cores shared with a whole test run
+STOP_WITHIN = 10.0  # what the outside interface promises for SIGTERM
+
+
+class Service:
+    """One service with its settings: `with Service("authserver", settings, folder) as server: ...`.
+
+    Leaving the block sends SIGTERM, demands an end within ten seconds, and searches the whole log for every secret
+    given to `must_not_log`. `cli` runs the operator's commands under the same settings, whether it serves or not.
+    """
+
+    def __init__(self, name: str, settings: dict[str, str], folder: Path, port: int | None = None) -> None:
+        self.name = name
+        self.settings = dict(settings)
+        self.folder = folder
+        self.port = port or free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.log_file = folder / f"{name}-{self.port}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._secrets: list[str] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Nothing of the surrounding environment but what a process needs, so that no setting leaks in."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "TZ") if name in os.environ}
+        return kept | self.settings
+
+    def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command of the operator; the caller judges its exit status."""
+        return subprocess.run(
+            [PROGRAMS / self.name, *arguments],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd=self.folder,
+            timeout=60,
+        )
+
+    def cli_json(self, *arguments: str, stdin: str | None = None) -> Any:
+        """What a command that must succeed prints with `--json`."""
+        done = self.cli(*arguments, "--json", stdin=stdin)
+        assert done.returncode == 0, f"{self.name} {' '.join(arguments)}: {done.stderr or done.stdout}"
+        return json.loads(done.stdout)
+
+    def migrate(self) -> None:
+        done = self.cli("migrate")
+        assert done.returncode == 0, f"{self.name} migrate: {done.stderr or done.stdout}"
+
+    def start(self, *arguments: str, wait_until_ready: bool = True) -> None:
+        command = [PROGRAMS / self.name, "serve", "--host", LOOPBACK, "--port", str(self.port), *arguments]
+        self.process = process.start(command, self.log_file, self.environment, self.folder)
+        if wait_until_ready:
+            self.wait_until_ready()
+
+    def wait_until_ready(self, within: float = START_WITHIN) -> None:
+        assert self.process is not None
+        deadline = time.monotonic() + within
+        with httpx2.Client(trust_env=False, timeout=5) as client:
+            while time.monotonic() < deadline:
+                if self.process.poll() is not None:
+                    raise RuntimeError(f"{self.name} ended with {self.process.returncode} at its start:\n{self.log()}")
+                try:
+                    if client.get(f"{self.url}/readyz").status_code == 200:
+                        return
+                except httpx2.TransportError:
+                    pass
+                time.sleep(0.03)
+        raise TimeoutError(f"{self.name} was not ready within {within:g} s:\n{self.log()}")
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """End it as an operator does, and give the exit status."""
+        assert self.process is not None
+        stopping, self.process = self.process, None
+        return process.stop(stopping, with_signal, STOP_WITHIN)
+
+    def kill(self) -> None:
+        """A crash: SIGKILL, nothing is drained."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def must_not_log(self, *secrets: str) -> None:
+        """Register what would open a door (A32); it is searched for when the service has ended."""
+        self._secrets += [secret for secret in secrets if secret]
+
+    def check_log(self) -> None:
+        written = self.log()
+        for secret in self._secrets:
+            at = written.find(secret)
+            if at >= 0:
+                shown = written[max(0, at - 200) : at] + f"<the secret {secret[:4]}…>"
+                raise AssertionError(f"the log of {self.name} holds a secret: …{shown}")
+
+    def __enter__(self) -> "Service":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.process is not None:
+            status = self.stop()
+            assert kind or status == 0, f"{self.name} ended with status {status}:\n{self.log()[-3000:]}"
+        if kind is None:
+            self.check_log()
