@@ -9,7 +9,7 @@ packages=""
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
     command -v google-chrome-stable >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 ||
     packages="chromium fonts-noto-core"
-command -v mosquitto >/dev/null 2>&1 || packages="$packages mosquitto"
+command -v mosquitto >/dev/null 2>&1 || packages="${packages:+$packages }mosquitto"
 [ -n "$packages" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
@@ -29,7 +29,9 @@ export DEBIAN_FRONTEND=noninteractive
 if apt-get -qq update >"$log" 2>&1 &&
     apt-get -qq install -y --no-install-recommends -o Dpkg::Use-Pty=0 $packages >>"$log" 2>&1; then
     # Debian starts a broker on installation; tests start their own on free ports.
-    if command -v systemctl >/dev/null 2>&1; then systemctl disable --now mosquitto >/dev/null 2>&1; fi
+    case "$packages" in
+    *mosquitto*) command -v systemctl >/dev/null 2>&1 && systemctl disable --now mosquitto >/dev/null 2>&1 ;;
+    esac
 else
     tail -n 5 "$log" >&2
     echo "system: could not install $packages; their tests will be skipped" >&2
