@@ -1,0 +1,264 @@
+"""What an operator may set: `SKILL_*` environment variables, each secret also as a file named by `SKILL_…_FILE`."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "SKILL_"
+SHORTEST_SECRET = 32  # bytes
+ASYMMETRIC_ALGORITHMS = ("RS256", "ES256", "EdDSA")
+
+
+class SettingsError(Exception):
+    """The service cannot start as it is set up; the text is for the operator and never holds a value."""
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address can only mean this machine. Not `*.localhost`: resolvers disagree on it."""
+    if host is None:
+        return False
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _words(value: object) -> object:
+    return tuple(word for part in value.split(",") if (word := part.strip())) if isinstance(value, str) else value
+
+
+def _url(value: object) -> object:
+    """An absolute http(s) URL without query, fragment or user; kept as text, since `iss` is compared as text."""
+    if not isinstance(value, str):
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be an absolute http or https URL without query, fragment or user")
+    return value
+
+
+def _secret_words(value: object) -> object:
+    words = _words(value.get_secret_value() if isinstance(value, SecretStr) else value)
+    return tuple(SecretStr(word) if isinstance(word, str) else word for word in words) if words else ()  # type: ignore[attr-defined]
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+SecretWords = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_words)]
+Url = Annotated[str, BeforeValidator(_url)]
+
+S = TypeVar("S", bound="DatabaseSettings")
+
+SECRETS = ("database_url", "bridge_secret", "simulator_client_secret", "mqtt_url")
+"""Fields that may also come from a file."""
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `SKILL_…_FILE`: the file's text without the line break at its end."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE") if field_name in SECRETS else None
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text("utf-8").rstrip("\r\n"), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{PREFIX}{field_name.upper()}_FILE cannot be read: {type(error).__name__}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class DatabaseSettings(BaseSettings):
+    """What `migrate` and `lamp` need."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", hide_input_in_errors=True, frozen=True)
+
+    database_url: SecretStr = Field(
+        description="The skill's own database: `sqlite:///PATH` (one serving process) or `postgresql://…`. A secret"
+        " where it holds a password.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least weight of a line that is logged on standard error."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+    @model_validator(mode="after")
+    def _database_is_known(self) -> Self:
+        if not self.database_url.get_secret_value().startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise ValueError("SKILL_DATABASE_URL must begin with sqlite:/// or postgresql://")
+        return self
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.database_url.get_secret_value().startswith("sqlite:")
+
+
+class Settings(DatabaseSettings):
+    """What `serve` needs."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8001, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Serving processes. More than one needs PostgreSQL.")
+    development: bool = Field(
+        False,
+        description="`1` allows http, the simulator and directives without a bridge signature, all of it only for a"
+        " loopback `Host`. Refused unless the issuer is loopback.",
+    )
+    public_url: Url | None = Field(None, description="Where people and Alexa's bridge reach this service.")
+
+    issuer: Url = Field(description="What `iss` of an access token must be, character by character.")
+    issuer_url: Url | None = Field(
+        None,
+        description="Where this service itself reaches the issuer, when that differs from `SKILL_ISSUER` (inside"
+        " compose); its keys are read from `/.well-known/jwks.json` below it.",
+    )
+    client_ids: Words = Field(
+        description="Client ids whose tokens may command lamps, comma separated. Never empty: every application of the"
+        " issuer could switch the lamps otherwise."
+    )
+    audience: str | None = Field(
+        None,
+        description="What `aud` must hold in a token that has one. Default: `SKILL_PUBLIC_URL`; without both, a token"
+        " made for an audience is refused.",
+    )
+    required_scope: str = Field("openid", min_length=1, description="Scopes that a token must hold, space separated.")
+    algorithms: Words = Field(
+        ("RS256", "ES256"), description="Signature algorithms that are accepted: of RS256, ES256, EdDSA."
+    )
+    clock_leeway: timedelta = Field(
+        timedelta(seconds=90),
+        ge=timedelta(seconds=60),
+        le=timedelta(seconds=120),
+        description="How far clocks may differ when the times of a token are judged: 60 to 120 s.",
+    )
+    jwks_refresh: timedelta = Field(
+        timedelta(minutes=10), gt=timedelta(0), description="How often the issuer's keys are fetched in the background."
+    )
+    jwks_cooldown: timedelta = Field(
+        timedelta(seconds=30), description="Least time between two fetches made because of an unknown `kid`."
+    )
+    jwks_stale: timedelta = Field(
+        timedelta(hours=24), description="How long the last fetched keys are used while the issuer cannot be reached."
+    )
+
+    bridge_secret: SecretWords = Field(
+        (),
+        description="What the bridge signs its calls with, at least 32 bytes each; two, comma separated, while one"
+        " replaces the other. Without it directives are only obeyed in development mode.",
+    )
+    mqtt_url: SecretStr | None = Field(
+        None, description="The broker of `mqtt` lamps: `mqtt://[USER:PASSWORD@]HOST[:PORT]`, `mqtts://…` for TLS."
+    )
+    simulator_client_id: str | None = Field(None, description="The simulator's client at the issuer (development).")
+    simulator_client_secret: SecretStr | None = Field(None, description="The secret of the simulator's client.")
+    database_wait: timedelta = Field(
+        timedelta(seconds=60), description="How long a starting service waits for its database before it gives up."
+    )
+
+    @model_validator(mode="after")
+    def _is_safe_to_serve(self) -> Self:
+        problems = [*self._identity_problems(), *self._mode_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _identity_problems(self) -> list[str]:
+        problems = []
+        if not self.client_ids:
+            problems.append("SKILL_CLIENT_IDS must name at least one client")
+        if not self.algorithms or not set(self.algorithms) <= set(ASYMMETRIC_ALGORITHMS):
+            problems.append(f"SKILL_ALGORITHMS may only hold {', '.join(ASYMMETRIC_ALGORITHMS)}")
+        if len(self.bridge_secret) > 2:
+            problems.append("SKILL_BRIDGE_SECRET holds more than two secrets")
+        if self.mqtt_url and not self.mqtt_url.get_secret_value().startswith(("mqtt://", "mqtts://")):
+            problems.append("SKILL_MQTT_URL must begin with mqtt:// or mqtts://")
+        if self.workers > 1 and self.on_sqlite:
+            problems.append(
+                "SQLite means one serving process (the file has one writer): --workers 1, or a postgresql:// database"
+            )
+        return problems
+
+    def _mode_problems(self) -> list[str]:
+        if self.development:
+            if not is_loopback(urlsplit(self.issuer).hostname):
+                return ["development mode needs a loopback SKILL_ISSUER (http://localhost:8000)"]
+            return []
+        problems = [
+            f"{name} must be https outside development mode"
+            for name, url in (("SKILL_ISSUER", self.issuer), ("SKILL_PUBLIC_URL", self.public_url))
+            if url and not url.startswith("https://")
+        ]
+        if not self.bridge_secret:
+            problems.append("SKILL_BRIDGE_SECRET is required outside development mode")
+        if any(len(secret) < SHORTEST_SECRET for secret in self.bridge_keys):
+            problems.append(f"SKILL_BRIDGE_SECRET needs at least {SHORTEST_SECRET} bytes")
+        return problems
+
+    @property
+    def bridge_keys(self) -> tuple[bytes, ...]:
+        """The HMAC keys: the UTF-8 bytes of each secret."""
+        return tuple(secret.get_secret_value().encode() for secret in self.bridge_secret)
+
+    @property
+    def reachable_issuer(self) -> str:
+        return (self.issuer_url or self.issuer).rstrip("/")
+
+    @property
+    def own_audience(self) -> str | None:
+        return self.audience or self.public_url
+
+
+def known_names() -> set[str]:
+    """Every environment variable that this service reads."""
+    return {PREFIX + name.upper() for name in Settings.model_fields} | {
+        f"{PREFIX}{name.upper()}_FILE" for name in SECRETS
+    }
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """pydantic-settings' `extra="forbid"` does not see a misspelt variable; a typo would silently mean the default."""
+    known = known_names()
+    if unknown := sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
+        raise SettingsError(f"unknown setting: {', '.join(unknown)}")
+    for name in SECRETS:
+        variable = PREFIX + name.upper()
+        if environment.get(variable) and environment.get(variable + "_FILE"):
+            raise SettingsError(f"{variable} and {variable}_FILE are both set")
+
+
+def read(kind: type[S], **given: object) -> S:
+    """Settings from the environment, `given` (from the command line, None means not given) above it."""
+    _refuse_unknown(os.environ)
+    try:
+        return kind(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError("; ".join(_readable(problem) for problem in error.errors(include_input=False))) from error
+
+
+def _readable(problem: Any) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    name = PREFIX + str(problem["loc"][0]).upper()
+    return f"{name} is required" if problem["type"] == "missing" else f"{name}: {message}"

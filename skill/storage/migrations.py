@@ -1,0 +1,62 @@
+"""The schema: brought up to date by `skill migrate`, and checked before the service calls itself ready."""
+
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from alembic import command
+from skill.storage.database import SQLITE, make_folder, open_engine
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "alembic" / "skill"
+LOCK = 0x5B111  # of PostgreSQL's advisory locks: two `migrate` at once wait for each other
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def newest() -> str:
+    """The revision that this code was written for."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def current(url: str) -> str | None:
+    """The database's revision; None where nothing was ever migrated. Raises what the driver raises when it is away."""
+    engine = open_engine(url)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(_revision)
+    finally:
+        await engine.dispose()
+
+
+async def migrate(url: str) -> tuple[str | None, str]:
+    """Upgrade to the newest revision, in one transaction; returns the revisions before and after."""
+    if url.startswith(SQLITE):
+        make_folder(url)
+    engine = open_engine(url)
+
+    def upgrade(connection: Connection) -> tuple[str | None, str]:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        before = _revision(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return before, newest()
+
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(upgrade)
+    finally:
+        await engine.dispose()

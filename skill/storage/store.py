@@ -1,0 +1,51 @@
+"""The hot path: what one directive asks of the database. Two implementations, one protocol."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from skill.canonical import Lamp, LampState
+from skill.storage.database import SQLITE
+
+Found = tuple[Lamp, LampState | None]
+"""A lamp and, where it is a simulated one, how it stands."""
+
+Step = Callable[[LampState], LampState]
+
+
+class Store(Protocol):
+    """Every method raises the driver's own errors when the database is away; a write has committed when it returns."""
+
+    async def lamp(self, endpoint_id: str) -> Found | None:
+        """Does not look at the owner: that is `skill.lamps`' rule."""
+
+    async def lamps_of(self, owner: str, limit: int) -> list[Found]:
+        """Oldest first."""
+
+    async def simulated_lamp(self, endpoint_id: str) -> LampState | None: ...
+
+    async def change_simulated_lamp(self, endpoint_id: str, step: Step) -> LampState | None:
+        """Read, step, write, with no other writer in between, on any replica; None where there is no such lamp."""
+
+    async def claim_signature(self, signature: bytes, expires_at: int) -> bool:
+        """True for exactly one caller on all replicas."""
+
+    async def purge_signatures(self, now: int, limit: int) -> int:
+        """Forget signatures that no replica would take any more; returns how many went."""
+
+    async def key_set(self, issuer: str) -> tuple[bytes, int] | None:
+        """The last good key set document and when it was fetched."""
+
+    async def save_key_set(self, issuer: str, document: bytes, fetched_at: int) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def open_store(url: str) -> Store:
+    """Connects; raises what the driver raises when the database is not there."""
+    if url.startswith(SQLITE):
+        from skill.storage.sqlite import SqliteStore
+
+        return SqliteStore(url)
+    from skill.storage.postgres import PostgresStore
+
+    return await PostgresStore.open(url)
