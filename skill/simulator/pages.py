@@ -1,0 +1,58 @@
+"""The page, from what a browser's Alexa knows and how its lamps stand."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from skill.lamps import LampView
+from skill.simulator.browsers import Browser, Device
+from skill.simulator.drawing import Drawing, Kind, draw, kind_of
+from skill.simulator.speech import suggestions
+
+FOLDER = Path(__file__).parent
+
+_templates = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    lstrip_blocks=True,
+)  # fmt: skip
+_templates.filters["clock"] = lambda at: datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """A discovered device with its live drawing."""
+
+    device: Device
+    kind: Kind
+    drawing: Drawing
+
+
+def page(browser: Browser, lamps: list[LampView], *, configured: bool, issuer: str) -> HTMLResponse:
+    """The whole page; a script, where one runs, takes from it the parts that changed."""
+    by_id = {lamp.endpoint_id: lamp for lamp in lamps}
+    devices = browser.devices or ()
+    step = 1 if browser.link is None else 2 if not devices else 3
+    return HTMLResponse(
+        _templates.get_template("simulator.html").render(
+            browser=browser,
+            lamps=[Lamp(device, kind_of(device.name), draw(by_id.get(device.endpoint_id))) for device in devices],
+            undiscovered=len(by_id.keys() - {device.endpoint_id for device in devices}),
+            step=step,
+            configured=configured,
+            issuer=issuer,
+            suggestions=suggestions([device.name for device in devices]),
+        )
+    )
+
+
+def refusal(title: str, text: str, status: int) -> HTMLResponse:
+    """A page for a person who did not come from where they should."""
+    return HTMLResponse(_templates.get_template("refusal.html").render(title=title, text=text), status)
+
+
+def wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
