@@ -1,6 +1,6 @@
 """Amazon's end of a linking: an HTTPS server that takes the browser back, as the redirect URLs do.
 
-`/api/skill/link/<VENDOR>` hops on to another origin, as Amazon does (contracts/alexa.md 1.2): a Content-Security-Policy
+`/api/skill/link/<VENDOR>` hops on to another origin, as Amazon does: a Content-Security-Policy
 whose `form-action` forgets the chain stops the browser here.
 """
 

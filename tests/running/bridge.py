@@ -18,7 +18,7 @@ def directive(
     payload: dict[str, Any] | None = None,
     correlation_token: str | None = None,
 ) -> dict[str, Any]:
-    """A directive with the token in the place that its kind documents (contracts/alexa.md 2.1)."""
+    """A directive with the token in the place that its kind documents."""
     header = {"namespace": namespace, "name": name, "payloadVersion": "3", "messageId": str(uuid.uuid4())}
     scope = {"type": "BearerToken", "token": token}
     message: dict[str, Any] = {"header": header, "payload": dict(payload or {})}

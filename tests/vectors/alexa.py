@@ -1,4 +1,4 @@
-"""What Alexa sends when it links an account (contracts/alexa.md 1.1 to 1.5)."""
+"""What Alexa sends when it links an account."""
 
 import hashlib
 

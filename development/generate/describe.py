@@ -1,0 +1,232 @@
+"""`python -m development.generate.describe SERVICE`: what one service says of itself, as JSON.
+
+Each service is read in a process of its own: no module imports both.
+"""
+
+import ast
+import importlib
+import json
+import pkgutil
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+#: enough to build the service without serving it; the database is never opened
+ENVIRONMENT = {
+    "authserver": {
+        "issuer": "http://localhost:8000",
+        "development": "1",
+        "secret_key": "x" * 32,
+        "database_url": "sqlite:///nowhere.db",
+    },
+    "skill": {
+        "issuer": "http://localhost:8000",
+        "development": "1",
+        "client_ids": "nobody",
+        "database_url": "sqlite:///nowhere.db",
+        "simulator_client_id": "nobody",
+        "simulator_client_secret": "x" * 32,
+        "bridge_secret": "x" * 32,
+    },
+}
+#: where the names of the fields that may come from a file are kept
+SECRET_FIELDS = {"authserver": "SECRET_FIELDS", "skill": "SECRETS"}
+
+
+def describe(service: str) -> dict[str, Any]:
+    return {
+        "settings": list(settings(service)),
+        "commands": list(commands(service)),
+        "routes": list(routes(service)),
+        "errors": list(errors(service)),
+        "pages": list(page_errors(service)),
+    }
+
+
+def settings(service: str) -> Iterator[dict[str, Any]]:
+    module = importlib.import_module(f"{service}.settings")
+    with_file = getattr(module, SECRET_FIELDS[service])
+    for name, field in module.Settings.model_fields.items():
+        yield {
+            "name": f"{service.upper()}_{name.upper()}",
+            "kind": kind_of(field),
+            "default": default_of(field),
+            "required": field.is_required(),
+            "file": name in with_file,
+            "description": field.description or "",
+        }
+
+
+def kind_of(field: FieldInfo) -> str:
+    """The type and its limits in words: `integer, at least 1, at most 65535`."""
+    words = [_words(field.annotation)]
+    for constraint in field.metadata:
+        for limit, name in (("at least", "ge"), ("above", "gt"), ("at most", "le"), ("below", "lt")):
+            if getattr(constraint, name, None) is not None:
+                words.append(f"{limit} {value_of(getattr(constraint, name))}")
+    return ", ".join(words)
+
+
+def _words(annotation: Any) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return " or ".join(f"`{choice}`" for choice in arguments)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_words(part) for part in arguments if part is not type(None))
+    if origin is typing.Annotated:
+        return _words(arguments[0])
+    if origin in (tuple, list):
+        return f"{_words(arguments[0])}, comma separated"
+    names = {str: "text", int: "integer", bool: "`1` or `0`", SecretStr: "secret", timedelta: "seconds", Path: "path"}
+    return names.get(annotation) or str(getattr(annotation, "__name__", annotation))
+
+
+def default_of(field: FieldInfo) -> str:
+    """The default as it would stand in the environment; empty where there is none."""
+    given = field.get_default(call_default_factory=True, validated_data={})
+    return "" if given is PydanticUndefined else value_of(given)
+
+
+def value_of(given: Any) -> str:
+    if given is None:
+        return ""
+    if isinstance(given, bool):
+        return "1" if given else "0"
+    if isinstance(given, timedelta):
+        return f"{given.total_seconds():g}"
+    if isinstance(given, SecretStr):
+        return given.get_secret_value()
+    if isinstance(given, tuple | list | frozenset):
+        return ",".join(value_of(part) for part in given)
+    return str(given)
+
+
+def commands(service: str) -> Iterator[dict[str, Any]]:
+    module = importlib.import_module(f"{service}.cli")
+    [program] = [value for value in vars(module).values() if isinstance(value, typer.Typer) and value.info.name is None]
+    yield from _walk(typer.main.get_command(program), service, None)
+
+
+def _walk(command: Any, path: str, parent: Any) -> Iterator[dict[str, Any]]:
+    context = click.Context(command, info_name=path, parent=parent)
+    options = []
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if parameter.name == "help" or getattr(parameter, "hidden", False):
+            continue
+        if record is None:
+            record = (parameter.make_metavar(context), getattr(parameter, "help", "") or "")
+        options.append([record[0], record[1]])
+    group = hasattr(command, "commands")
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    yield {"path": path, "usage": usage, "help": (command.help or "").strip(), "group": group, "options": options}
+    for name, below in getattr(command, "commands", {}).items():
+        if not below.hidden:
+            yield from _walk(below, f"{path} {name}", None)
+
+
+def routes(service: str) -> Iterator[dict[str, Any]]:
+    settings_class = importlib.import_module(f"{service}.settings").Settings
+    app = importlib.import_module(f"{service}.app").build(settings_class(**ENVIRONMENT[service]))
+    yield from _routes_of(app, "")
+
+
+def _routes_of(app: Any, prefix: str) -> Iterator[dict[str, Any]]:
+    """Every route below the middleware; a mount's own routes follow with its path before them."""
+    while not hasattr(app, "routes"):
+        app = app.app
+    for route in app.routes:
+        path = prefix + route.path
+        if getattr(route, "methods", None):
+            methods = [method for method in sorted(route.methods) if method not in ("HEAD", "OPTIONS")]
+            yield {"path": path, "methods": methods, "summary": first_line(route.endpoint)}
+        elif hasattr(getattr(route, "app", None), "routes"):
+            yield from _routes_of(route.app, path)
+        else:
+            yield {"path": path + "/*", "methods": ["GET"], "summary": "Files."}
+
+
+def first_line(documented: Any) -> str:
+    lines = (getattr(documented, "__doc__", None) or "").strip().splitlines()
+    return lines[0].strip() if lines else ""
+
+
+def errors(service: str) -> Iterator[dict[str, Any]]:
+    """Error classes that the service's own source names: Authlib's OAuth errors, Alexa's error responses."""
+    package = importlib.import_module(service)
+    named: set[str] = set()
+    for module in pkgutil.walk_packages(package.__path__, f"{service}."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for _, tree in sources(package):
+        named |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        named |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    found = {kind.__name__: kind for kind in _errors_below(_root_error(service)) if kind.__name__ in named}
+    for name in sorted(found):
+        kind = found[name]
+        code = str(getattr(kind, "error", None) or getattr(kind, "type", ""))
+        if code:
+            own = kind.__doc__ if "__doc__" in vars(kind) else ""
+            status = int(getattr(kind, "status_code", 200))
+            yield {"code": code, "status": status, "words": " ".join((own or "").split()), "class": name}
+
+
+def _root_error(service: str) -> type[Exception]:
+    if service == "authserver":
+        from authlib.oauth2 import OAuth2Error
+
+        return OAuth2Error  # type: ignore[no-any-return]
+    root: type[Exception] = importlib.import_module("skill.errors").AlexaError
+    return root
+
+
+def _errors_below(kind: type[Exception]) -> Iterator[type[Exception]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _errors_below(below)
+
+
+def page_errors(service: str) -> Iterator[dict[str, Any]]:
+    """What people are shown on a page of its own: every `PageError(reason, message, status)` in the source."""
+    found = {}
+    for _, tree in sources(importlib.import_module(service)):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PageError" and len(node.args) >= 2:
+                given = [*node.args[2:3], *(word.value for word in node.keywords if word.arg == "status")]
+                status = given[0].value if given and isinstance(given[0], ast.Constant) else 400
+                if isinstance(node.args[0], ast.Constant):
+                    found[str(node.args[0].value)] = (status, _text(node.args[1]))
+    for reason, (status, message) in sorted(found.items()):
+        yield {"reason": reason, "status": status, "message": message}
+
+
+def _text(node: ast.expr) -> str:
+    """A message as written; what is filled in is shown as `…`."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    return "…"
+
+
+def sources(package: types.ModuleType) -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+        yield path, ast.parse(path.read_text())
+
+
+def main() -> None:
+    json.dump(describe(sys.argv[1]), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
