@@ -23,7 +23,7 @@ STATE_CHARACTERS = 737
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The tokens of a linked account. `expires_at` in Unix seconds, `subject` the `sub`, `account` a name for people."""
+    """The tokens of a linked account. `expires_at` in Unix seconds, `subject` the `sub`, `account` a name to show."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
