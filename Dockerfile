@@ -47,7 +47,7 @@ STOPSIGNAL SIGTERM
 FROM runtime AS secrets
 # volumes take the owner of the folder that they are first mounted on, so that the one-shot needs no root
 RUN for reader in postgres mosquitto authserver skill; do install -d -o lampgate -g lampgate "/secrets/$reader"; done
-COPY --chmod=0755 deploy/secrets.py /usr/local/bin/secrets
+COPY --chmod=0755 deploy/make_secrets.py /usr/local/bin/secrets
 USER 10001:10001
 ENTRYPOINT ["secrets"]
 

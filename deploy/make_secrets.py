@@ -3,6 +3,8 @@
 
     secrets [make]                  what is missing is made, what is there stays as it is
     secrets mqtt-user NAME          a user of the broker for a lamp or a gateway; prints the new password once
+    secrets rotate NAME             a new secret-key or bridge-secret beside the old one, which is still accepted
+    secrets finish NAME             drops the old one
 
 /secrets holds one folder (one volume) for each reader. Passwords that two services share are made in one of them and
 copied into the other; where only the copy is left, that is an error and not a reason to make a new password.
@@ -20,6 +22,11 @@ ROOT = Path(os.environ.get("SECRETS_FOLDER", "/secrets"))
 BROKER_PASSWORDS = "mosquitto/passwords"
 PRIVATE = 0o400  # the reader runs under the uid of this program
 SHARED = 0o444  # the reader runs under the uid of another image; nobody else mounts the volume
+
+ROTATING = {  # the file, and where its predecessor goes; None: into the same file, after a comma
+    "secret-key": ("authserver/secret-key", "authserver/secret-key-previous"),
+    "bridge-secret": ("skill/bridge-secret", None),
+}
 
 
 class SecretsError(Exception):
@@ -105,6 +112,29 @@ def add_mqtt_user(user: str) -> None:
     print(password)
 
 
+def rotate(name: str) -> None:
+    """Both stay valid until `finish`; what has to happen between the two is in docs/deployment.md."""
+    file, previous = ROTATING[name]
+    present = read(file)
+    if present is None:
+        raise SecretsError(f"{ROOT / file} does not exist yet")
+    if "," in present or (previous and read(previous) is not None):
+        raise SecretsError(f"the last rotation of {name} is not finished: secrets finish {name}")
+    if previous:
+        write(previous, present, PRIVATE)
+        write(file, secrets.token_urlsafe(32), PRIVATE)
+    else:
+        write(file, f"{secrets.token_urlsafe(32)},{present}", PRIVATE)
+
+
+def finish(name: str) -> None:
+    file, previous = ROTATING[name]
+    if previous:
+        (ROOT / previous).unlink(missing_ok=True)
+    else:
+        write(file, (read(file) or "").split(",")[0], PRIVATE)
+
+
 def main() -> int:
     try:
         match sys.argv[1:]:
@@ -112,6 +142,10 @@ def main() -> int:
                 make()
             case ["mqtt-user", name]:
                 add_mqtt_user(name)
+            case ["rotate", name] if name in ROTATING:
+                rotate(name)
+            case ["finish", name] if name in ROTATING:
+                finish(name)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2
