@@ -1,9 +1,9 @@
 """How a lamp looks: its state as colours and opacities that an SVG takes as attributes. Pure."""
 
 import colorsys
-import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from skill.lamps import LampView
@@ -16,10 +16,16 @@ _KINDS: list[tuple[Kind, frozenset[str]]] = [
     ("pendant", frozenset({"ceiling", "pendant", "hanging", "kitchen", "dining", "table", "hall", "deckenlampe"})),
 ]
 
+_WHITES = [
+    (1000, (255, 110, 30)), (2200, (255, 158, 66)), (2700, (255, 184, 104)), (4000, (255, 220, 178)),
+    (5500, (255, 243, 230)), (7000, (226, 236, 255)), (10_000, (196, 216, 255)),
+]  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """`colour` of the light and `core` of its bright middle as `#rrggbb`; `light` 0-1, how much of it is seen."""
+    """`colour` of the light and `core` of its bright middle as `#rrggbb`; `light` and `lit` 0-1: how much is seen of
+    the light in the air, and of the shade that it falls on (an eye sees a dim lamp's shade as bright)."""
 
     on: bool
     online: bool
@@ -27,6 +33,7 @@ class Drawing:
     colour: str
     core: str
     light: float
+    lit: float
     label: str
 
 
@@ -39,17 +46,19 @@ def kind_of(name: str) -> Kind:
 def draw(lamp: LampView | None) -> Drawing:
     """The lamp as it stands; None where the skill no longer knows it."""
     if lamp is None:
-        return Drawing(False, False, 0, "#ffd9a8", "#fff3e0", 0.0, "Gone: discover again")
+        return Drawing(False, False, 0, "#ffd9a8", "#fff3e0", 0.0, 0.0, "Gone: discover again")
     red, green, blue = _hue(lamp) if lamp.mode == "color" else _white(lamp.kelvin)
     online = lamp.online is not False
     on = lamp.power and online
+    level = max(1, lamp.brightness) / 100
     return Drawing(
         on=on,
         online=online,
         brightness=lamp.brightness,
         colour=_hex(red, green, blue),
         core=_hex(*(0.35 * part + 0.65 for part in (red, green, blue))),
-        light=round(0.22 + 0.78 * (max(1, lamp.brightness) / 100) ** 0.75, 3) if on else 0.0,
+        light=round(0.2 + 0.8 * level**0.75, 3) if on else 0.0,
+        lit=round(0.6 + 0.4 * level**0.6, 3) if on else 0.0,
         label=_label(lamp, online),
     )
 
@@ -65,13 +74,12 @@ def _hue(lamp: LampView) -> tuple[float, float, float]:
 
 
 def _white(kelvin: int) -> tuple[float, float, float]:
-    """A black body's colour (Tanner Helland's fit), a third paler: an eye in the lamp's own light sees it so."""
-    heat = min(10_000, max(1_000, kelvin)) / 100
-    red = 255.0 if heat <= 66 else 329.7 * (heat - 60) ** -0.1332
-    green = 99.47 * math.log(heat) - 161.12 if heat <= 66 else 288.12 * (heat - 60) ** -0.0755
-    blue = 255.0 if heat >= 66 else 0.0 if heat <= 19 else 138.52 * math.log(heat - 10) - 305.04
-    red, green, blue = (min(255.0, max(0.0, part)) / 255 for part in (red, green, blue))
-    return (red * 0.67 + 0.33, green * 0.67 + 0.33, blue * 0.67 + 0.33)
+    """Between the named whites, as a camera in a dark room sees them: a black body's colours are too orange."""
+    kelvin = min(_WHITES[-1][0], max(_WHITES[0][0], kelvin))
+    (below, warm), (above, cold) = next(pair for pair in pairwise(_WHITES) if kelvin <= pair[1][0])
+    share = (kelvin - below) / (above - below)
+    red, green, blue = (a + (b - a) * share for a, b in zip(warm, cold, strict=True))
+    return red / 255, green / 255, blue / 255
 
 
 def _hex(*parts: float) -> str:

@@ -17,6 +17,7 @@ function show(lamp, state) {
     for (const stop of drawing.querySelectorAll("[data-core]")) stop.setAttribute("stop-color", state.core);
   }
   for (const light of drawing.querySelectorAll(".light")) light.setAttribute("opacity", state.light);
+  for (const lit of drawing.querySelectorAll(".lit")) lit.setAttribute("opacity", state.lit);
   for (const button of lamp.querySelectorAll(".switch button")) {
     button.setAttribute("aria-pressed", String((button.value === "on") === state.on));
   }
