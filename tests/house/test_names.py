@@ -22,6 +22,12 @@ def test_files_stay_small() -> None:
     assert long == {}
 
 
+def test_every_folder_of_code_is_a_package() -> None:
+    """Without its `__init__.py` a folder is invisible to the tool that checks the layers."""
+    for path in below("authserver", "skill"):
+        assert (path.parent / "__init__.py").exists(), f"{name_of(path.parent)} has no __init__.py"
+
+
 def test_every_package_says_what_it_owns() -> None:
     for path in below("authserver", "skill"):
         if path.name == "__init__.py":
