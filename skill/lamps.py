@@ -1,7 +1,16 @@
 """Whose lamp it is, and how it stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from skill.canonical import Change, Lamp, LampState, Sample
+from skill.drivers import Driver
+from skill.errors import AlexaError, InternalError, InvalidDirective, NoSuchEndpoint
+from skill.storage.store import Store
+
+MOST_LAMPS = 300
+"""Of one user (contract 2.2): Alexa takes no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +33,68 @@ class LampView:
     value: float
     kelvin: int
     sampled_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedLamp:
+    """The proof that a lamp belongs to the user who asks; only such a lamp can be sampled or changed."""
+
+    lamp: Lamp
+    driver: Driver
+    stored: LampState | None
+
+    async def sample(self) -> Sample:
+        return await self.driver.sample(self.lamp, self.stored)
+
+    async def apply(self, change: Change) -> Sample:
+        return await self.driver.apply(self.lamp, change)
+
+
+class Lamps:
+    def __init__(self, store: Store, drivers: Mapping[str, Driver]) -> None:
+        self._store, self._drivers = store, drivers
+
+    async def owned(self, endpoint_id: str | None, owner: str) -> OwnedLamp:
+        """Another user's lamp answers exactly as one that does not exist."""
+        if endpoint_id is None:
+            raise InvalidDirective("The directive names no endpoint.")
+        found = await self._store.lamp(endpoint_id)
+        if found is None or found[0].owner != owner:
+            raise NoSuchEndpoint
+        lamp, stored = found
+        if (driver := self._drivers.get(lamp.driver)) is None:
+            raise InternalError("The lamp's driver is not there.")
+        return OwnedLamp(lamp, driver, stored)
+
+    async def of(self, owner: str) -> list[Lamp]:
+        """Oldest first, one more than Alexa takes where there are too many, so that the caller can tell."""
+        return [lamp for lamp, _ in await self._store.lamps_of(owner, MOST_LAMPS + 1)]
+
+    async def views(self, owner: str) -> list[LampView]:
+        """Every lamp of the user, drawn as off and unknown where it cannot be reached."""
+        views = []
+        for lamp, stored in await self._store.lamps_of(owner, MOST_LAMPS):
+            try:
+                sample = await self._drivers[lamp.driver].sample(lamp, stored)
+            except (AlexaError, KeyError):
+                sample = Sample(LampState(power=None, last_brightness=None), 0.0, 0)
+            views.append(_view(lamp, sample))
+        return views
+
+
+def _view(lamp: Lamp, sample: Sample) -> LampView:
+    state = sample.state
+    return LampView(
+        endpoint_id=lamp.endpoint_id,
+        name=lamp.name,
+        driver=lamp.driver,
+        online=state.online,
+        power=bool(state.power),
+        brightness=(state.brightness or 0) if state.power else 0,
+        mode=state.mode,
+        hue=state.hue,
+        saturation=state.saturation,
+        value=state.value,
+        kelvin=state.kelvin,
+        sampled_at=sample.at,
+    )

@@ -42,14 +42,14 @@ class SimulatedLampRow(Table, table=True):
     endpoint_id: str = Field(
         sa_column=Column(String(256), ForeignKey("lamp.endpoint_id", ondelete="CASCADE"), primary_key=True)
     )
-    online: bool = Field(True, nullable=False)
-    power: bool = Field(False, nullable=False)
-    last_brightness: int = Field(100, nullable=False)
-    mode: str = Field("white", sa_column=Column(String(8), nullable=False))
-    hue: float = Field(0.0, nullable=False)
-    saturation: float = Field(0.0, nullable=False)
-    value: float = Field(1.0, nullable=False)
-    kelvin: int = Field(2700, nullable=False)
+    online: bool = Field(default=True, nullable=False)
+    power: bool = Field(default=False, nullable=False)
+    last_brightness: int = Field(default=100, nullable=False)
+    mode: str = Field(default="white", sa_column=Column(String(8), nullable=False))
+    hue: float = Field(default=0.0, nullable=False)
+    saturation: float = Field(default=0.0, nullable=False)
+    value: float = Field(default=1.0, nullable=False)
+    kelvin: int = Field(default=2700, nullable=False)
 
 
 class KeySetRow(Table, table=True):

@@ -55,6 +55,10 @@ def _secret_words(value: object) -> object:
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 SecretWords = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_words)]
 Url = Annotated[str, BeforeValidator(_url)]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
 
 S = TypeVar("S", bound="DatabaseSettings")
 
@@ -88,7 +92,7 @@ class DatabaseSettings(BaseSettings):
         description="The skill's own database: `sqlite:///PATH` (one serving process) or `postgresql://…`. A secret"
         " where it holds a password.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+    log_level: LogLevel = Field(
         "INFO", description="The least weight of a line that is logged on standard error."
     )
 
@@ -153,7 +157,7 @@ class Settings(DatabaseSettings):
         description="How far clocks may differ when the times of a token are judged: 60 to 120 s.",
     )
     jwks_refresh: timedelta = Field(
-        timedelta(minutes=10), gt=timedelta(0), description="How often the issuer's keys are fetched in the background."
+        timedelta(minutes=5), gt=timedelta(0), description="How often the issuer's keys are fetched in the background."
     )
     jwks_cooldown: timedelta = Field(
         timedelta(seconds=30), description="Least time between two fetches made because of an unknown `kid`."

@@ -82,8 +82,9 @@ class PostgresStore:
         return await self._claims.submit((signature, expires_at))
 
     async def _claim(self, claims: Sequence[tuple[bytes, int]]) -> Sequence[bool]:
-        """A signature that is twice in one batch belongs to the first."""
-        rows = await self._pool.fetch(Postgresql.claim, *map(list, zip(*claims, strict=True)))
+        """A signature that is twice in one batch belongs to the first. Sorted, so that two replicas that insert the
+        same ones never wait for each other."""
+        rows = await self._pool.fetch(Postgresql.claim, *map(list, zip(*sorted(claims), strict=True)))
         new = {row[0] for row in rows}
         results = []
         for signature, _ in claims:

@@ -9,6 +9,9 @@ from skill.storage.database import SQLITE
 Found = tuple[Lamp, LampState | None]
 """A lamp and, where it is a simulated one, how it stands."""
 
+Clock = Callable[[], float]
+"""Unix seconds (UTC)."""
+
 Step = Callable[[LampState], LampState]
 
 

@@ -1,0 +1,5 @@
+"""`python -m skill`."""
+
+from skill.cli import main
+
+main()

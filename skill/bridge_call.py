@@ -1,0 +1,53 @@
+"""Whether a call comes from our bridge: HMAC-SHA256 of `timestamp "." body` over the raw bytes, five minutes, once."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+TOLERANCE = 300  # seconds to either side
+_TIMESTAMP = re.compile(rb"[0-9]{10}")
+_SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
+
+
+class NotTheBridge(Exception):
+    """The call is refused with 401; the text is for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeCall:
+    """A genuine signature. Whether it was used before is the database's to say: `Store.claim_signature`."""
+
+    timestamp: int
+    signature: bytes
+
+    @property
+    def expires_at(self) -> int:
+        """Until then the timestamp would be taken."""
+        return self.timestamp + TOLERANCE
+
+
+def _only(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
+    values = [value for key, value in headers if key == name]
+    if len(values) != 1:
+        raise NotTheBridge(f"{name.decode()} is missing or repeated")
+    return values[0]
+
+
+def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequence[bytes], now: float) -> BridgeCall:
+    """`headers` as ASGI gives them (lower case). Raises NotTheBridge."""
+    timestamp = _only(headers, b"x-bridge-timestamp")
+    signature = _only(headers, b"x-bridge-signature")
+    if _TIMESTAMP.fullmatch(timestamp) is None:
+        raise NotTheBridge("the timestamp is not ten digits")
+    if _SIGNATURE.fullmatch(signature) is None:
+        raise NotTheBridge("the signature is not 64 hexadecimal digits")
+    given = bytes.fromhex(signature.decode())
+    signed = timestamp + b"." + body
+    genuine = [hmac.compare_digest(hmac.digest(secret, signed, hashlib.sha256), given) for secret in secrets]
+    if not any(genuine):
+        raise NotTheBridge("the signature is wrong")
+    if abs(now - int(timestamp)) > TOLERANCE:
+        raise NotTheBridge("the timestamp is more than five minutes away from this clock")
+    return BridgeCall(int(timestamp), given)

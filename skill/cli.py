@@ -1,0 +1,219 @@
+"""Commands of the operator. Exit status: 0 done, 1 it failed, 2 the command or the settings are wrong."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import orjson
+import typer
+
+from skill.discovery import NotDescribable, friendly_name
+from skill.drivers.mqtt import BadTopic, check_topic
+from skill.log import set_up
+from skill.models import LampRow
+from skill.settings import DatabaseSettings, Settings, SettingsError, read
+from skill.storage import migrations
+from skill.storage.registry import Registry, open_registry
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Alexa smart-home skill service for lamps.")
+lamp_app = typer.Typer(no_args_is_help=True, help="Register, show and change lamps.")
+app.add_typer(lamp_app, name="lamp")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT_ID", help="The id that `lamp add` printed.")]
+
+
+class DriverName(StrEnum):
+    simulated = "simulated"
+    mqtt = "mqtt"
+
+
+class Confirm(StrEnum):
+    echo = "echo"
+    optimistic = "optimistic"
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo(f"skill: {message}", err=True)
+    raise typer.Exit(status)
+
+
+def _database_url() -> str:
+    try:
+        settings = read(DatabaseSettings)
+    except SettingsError as error:
+        _fail(str(error), 2)
+    set_up("WARNING")
+    return settings.database_url.get_secret_value()
+
+
+def _on_lamps(work: Callable[[Registry], Awaitable[T]]) -> T:
+    url = _database_url()
+
+    async def run() -> T:
+        async with open_registry(url) as registry:
+            return await work(registry)
+
+    try:
+        return asyncio.run(run())
+    except Exception as error:
+        _fail(f"the database refused ({type(error).__name__}); is it there, and migrated with `skill migrate`?", 1)
+
+
+def _as_dict(lamp: LampRow) -> dict[str, Any]:
+    names = ("endpoint_id", "owner", "name", "driver", "options", "created_at")
+    return {name: getattr(lamp, name) for name in names}
+
+
+def _print(value: object) -> None:
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def _print_lamps(lamps: Sequence[LampRow], as_json: bool) -> None:
+    if as_json:
+        _print([_as_dict(lamp) for lamp in lamps])
+        return
+    for lamp in lamps:
+        typer.echo(f"{lamp.endpoint_id}  {lamp.driver:<9}  {lamp.owner}  {lamp.name}")
+
+
+def _print_lamp(lamp: LampRow | None, as_json: bool) -> None:
+    if lamp is None:
+        _fail("no such lamp", 1)
+    if as_json:
+        _print(_as_dict(lamp))
+        return
+    for name, value in _as_dict(lamp).items():
+        typer.echo(f"{name:<12} {value}")
+
+
+def _checked_name(name: str) -> str:
+    try:
+        friendly_name(name)
+    except NotDescribable as error:
+        raise typer.BadParameter(str(error), param_hint="--name") from error
+    if len(name) > 128 or not name.isprintable():
+        raise typer.BadParameter("at most 128 printable characters", param_hint="--name")
+    return name
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [SKILL_HOST, default 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. [SKILL_PORT, default 8001]")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; more than one needs PostgreSQL. [SKILL_WORKERS, default 1]")
+    ] = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; drains what is in flight and ends within ten seconds."""
+    from skill.serving import serve as run  # only here: it loads the whole service
+
+    try:
+        status = run(read(Settings, host=host, port=port, workers=workers))
+    except SettingsError as error:
+        _fail(str(error), 2)
+    raise typer.Exit(status)
+
+
+@app.command()
+def migrate(as_json: Json = False) -> None:
+    """Bring the database to the current schema; needs SKILL_DATABASE_URL alone."""
+    url = _database_url()
+    try:
+        before, after = asyncio.run(migrations.migrate(url))
+    except Exception as error:
+        _fail(f"not migrated: {type(error).__name__}: {error}", 1)
+    if as_json:
+        _print({"before": before, "after": after})
+    else:
+        typer.echo(f"schema {after}" + (" (was current)" if before == after else f" (was {before or 'empty'})"))
+
+
+@lamp_app.command("add")
+def add(
+    owner: Annotated[str, typer.Option(help="The `sub` of the user whose lamp it is.")],
+    name: Annotated[str, typer.Option(help="What the user calls it: letters, digits, spaces.")],
+    driver: Annotated[DriverName, typer.Option(help="How the lamp is reached.")],
+    command_topic: Annotated[str | None, typer.Option(help="mqtt: where commands go.")] = None,
+    state_topic: Annotated[str | None, typer.Option(help="mqtt: where the lamp tells its state (retained).")] = None,
+    availability_topic: Annotated[
+        str | None, typer.Option(help="mqtt: where online/offline stands (retained, last will).")
+    ] = None,
+    brightness_scale: Annotated[int, typer.Option(min=1, max=65535, help="mqtt: full brightness on the wire.")] = 255,
+    confirm: Annotated[
+        Confirm, typer.Option(help="mqtt: wait for the lamp's echo, or take a command for done.")
+    ] = Confirm.echo,
+    as_json: Json = False,
+) -> None:
+    """Register a lamp; prints its endpoint id, which never changes."""
+    if not owner.strip() or len(owner) > 256:
+        raise typer.BadParameter("1 to 256 characters", param_hint="--owner")
+    options: dict[str, Any] = {}
+    topics = {"command_topic": command_topic, "state_topic": state_topic, "availability_topic": availability_topic}
+    if driver is DriverName.mqtt:
+        if command_topic is None:
+            raise typer.BadParameter("an mqtt lamp needs it", param_hint="--command-topic")
+        try:
+            options = {key: check_topic(topic) for key, topic in topics.items() if topic is not None}
+        except BadTopic as error:
+            raise typer.BadParameter(str(error)) from error
+        options |= {"brightness_scale": brightness_scale, "confirm": confirm.value}
+    elif any(topic is not None for topic in topics.values()):
+        raise typer.BadParameter("topics belong to --driver mqtt")
+    checked = _checked_name(name)
+    _print_lamp(_on_lamps(lambda lamps: lamps.add(owner, checked, driver.value, options)), as_json)
+
+
+@lamp_app.command("list")
+def list_lamps(
+    owner: Annotated[str | None, typer.Option(help="Only the lamps of this `sub`.")] = None, as_json: Json = False
+) -> None:
+    """List lamps, oldest first."""
+    _print_lamps(_on_lamps(lambda lamps: lamps.lamps(owner)), as_json)
+
+
+@lamp_app.command()
+def show(endpoint_id: EndpointId, as_json: Json = False) -> None:
+    """Show one lamp."""
+    _print_lamp(_on_lamps(lambda lamps: lamps.lamp(endpoint_id)), as_json)
+
+
+@lamp_app.command()
+def rename(
+    endpoint_id: EndpointId,
+    name: Annotated[str, typer.Option(help="The new name. Ask Alexa to discover devices afterwards.")],
+    as_json: Json = False,
+) -> None:
+    """Rename a lamp; its endpoint id stays."""
+    checked = _checked_name(name)
+    _print_lamp(_on_lamps(lambda lamps: lamps.rename(endpoint_id, checked)), as_json)
+
+
+@lamp_app.command()
+def remove(endpoint_id: EndpointId, as_json: Json = False) -> None:
+    """Remove a lamp; its endpoint id is never given again."""
+    _print_lamp(_on_lamps(lambda lamps: lamps.remove(endpoint_id)), as_json)
+
+
+@lamp_app.command()
+def plug(
+    endpoint_id: EndpointId,
+    online: Annotated[bool, typer.Option("--in/--out", help="Whether the lamp has current.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Plug a simulated lamp in or out, to see what Alexa says of a lamp that is offline."""
+    plugged = _on_lamps(lambda lamps: lamps.plug(endpoint_id, online))
+    if plugged is None:
+        _fail("no such simulated lamp", 1)
+    if as_json:
+        _print({"endpoint_id": endpoint_id, "online": plugged.online})
+    else:
+        typer.echo("online" if plugged.online else "offline")
+
+
+def main() -> None:
+    sys.exit(app())

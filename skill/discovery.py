@@ -1,0 +1,68 @@
+"""How a lamp describes itself to Alexa (contract 2.2). One endpoint that breaks a rule spoils the whole answer, so a
+lamp that cannot be described is left out."""
+
+import re
+import unicodedata
+from typing import Any
+
+from skill.canonical import Lamp
+
+MANUFACTURER = "Self-hosted"
+LONGEST_NAME = 128
+_ENDPOINT_ID = re.compile(r"[A-Za-z0-9_\-=#;:?@&]{1,256}")
+_CONNECTIONS = {"simulated": "Simulated lamp", "mqtt": "Lamp via MQTT"}
+
+
+class NotDescribable(Exception):
+    """The lamp cannot be an Alexa endpoint; the text says why."""
+
+
+def friendly_name(name: str) -> str:
+    """Letters, digits and spaces of any script; punctuation falls away, as nobody can say it. Raises NotDescribable."""
+    plain = "".join(
+        character if unicodedata.category(character)[0] in "LMN" else " "
+        for character in unicodedata.normalize("NFC", name).replace("'", "").replace("\u2019", "")
+    )
+    words = " ".join(plain.split())
+    if not 1 <= len(words) <= LONGEST_NAME:
+        raise NotDescribable("the name needs 1 to 128 letters, digits or spaces")
+    return words
+
+
+def _capability(interface: str, *supported: str) -> dict[str, Any]:
+    """`proactivelyReported` is false as long as no ChangeReport is sent."""
+    capability: dict[str, Any] = {"type": "AlexaInterface", "interface": interface, "version": "3"}
+    if supported:
+        capability["properties"] = {
+            "supported": [{"name": name} for name in supported],
+            "proactivelyReported": False,
+            "retrievable": True,
+        }
+    return capability
+
+
+CAPABILITIES = (
+    _capability("Alexa"),
+    _capability("Alexa.PowerController", "powerState"),
+    _capability("Alexa.BrightnessController", "brightness"),
+    _capability("Alexa.EndpointHealth", "connectivity"),
+)
+"""What every lamp can do; exactly what `skill.handlers` obeys."""
+
+
+def endpoint(lamp: Lamp) -> dict[str, Any]:
+    """Raises NotDescribable."""
+    if _ENDPOINT_ID.fullmatch(lamp.endpoint_id) is None:
+        raise NotDescribable("the endpoint id holds characters that Alexa refuses")
+    if (description := _CONNECTIONS.get(lamp.driver)) is None:
+        raise NotDescribable("the driver is unknown")
+    return {
+        "endpointId": lamp.endpoint_id,
+        "manufacturerName": MANUFACTURER,
+        "friendlyName": friendly_name(lamp.name),
+        "description": description,
+        "displayCategories": ["LIGHT"],
+        "cookie": {},
+        "additionalAttributes": {"manufacturer": MANUFACTURER, "model": description},
+        "capabilities": list(CAPABILITIES),
+    }

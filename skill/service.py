@@ -1,0 +1,151 @@
+"""The running service: what is open between start and end, and whether it is ready."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from skill.access_token import AccessTokens, Moment
+from skill.boundary import Boundary, refusal
+from skill.bridge_call import BridgeCall
+from skill.directives import loads
+from skill.drivers import Driver
+from skill.drivers.mqtt import MqttDriver
+from skill.drivers.simulated import SimulatedDriver
+from skill.errors import InternalError
+from skill.jwks import IssuerFetcher, IssuerKeys
+from skill.lamps import Lamps, LampView
+from skill.responses import Message
+from skill.settings import Settings
+from skill.storage.migrations import current, newest
+from skill.storage.store import Clock, Store, open_store
+
+log = logging.getLogger(__name__)
+
+PURGE_EVERY = 60.0  # seconds
+PURGE_PAUSE = 0.05  # seconds between the batches of one purge
+PURGE_BATCH = 1000  # rows
+PURGE_MARGIN = 120  # seconds that the clock of another replica may be behind
+SAY_EVERY = 3.0  # seconds between two lines about a database that is not there
+
+
+class Service:
+    """Opens in the background, so that `/healthz` answers at once and `/readyz` can say what is missing."""
+
+    def __init__(self, settings: Settings, clock: Clock = time.time) -> None:
+        self.settings, self.clock = settings, clock
+        self.on_give_up: Callable[[], None] = lambda: None
+        self._missing: str | None = "starting"
+        self._store: Store | None = None
+        self._keys: IssuerKeys | None = None
+        self._lamps: Lamps | None = None
+        self._boundary: Boundary | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = contextlib.AsyncExitStack()
+
+    def not_ready(self) -> str | None:
+        """What is missing; None is ready. A later outage of the issuer or the broker does not unready (decision 13)."""
+        if self._missing is not None:
+            return self._missing
+        return None if self._keys is not None and self._keys.loaded else "the issuer's keys were never fetched"
+
+    async def answer(self, body: bytes, call: BridgeCall | None) -> Message | None:
+        """The Alexa message to a directive; None where the bridge's signature was used before. Never raises."""
+        if self._boundary is None or self._store is None:
+            return refusal(loads(body), InternalError("The service is starting."))
+        now = self.clock()
+        moment = Moment(now, now)
+        if call is not None:
+            moment = Moment(min(now, call.timestamp), max(now, call.timestamp))
+            try:
+                if not await self._store.claim_signature(call.signature, call.expires_at):
+                    return None
+            except Exception as failure:
+                return refusal(loads(body), failure)
+        return await self._boundary.answer(body, moment)
+
+    async def simulated(self, body: bytes) -> Message:
+        """The same path for the simulator, which stands where the bridge stands."""
+        answer = await self.answer(body, None)
+        assert answer is not None  # only a signature can be used before
+        return answer
+
+    async def owner_lamps(self, owner: str) -> list[LampView]:
+        return [] if self._lamps is None else await self._lamps.views(owner)
+
+    def start(self) -> None:
+        self._spawn(self._open())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("background work failed", exc_info=error)
+            self.on_give_up()
+
+    async def _open(self) -> None:
+        if (store := await self._database()) is None:
+            self.on_give_up()
+            return
+        self._closing.push_async_callback(store.close)
+        fetch = IssuerFetcher(self.settings)
+        self._closing.push_async_callback(fetch.close)
+        keys = IssuerKeys(self.settings, store, fetch, self.clock)
+        await keys.load()
+        drivers: dict[str, Driver] = {"simulated": SimulatedDriver(store, self.clock)}
+        mqtt = MqttDriver(self.settings.mqtt_url, self.clock)
+        drivers["mqtt"] = mqtt
+        self._store, self._keys, self._lamps = store, keys, Lamps(store, drivers)
+        self._boundary = Boundary(AccessTokens(self.settings, keys), self._lamps)
+        self._missing = None
+        self._spawn(keys.keep_fresh())
+        self._spawn(self._purge(store))
+        self._spawn(mqtt.run())
+        gc.collect()
+        gc.freeze()
+        log.info("open: issuer %s", self.settings.issuer)
+
+    async def _database(self) -> Store | None:
+        """Waits for a database at the current schema, says so every few seconds, and gives up in the end."""
+        url = self.settings.database_url.get_secret_value()
+        give_up_at = time.monotonic() + self.settings.database_wait.total_seconds()
+        said_at = float("-inf")
+        while True:
+            try:
+                revision = await current(url)
+                if revision == newest():
+                    return await open_store(url)
+                self._missing = f"the database is at schema {revision or 'none'}, not {newest()}: run `skill migrate`"
+            except Exception as error:
+                self._missing = f"the database cannot be reached: {type(error).__name__}"
+            if time.monotonic() >= give_up_at:
+                log.critical("giving up: %s", self._missing)
+                return None
+            if time.monotonic() - said_at >= SAY_EVERY:
+                said_at = time.monotonic()
+                log.warning("waiting: %s", self._missing)
+            await asyncio.sleep(0.25)
+
+    async def _purge(self, store: Store) -> None:
+        while True:
+            try:
+                purged = await store.purge_signatures(int(self.clock()) - PURGE_MARGIN, PURGE_BATCH)
+            except Exception as error:
+                log.warning("used signatures not purged: %s", type(error).__name__)
+                purged = 0
+            await asyncio.sleep(PURGE_PAUSE if purged == PURGE_BATCH else PURGE_EVERY)
+
+    async def close(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._closing.aclose()

@@ -1,0 +1,71 @@
+"""The cold path: lamps registered, shown and changed by the operator's commands."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from skill.models import LampRow, SimulatedLampRow
+from skill.storage.database import open_engine
+
+SIMULATED = "simulated"
+
+
+class Registry:
+    """One unit of work on the lamps: committed when the block ends well, else nothing happened."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, owner: str, name: str, driver: str, options: Mapping[str, Any]) -> LampRow:
+        """The id is random: globally unique, and never given again (contract 2.2)."""
+        lamp = LampRow(
+            endpoint_id=f"lamp-{uuid.uuid4().hex}",
+            owner=owner,
+            name=name,
+            driver=driver,
+            options=dict(options),
+            created_at=int(time.time()),
+        )
+        self._session.add(lamp)
+        await self._session.flush()
+        if driver == SIMULATED:
+            self._session.add(SimulatedLampRow(endpoint_id=lamp.endpoint_id))
+        return lamp
+
+    async def lamps(self, owner: str | None = None) -> Sequence[LampRow]:
+        statement = select(LampRow).order_by(col(LampRow.created_at), col(LampRow.endpoint_id))
+        return (await self._session.exec(statement.where(LampRow.owner == owner) if owner else statement)).all()
+
+    async def lamp(self, endpoint_id: str) -> LampRow | None:
+        return await self._session.get(LampRow, endpoint_id)
+
+    async def rename(self, endpoint_id: str, name: str) -> LampRow | None:
+        if (lamp := await self.lamp(endpoint_id)) is not None:
+            lamp.name = name
+        return lamp
+
+    async def remove(self, endpoint_id: str) -> LampRow | None:
+        if (lamp := await self.lamp(endpoint_id)) is not None:
+            await self._session.delete(lamp)
+        return lamp
+
+    async def plug(self, endpoint_id: str, online: bool) -> SimulatedLampRow | None:
+        """Give a simulated lamp its current, or take it."""
+        if (lamp := await self._session.get(SimulatedLampRow, endpoint_id)) is not None:
+            lamp.online = online
+        return lamp
+
+
+@asynccontextmanager
+async def open_registry(url: str) -> AsyncIterator[Registry]:
+    engine = open_engine(url)
+    try:
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            yield Registry(session)
+    finally:
+        await engine.dispose()
