@@ -185,7 +185,7 @@ def _root_error(service: str) -> type[Exception]:
     if service == "authserver":
         from authlib.oauth2 import OAuth2Error
 
-        return OAuth2Error  # type: ignore[no-any-return]
+        return OAuth2Error
     root: type[Exception] = importlib.import_module("skill.errors").AlexaError
     return root
 

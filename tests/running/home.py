@@ -35,6 +35,7 @@ def skill_settings(database_url: str, port: int, issuer: str, client_ids: str, *
         "SKILL_CLIENT_IDS": client_ids,
         "SKILL_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "SKILL_BRIDGE_SECRET": new_secret(),
+        "SKILL_LOG_LEVEL": "DEBUG",
     }
     return settings | others
 

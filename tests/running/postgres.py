@@ -79,7 +79,8 @@ class Postgres:
         arguments = [
             f"-c{name}={value}" for name, value in (SETTINGS | {"unix_socket_directories": str(self.data)}).items()
         ]
-        keeper = [sys.executable, "-SE", KEEPER, str(watched), "-" if keep_folder else self.folder, str(uid), str(gid)]
+        keeper: list[str | Path] = [sys.executable, "-SE", KEEPER, str(watched)]
+        keeper += ["-" if keep_folder else self.folder, str(uid), str(gid)]
         with (self.folder / "log").open("ab") as log:
             self.keeper = subprocess.Popen(
                 [*keeper, self.bin / "postgres", "-D", self.data, *arguments],

@@ -66,7 +66,8 @@ class Service:
         assert done.returncode == 0, f"{self.name} migrate: {done.stderr or done.stdout}"
 
     def start(self, *arguments: str, wait_until_ready: bool = True) -> None:
-        command = [PROGRAMS / self.name, "serve", "--host", LOOPBACK, "--port", str(self.port), *arguments]
+        command: list[str | os.PathLike[str]] = [PROGRAMS / self.name, "serve", "--host", LOOPBACK]
+        command += ["--port", str(self.port), *arguments]
         self.process = process.start(command, self.log_file, self.environment, self.folder)
         if wait_until_ready:
             self.wait_until_ready()
