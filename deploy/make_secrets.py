@@ -44,7 +44,7 @@ def write(name: str, text: str, mode: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
-    print(f"secrets: made {name}", flush=True)
+    print(f"secrets: made {name}", file=sys.stderr, flush=True)
 
 
 def read(name: str) -> str | None:
