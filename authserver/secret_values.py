@@ -51,6 +51,7 @@ class SecretKey:
     """The server's secret key: one HKDF label for each purpose, so that no use can stand in for another."""
 
     material: bytes = field(repr=False)
+    _derived: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, text: str) -> "SecretKey":
@@ -58,7 +59,11 @@ class SecretKey:
 
     def derive(self, purpose: str) -> bytes:
         """32 bytes for this purpose alone (RFC 5869)."""
-        return HKDF(SHA256(), 32, salt=None, info=b"lampgate " + purpose.encode()).derive(self.material)
+        key = self._derived.get(purpose)
+        if key is None:
+            key = HKDF(SHA256(), 32, salt=None, info=b"lampgate " + purpose.encode()).derive(self.material)
+            self._derived[purpose] = key
+        return key
 
     @property
     def key_id(self) -> str:

@@ -95,7 +95,7 @@ class Database:
         """One unit of work: commits when the block ends or raises one of `keep_on` (errors of the protocol, whose
         revocations must hold), rolls back on any other exception. Raises `StorageError` when the database fails.
 
-        On SQLite the driver begins the transaction at the first write, so that readers take no lock; two units that race
+        On SQLite the driver begins the transaction at the first write, so that readers take no lock; units that race
         are decided by conditional updates, not by what they read.
         """
         kept: BaseException | None = None

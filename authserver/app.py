@@ -1,0 +1,171 @@
+"""Builds the service from settings; decides nothing."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from sqlmodel import select
+from starlette.routing import Route
+
+from authserver import pages
+from authserver.accounts.mail import linked_mail_row, run_outbox
+from authserver.accounts.passwords import Passwords
+from authserver.boundary import Boundary
+from authserver.health import healthz, readyz
+from authserver.housekeeping import run_housekeeping
+from authserver.models import Client
+from authserver.oauth import keys
+from authserver.oauth.clients import Clients, RegisteredClient, registered
+from authserver.oauth.endpoints.routes import machine_paths, oauth_routes
+from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
+from authserver.oauth.server import OAuthServer
+from authserver.oauth.tokens import Subject
+from authserver.oauth.unlink import unlink_token
+from authserver.secret_values import SecretKey, SecretKeys
+from authserver.services import Services
+from authserver.settings import Settings, SettingsError
+from authserver.storage import migrations
+from authserver.storage.changes import Changes
+from authserver.storage.database import Database, DatabaseUrl, StorageError
+from authserver.storage.hot import open_store
+
+log = logging.getLogger(__name__)
+
+
+def unix_now() -> int:
+    return int(time.time())
+
+
+def secret_keys_of(settings: Settings) -> SecretKeys:
+    previous = settings.secret_key_previous
+    return SecretKeys(
+        SecretKey.of(settings.secret_key.get_secret_value()),
+        SecretKey.of(previous.get_secret_value()) if previous else None,
+    )
+
+
+async def refuse_short_alexa_lifetimes(database: Database, settings: Settings) -> None:
+    """contracts/alexa.md A30. Raises `SettingsError`."""
+    async with database.unit() as session:
+        clients = (await session.exec(select(Client).where(Client.preset == "alexa"))).all()
+    for client in clients:
+        lifetime = registered(client, (), settings).access_token_lifetime
+        if lifetime < ALEXA_SHORTEST_ACCESS_TOKEN:
+            raise SettingsError(
+                f"access tokens of the Alexa client {client.client_id} would live {lifetime} s; Alexa demands at least "
+                f"{ALEXA_SHORTEST_ACCESS_TOKEN}. Raise AUTHSERVER_ACCESS_TOKEN_LIFETIME or the client's own lifetime"
+            )
+
+
+async def prepare(settings: Settings) -> Services:
+    """Everything that requests need. Raises `StorageError` (try again) and `SettingsError` (give up)."""
+    url = DatabaseUrl.parse(settings.database_url.get_secret_value())
+    at, needed = await migrations.revision_of(url), migrations.head()
+    if at != needed:
+        raise StorageError(f"the database is at schema {at or 'none'}, {needed} is needed: run `authserver migrate`")
+    secret_keys = secret_keys_of(settings)
+    database = Database(url)
+    async with database.unit() as session:
+        await keys.prepare(session, settings, secret_keys, unix_now())
+    async with database.unit() as session:
+        ring = await keys.load(session, secret_keys, unix_now())
+    await refuse_short_alexa_lifetimes(database, settings)
+    hot = await open_store(url)
+    clients = Clients(database, settings)
+
+    def linked_mail(client: RegisteredClient, subject: Subject, now: int) -> dict[str, object] | None:
+        if client.row.first_party:
+            return None
+        link = f"{settings.issuer}/unlink?link={unlink_token(secret_keys, subject.origin_jti)}"
+        return linked_mail_row(settings, client.row.client_name, subject.email, link, now)
+
+    oauth = OAuthServer(settings, secret_keys, unix_now, clients, hot, ring, linked_mail)
+    passwords = Passwords(settings.argon2_queue)
+    return Services(settings, secret_keys, unix_now, database, hot, clients, passwords, oauth)
+
+
+async def prepare_patiently(settings: Settings, app: FastAPI) -> Services:
+    """Waits for the database, and says so; for ever, since an orchestrator may start it hours later."""
+    said = 0.0
+    while True:
+        try:
+            return await prepare(settings)
+        except StorageError as error:
+            app.state.ready_problem = f"waiting for the database: {error}"
+            if time.monotonic() - said > 5:
+                said = time.monotonic()
+                log.warning("waiting for the database: %s", error)
+            await asyncio.sleep(0.5)
+
+
+def build(settings: Settings) -> FastAPI:
+    """The ASGI application. Its start never waits: until it is ready `/readyz` says why not, and all else is 503."""
+
+    async def live(app: FastAPI) -> None:
+        try:
+            services = await prepare_patiently(settings, app)
+        except SettingsError as error:
+            log.critical("refusing to serve: %s", error)
+            app.state.refused = True
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+        async def reload_keys() -> None:
+            async with services.database.unit() as session:
+                services.oauth.keys = await keys.load(session, services.secret_keys, services.clock())
+
+        def changed() -> None:
+            services.clients.forget()
+            task = asyncio.ensure_future(reload_keys())
+            app.state.tasks.add(task)
+            task.add_done_callback(app.state.tasks.discard)
+
+        app.state.services = services
+        app.state.ready_problem = None
+        log.info("ready: issuer %s", settings.issuer)
+        try:
+            await asyncio.gather(
+                Changes(services.database, changed).run(), run_housekeeping(services), run_outbox(services)
+            )
+        finally:
+            services.passwords.close()
+            with suppress(StorageError):
+                await services.hot.close()
+            await services.database.close()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.tasks = set()
+        life = asyncio.create_task(live(app))
+        for _ in range(40):  # the ordinary start: ready when the port opens, or within two seconds
+            if life.done() or app.state.ready_problem is None:
+                break
+            await asyncio.sleep(0.05)
+        yield
+        life.cancel()
+        with suppress(asyncio.CancelledError):
+            await life
+
+    app = FastAPI(title=settings.name, openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.services = None
+    app.state.settings = settings
+    app.state.ready_problem = "starting"
+    app.state.refused = False
+    app.router.routes[:] = [
+        *oauth_routes(settings.issuer_path),
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        *pages.routes(settings),
+    ]
+    app.add_middleware(
+        Boundary,
+        ready=lambda: app.state.services is not None,
+        error_page=pages.error_page,
+        machine_paths=machine_paths(settings.issuer_path),
+    )
+    return app

@@ -1,0 +1,35 @@
+"""Our own access tokens, presented to us (userinfo)."""
+
+from typing import Any
+
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+
+from authserver.oauth.keys import KeyRing
+
+LONGEST = 8192  # characters
+
+
+def verify(keys: KeyRing, issuer: str, value: str, now: int) -> dict[str, Any] | None:
+    """The claims of a valid access token of ours; None for anything else: ID tokens, tokens of another kind or server,
+    expired ones. Whether the grant still stands is not checked here."""
+    if len(value) > LONGEST or value.count(".") != 2 or "=" in value:
+        return None
+    try:
+        kid = jws.extract_compact(value.encode()).headers().get("kid")
+        key = next((key for key in keys.keys if key.kid == kid), None)
+        if key is None:
+            return None
+        token = jwt.decode(value, key.key, algorithms=[key.alg])
+    except (JoseError, ValueError):
+        return None
+    claims: dict[str, Any] = token.claims
+    if (
+        token.header.get("typ") != "at+jwt"
+        or claims.get("iss") != issuer
+        or claims.get("token_use") != "access"
+        or not isinstance(claims.get("exp"), int)
+        or claims["exp"] <= now
+    ):
+        return None
+    return claims

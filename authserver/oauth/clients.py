@@ -1,0 +1,134 @@
+"""Registered clients as the protocol asks for them, cached in each process (design, decision 12)."""
+
+import time
+from dataclasses import dataclass, field
+
+from authlib.oauth2.rfc6749 import ClientMixin
+from sqlmodel import select
+
+from authserver.models import Client, ClientSecret
+from authserver.secret_values import digest, same
+from authserver.settings import Settings
+from authserver.storage.database import Database
+
+NEGATIVE = 5.0  # seconds that an unknown id is remembered
+BOUND = 10_000  # entries; a flood of invented ids empties the cache, no more
+NO_SECRET = digest("no client has this secret")
+
+
+@dataclass(frozen=True)
+class RegisteredClient(ClientMixin):  # type: ignore[misc]
+    """Authlib's questions about a client, answered from its row and the server's settings. Lifetimes are seconds."""
+
+    row: Client
+    secret_digests: tuple[bytes, ...] = field(repr=False)
+    access_token_lifetime: int
+    id_token_lifetime: int
+    authorization_code_lifetime: int
+    refresh_idle_lifetime: int
+    refresh_absolute_lifetime: int
+    refresh_rotation_grace: int
+
+    @property
+    def client_id(self) -> str:
+        return self.row.client_id
+
+    @property
+    def is_public(self) -> bool:
+        return self.row.token_endpoint_auth_methods == ["none"]
+
+    @property
+    def needs_pkce(self) -> bool:
+        """RFC 9700 §2.1.1: public clients always."""
+        return self.row.require_pkce or self.is_public
+
+    def get_client_id(self) -> str:
+        return self.row.client_id
+
+    def get_default_redirect_uri(self) -> str | None:
+        """Only where there is no choice (RFC 6749 §3.1.2.3)."""
+        return self.row.redirect_uris[0] if len(self.row.redirect_uris) == 1 else None
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """All scopes of the client where none is asked for, as Cognito; None when one is not the client's."""
+        if not scope:
+            return " ".join(self.row.scopes)
+        wanted = list(dict.fromkeys(scope.split()))
+        return " ".join(wanted) if set(wanted) <= set(self.row.scopes) else None
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Exact string comparison, nothing else (RFC 9700 §4.1.3)."""
+        return redirect_uri in self.row.redirect_uris
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        presented = digest(client_secret)
+        matches = [same(presented, stored) for stored in self.secret_digests]  # every one, for constant time
+        return any(matches)
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return method in self.row.token_endpoint_auth_methods
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code" and "authorization_code" in self.row.grant_types
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return grant_type in self.row.grant_types
+
+
+def registered(row: Client, secrets: tuple[bytes, ...], settings: Settings) -> RegisteredClient:
+    """The client with the server's settings where it has none of its own."""
+
+    def own(value: int | None, default: int) -> int:
+        return default if value is None else value
+
+    return RegisteredClient(
+        row=row,
+        secret_digests=secrets,
+        access_token_lifetime=own(row.access_token_lifetime, settings.access_token_lifetime),
+        id_token_lifetime=own(row.id_token_lifetime, settings.id_token_lifetime),
+        authorization_code_lifetime=own(row.authorization_code_lifetime, settings.authorization_code_lifetime),
+        refresh_idle_lifetime=own(row.refresh_idle_lifetime, settings.refresh_idle_lifetime),
+        refresh_absolute_lifetime=own(row.refresh_absolute_lifetime, settings.refresh_absolute_lifetime),
+        refresh_rotation_grace=own(row.refresh_rotation_grace, settings.refresh_rotation_grace),
+    )
+
+
+class Clients:
+    """The clients of one process. `forget` drops all; storage.changes calls it when one has changed anywhere."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._known: dict[str, RegisteredClient] = {}
+        self._unknown: dict[str, float] = {}
+        self._era = 0  # raised by `forget`: a read that began before it must not fill the cache after it
+
+    def forget(self) -> None:
+        self._era += 1
+        self._known.clear()
+        self._unknown.clear()
+
+    def cached(self, client_id: str) -> RegisteredClient | None:
+        return self._known.get(client_id)
+
+    async def get(self, client_id: str) -> RegisteredClient | None:
+        """None: unknown, or made inactive. Raises `StorageError`."""
+        client = self._known.get(client_id)
+        if client is not None:
+            return client
+        if len(client_id) > 128 or self._unknown.get(client_id, 0.0) > time.monotonic():
+            return None
+        era = self._era
+        async with self._database.unit() as session:
+            row = await session.get(Client, client_id)
+            secrets = (await session.exec(select(ClientSecret.digest).where(ClientSecret.client_id == client_id))).all()
+        if len(self._known) + len(self._unknown) >= BOUND:
+            self.forget()
+        if row is None or not row.active:
+            if era == self._era:
+                self._unknown[client_id] = time.monotonic() + NEGATIVE
+            return None
+        client = registered(row, tuple(secrets), self._settings)
+        if era == self._era:
+            self._known[client_id] = client
+        return client

@@ -1,0 +1,1 @@
+"""The protocol's endpoints, one file each: plain Starlette routes that parse strictly and say what `oauth` decides."""

@@ -1,0 +1,93 @@
+"""`GET` and `POST /oauth2/authorize` (RFC 6749 §3.1): checks the request and sends the browser to the page it needs."""
+
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from authserver.accounts import sessions
+from authserver.oauth import authorization, interactions
+from authserver.oauth.errors import KEEP_ON, PageError
+from authserver.oauth.interactions import Step, next_step
+from authserver.oauth.redirects import response_uri
+from authserver.oauth.requests import parse, read_body
+from authserver.oauth.responses import NO_STORE
+from authserver.services import Services
+
+MOST_INTERACTIONS = 10  # cookies of one browser; the oldest tabs start over
+
+
+async def _parameters(request: Request) -> dict[str, list[str]]:
+    """Raises `PageError`: nothing is known yet of where an answer could go."""
+    try:
+        encoded = request.scope["query_string"] if request.method == "GET" else await read_body(request)
+        return parse(encoded)
+    except InvalidRequestError as error:
+        status = error.status_code or 400
+        if status == 413 and request.method == "GET":
+            status = 414
+        raise PageError(
+            "malformed_request", "The link that brought you here is damaged or too long.", status
+        ) from error
+
+
+async def authorize(request: Request) -> Response:
+    """Unknown client or redirect URI: a page. Any other fault: to the client, with `error`, `state` and `iss`. Else the
+    request is kept as an interaction and the browser goes to the first page that is missing, or straight back."""
+    services: Services = request.app.state.services
+    oauth, now = services.oauth, services.clock()
+    values = await _parameters(request)
+    to = await authorization.addressee(oauth, values)
+    parameters, repeated = authorization.collapse(values)
+    try:
+        kept = await authorization.validate(oauth, to, parameters, now, repeated)
+    except OAuth2Error as error:
+        state = parameters.get("state")
+        answer = {"error": str(error.error)}
+        if error.description:
+            answer["error_description"] = error.description
+        return _redirect(response_uri(to.redirect_uri, oauth.issuer, state, answer))
+    async with services.database.unit(keep_on=KEEP_ON) as session:
+        browser, user = await sessions.find(services.settings, session, now, request.cookies)
+        silent = kept.get("prompt") == "none"
+        interaction, cookie = await interactions.create(
+            services.settings,
+            session,
+            now,
+            client_id=to.client.client_id,
+            request=kept,
+            auth_not_before=authorization.freshness(kept, now),
+        )
+        step = next_step(interaction, browser, user, to.client.row)
+        if silent and step is not Step.FINISH:
+            error = authorization.silent_refusal(step, to.redirect_uri)
+            await session.delete(interaction)
+            return _redirect(
+                response_uri(to.redirect_uri, oauth.issuer, kept.get("state"), {"error": str(error.error)})
+            )
+        location = await authorization.advance(oauth, session, interaction, browser, user)
+    response = _redirect(location)
+    if step is not Step.FINISH:
+        name = interactions.cookie_name(services.settings, interaction.interaction_id)
+        _forget_old_tabs(request, response, services)
+        response.set_cookie(
+            name,
+            cookie,
+            max_age=services.settings.interaction_lifetime,
+            path="/",
+            secure=services.settings.secure,
+            httponly=True,
+            samesite="lax",
+        )
+    return response
+
+
+def _forget_old_tabs(request: Request, response: Response, services: Services) -> None:
+    prefix = interactions.cookie_name(services.settings, "")
+    names = [name for name in request.cookies if name.startswith(prefix)]
+    for name in names[: max(0, len(names) - MOST_INTERACTIONS + 1)]:
+        response.delete_cookie(name, path="/", secure=services.settings.secure, httponly=True, samesite="lax")
+
+
+def _redirect(location: str) -> Response:
+    """303, so that the body of a POST never travels on (contracts/security.md 6.46)."""
+    return RedirectResponse(location, 303, {**NO_STORE, "Referrer-Policy": "no-referrer"})

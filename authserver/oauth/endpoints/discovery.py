@@ -1,0 +1,64 @@
+"""Metadata (RFC 8414, OpenID Connect Discovery) and the JWKS: exactly what this server does, no more."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.oauth.responses import CORS
+from authserver.oauth.server import CODE_CHALLENGE_METHODS, GRANT_TYPES, RESPONSE_TYPES
+from authserver.oauth.userinfo import PROFILE_CLAIMS
+from authserver.services import Services
+
+AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
+
+
+def metadata(issuer: str, algorithms: list[str]) -> dict[str, Any]:
+    """Cognito's ten keys and what it lacks; `issuer` is identical to `iss` in tokens."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/oauth2/authorize",
+        "token_endpoint": f"{issuer}/oauth2/token",
+        "userinfo_endpoint": f"{issuer}/oauth2/userInfo",
+        "revocation_endpoint": f"{issuer}/oauth2/revoke",
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "response_types_supported": list(RESPONSE_TYPES),
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "scopes_supported": ["openid", "email", "phone", "profile"],
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "code_challenge_methods_supported": list(CODE_CHALLENGE_METHODS),
+        "authorization_response_iss_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "claims_parameter_supported": False,
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "claims_supported": sorted(
+            {
+                "acr", "amr", "at_hash", "aud", "auth_time", "cognito:username", "email", "email_verified", "exp",
+                "iat", "iss", "jti", "nonce", "origin_jti", "phone_number", "phone_number_verified", "sub", "token_use",
+                *PROFILE_CLAIMS,
+            }
+        ),
+    }  # fmt: skip
+
+
+async def openid_configuration(request: Request) -> Response:
+    """OpenID Connect Discovery §4 and RFC 8414 §3: one document at both places."""
+    services: Services = request.app.state.services
+    algorithms = sorted({"RS256", *(key.alg for key in services.keys.keys)})
+    body = orjson.dumps(metadata(services.settings.issuer, algorithms))
+    return Response(body, 200, {"Cache-Control": "public, max-age=3600", **CORS}, "application/json")
+
+
+async def jwks(request: Request) -> Response:
+    """RFC 7517 §5; prebuilt bytes. Verifiers look keys up by `kid` and come again for an unknown one."""
+    services: Services = request.app.state.services
+    headers = {"Cache-Control": "public, max-age=300", "ETag": services.keys.etag, **CORS}
+    if request.headers.get("if-none-match") == services.keys.etag:
+        return Response(None, 304, headers)
+    return Response(services.keys.jwks, 200, headers, "application/json")

@@ -1,0 +1,52 @@
+"""Where each endpoint lies."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from authserver.oauth.endpoints.authorize import authorize
+from authserver.oauth.endpoints.discovery import jwks, openid_configuration
+from authserver.oauth.endpoints.revoke import revoke
+from authserver.oauth.endpoints.token import token
+from authserver.oauth.endpoints.userinfo import userinfo
+
+#: what programs call, from any origin: errors are JSON
+MACHINE = {
+    "/oauth2/token": (token, ["POST"]),
+    "/oauth2/revoke": (revoke, ["POST"]),
+    "/oauth2/userInfo": (userinfo, ["GET", "POST"]),
+    "/.well-known/jwks.json": (jwks, ["GET"]),
+    "/.well-known/openid-configuration": (openid_configuration, ["GET"]),
+    "/.well-known/oauth-authorization-server": (openid_configuration, ["GET"]),
+}
+
+
+async def preflight(request: Request) -> Response:
+    """A browser's CORS question; answered for any origin, without credentials (contracts/cognito.md row 25)."""
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Response(None, 204, headers)
+
+
+def machine_paths(issuer_path: str) -> frozenset[str]:
+    """Every path at which a program expects JSON."""
+    return frozenset(
+        {issuer_path + path for path in MACHINE} | {f"/.well-known/oauth-authorization-server{issuer_path}"}
+    )
+
+
+def oauth_routes(issuer_path: str) -> list[BaseRoute]:
+    """Under the issuer's path; RFC 8414 §3.1 puts its well-known part before the path."""
+    routes: list[BaseRoute] = [Route(f"{issuer_path}/oauth2/authorize", authorize, methods=["GET", "POST"])]
+    for path, (endpoint, methods) in MACHINE.items():
+        routes.append(Route(issuer_path + path, endpoint, methods=methods))
+        routes.append(Route(issuer_path + path, preflight, methods=["OPTIONS"]))
+    if issuer_path:
+        routes.append(
+            Route(f"/.well-known/oauth-authorization-server{issuer_path}", openid_configuration, methods=["GET"])
+        )
+    return routes

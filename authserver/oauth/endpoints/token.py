@@ -1,0 +1,44 @@
+"""`POST /oauth2/token` (RFC 6749 §3.2)."""
+
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
+from sqlalchemy.util.concurrency import greenlet_spawn
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.oauth.refresh_token import UnknownKeyError
+from authserver.oauth.requests import ProtocolRequest, read_form
+from authserver.oauth.responses import json_response, unavailable
+from authserver.oauth.server import GRANT_TYPES
+from authserver.services import Services
+
+
+async def token(request: Request) -> Response:
+    """Exchange a code or a refresh token. Errors of the client are RFC 6749 §5.2's; trouble of ours is 503, never
+    `invalid_grant`, which would unlink an Alexa user for good."""
+    services: Services = request.app.state.services
+    oauth = services.oauth
+    try:
+        if request.scope["query_string"]:
+            raise InvalidRequestError("Parameters belong in the body")
+        parameters = await read_form(request)
+        grant_type = parameters.get("grant_type")
+        if not grant_type:
+            raise InvalidRequestError("grant_type is missing")
+        if grant_type not in GRANT_TYPES:
+            raise UnsupportedGrantTypeError(grant_type="this one")
+    except OAuth2Error as error:
+        answer = oauth.handle_error_response(None, error)
+        return json_response(dict(answer.body), answer.status)
+    protocol_request = ProtocolRequest(
+        "POST",
+        f"{oauth.issuer}/oauth2/token",
+        parameters,
+        services.clock(),
+        authorization=request.headers.get("authorization", ""),
+    )
+    try:
+        answer = await greenlet_spawn(oauth.create_token_response, protocol_request)
+    except UnknownKeyError:
+        return unavailable(60)
+    headers = {name: value for name, value in answer.headers.items() if name == "WWW-Authenticate"}
+    return json_response(dict(answer.body), answer.status, headers)

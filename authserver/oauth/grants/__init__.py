@@ -1,0 +1,1 @@
+"""The grants: Authlib's classes with the answers to their storage questions. One file each."""

@@ -1,0 +1,158 @@
+"""The refresh token grant (RFC 6749 §6) with the client's own policy (design, decision 6; contracts/alexa.md 1.5)."""
+
+import logging
+from typing import Any
+
+import orjson
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError
+from authlib.oauth2.rfc6749 import grants as authlib_grants
+from sqlalchemy.util.concurrency import await_
+
+from authserver.oauth import refresh_token
+from authserver.oauth.clients import RegisteredClient
+from authserver.oauth.requests import ProtocolRequest
+from authserver.oauth.tokens import Subject
+from authserver.storage.hot import Row, Transaction
+from authserver.storage.statements import FIND_GRANT, NOTE_USE, REVOKE_GRANT, ROTATE_GRANT
+
+log = logging.getLogger(__name__)
+
+INVALID_TOKEN = "The refresh token is not valid: unknown, expired, revoked, or issued to another client"  # noqa: S105
+NOTE_AFTER = 60  # seconds; last use is not noted more often
+
+
+class PresentedGrant:
+    """A live grant and the generation of the refresh token that was presented for it."""
+
+    def __init__(self, row: Row, generation: int) -> None:
+        self.row = row
+        self.generation = generation
+
+    def check_client(self, client: RegisteredClient) -> bool:
+        return bool(self.row["client_id"] == client.client_id)
+
+    def get_scope(self) -> str:
+        return str(self.row["scope"])
+
+
+def alive(row: Row, client: RegisteredClient, now: int) -> bool:
+    """Not revoked, within its absolute and idle life, its user active and not called back since."""
+    return bool(
+        row["revoked_at"] is None
+        and row["expires_at"] > now
+        and row["last_used_at"] + client.refresh_idle_lifetime > now
+        and row["user_stands"]
+    )
+
+
+class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
+    """`self.server` is an `OAuthServer`. Without rotation a refresh is one read and one signature."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012
+    INCLUDE_NEW_REFRESH_TOKEN = True
+    request: ProtocolRequest
+
+    def authenticate_refresh_token(self, value: str) -> PresentedGrant:
+        """Proves that the token is ours, this client's and alive; consumes nothing.
+
+        Raises `InvalidGrantError`; `UnknownKeyError` when the token's secret key is not loaded (503).
+        """
+        client, now = self.request.client, self.request.now
+        token = refresh_token.read(value)
+        if token is None:
+            raise InvalidGrantError(INVALID_TOKEN)
+        row = await_(self.server.hot.read_key(FIND_GRANT, token.grant_id))
+        # The MAC covers the client: another client's token, or one never issued, changes nothing (row 6.30).
+        # It is computed for an unknown grant too: a key that is not loaded must be 503 before anything is refused.
+        seed = row["seed"] if row is not None else bytes(32)
+        genuine = refresh_token.is_genuine(token, self.server.secret_keys, client.client_id, seed)
+        if row is None or not genuine or not alive(row, client, now):
+            raise InvalidGrantError(INVALID_TOKEN)
+        return PresentedGrant(row, token.generation)
+
+    def _validate_token_scope(self, token: PresentedGrant) -> None:
+        """Narrower is honoured for this answer only; wider is refused (RFC 6749 §6)."""
+        wanted = self.request.parameters.get("scope")
+        if wanted and not set(wanted.split()) <= set(token.get_scope().split()):
+            raise InvalidScopeError("The scope is wider than what was granted")
+
+    def authenticate_user(self, presented: PresentedGrant) -> Subject:
+        """Applies the client's rotation policy and returns for whom tokens are made. Raises `InvalidGrantError`."""
+        row, client = presented.row, self.request.client
+        generation = self._rotated(presented) if client.row.refresh_rotation else self._kept(presented)
+        self.request.refresh_value = self.server.refresh_token(
+            row["grant_id"], generation, client.client_id, row["seed"]
+        )
+        subject = Subject(
+            sub=row["sub"],
+            username=row["username"],
+            email=row["email"],
+            email_verified=bool(row["email_verified"]),
+            attributes=orjson.loads(row["attributes"]),
+            origin_jti=row["origin_jti"],
+            auth_time=row["auth_time"],
+            amr=orjson.loads(row["amr"]),
+            acr=row["acr"],
+            issued_at=self.request.now,
+            resource=orjson.loads(row["claims"]).get("resource"),
+        )
+        self.request.subject = subject
+        return subject
+
+    def _kept(self, presented: PresentedGrant) -> int:
+        """No rotation: the same token comes back, any number of times at once. A token from before rotation was
+        switched off is refused and revokes nothing."""
+        row, now = presented.row, self.request.now
+        if presented.generation < row["generation"]:
+            raise InvalidGrantError(INVALID_TOKEN)
+        if now - row["last_used_at"] >= NOTE_AFTER:
+            self.server.hot.note(NOTE_USE, row["grant_id"], which=row["grant_id"], at=now)
+        return presented.generation
+
+    def _rotated(self, presented: PresentedGrant) -> int:
+        """The generation of the successor. The database decides which of two refreshes rotates; the other is then the
+        direct predecessor and gets the same successor. A genuine generation above the stored one means that writes were
+        lost (restored backup, fail-over): the row advances to it."""
+        row, now = presented.row, self.request.now
+        if presented.generation >= row["generation"]:
+            successor = presented.generation + 1
+
+            def rotate(transaction: Transaction) -> Row | None:
+                return transaction.one(
+                    ROTATE_GRANT,
+                    which=row["grant_id"],
+                    presented=presented.generation,
+                    successor=successor,
+                    at=now,
+                )
+
+            if await_(self.server.hot.write(rotate)) is not None:
+                return successor
+            fresh = await_(self.server.hot.read_key(FIND_GRANT, row["grant_id"]))
+            if fresh is None or not alive(fresh, self.request.client, now):
+                raise InvalidGrantError(INVALID_TOKEN)
+            row = fresh
+        return self._of_predecessor(row, presented.generation)
+
+    def _of_predecessor(self, row: Row, generation: int) -> int:
+        """What an old token still gets: within the grace the direct predecessor gets the same successor again; further
+        behind it is refused; outside the grace the family ends (RFC 9700 §4.14.2). For Alexa a predecessor works until
+        its successor has been used, and nothing is ever revoked (contracts/alexa.md section 0, decision 2)."""
+        client: RegisteredClient = self.request.client
+        now = self.request.now
+        behind = row["generation"] - generation
+        in_grace = now - (row["rotated_at"] or 0) <= client.refresh_rotation_grace
+        lenient = client.row.preset == "alexa"
+        if behind == 1 and (in_grace or lenient):
+            return int(row["generation"])
+        if behind == 2 and in_grace and lenient:
+            return int(row["generation"])
+        if not in_grace and not lenient:
+            log.warning("refresh token of client %s used again after its grace: the grant ends", client.client_id)
+            await_(
+                self.server.hot.write(lambda transaction: transaction.run(REVOKE_GRANT, which=row["grant_id"], at=now))
+            )
+        raise InvalidGrantError(INVALID_TOKEN)
+
+    def revoke_old_credential(self, refresh_token: Any) -> None:
+        """Nothing: the generation has moved in `authenticate_user`."""

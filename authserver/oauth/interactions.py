@@ -1,0 +1,128 @@
+"""An authorization request on its way through the pages: bound to one browser, and the order of its steps.
+
+The interaction's id stands in the URL, a random secret in a cookie of its own, its digest in the row. A step without
+that cookie, or under another session than the one that signed in, starts over (contracts/security.md 6.48).
+"""
+
+import base64
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import col, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.models import Client, Interaction, Session, User
+from authserver.oauth.errors import PageError
+from authserver.secret_values import SecretKey, digest, new_secret, random_token, same
+from authserver.settings import Settings
+
+START_OVER = "This sign-in page is no longer valid. Go back to the app you came from and start again."
+
+
+class Step(StrEnum):
+    """What is still missing; the value is the page's path."""
+
+    SIGN_IN = "login"
+    VERIFY = "confirm"
+    CONSENT = "consent"
+    FINISH = "finish"
+
+
+def next_step(interaction: Interaction, session: Session | None, user: User | None, client: Client | None) -> Step:
+    """The only place where the order of the steps is written. `session` and `user` are those of this browser, now."""
+    if session is None or user is None or session.auth_time < interaction.auth_not_before:
+        return Step.SIGN_IN
+    if interaction.session_digest is not None and interaction.session_digest != session.digest:
+        return Step.SIGN_IN
+    if not user.email_verified:
+        return Step.VERIFY
+    if client is not None and not client.first_party and not (interaction.consented and interaction.sub == user.sub):
+        return Step.CONSENT
+    return Step.FINISH
+
+
+def cookie_name(settings: Settings, interaction_id: str) -> str:
+    """One cookie for each interaction, so that two tabs do not disturb each other."""
+    return f"{'__Host-' if settings.secure else ''}authserver_interaction_{interaction_id}"
+
+
+def csrf_token(secret_key: SecretKey, interaction_id: str, cookie_value: str) -> str:
+    """Only who holds the interaction's cookie can be given it by us; nothing is stored."""
+    return base64.urlsafe_b64encode(secret_key.mac("csrf", interaction_id, cookie_value)).decode().rstrip("=")
+
+
+async def create(
+    settings: Settings,
+    session: AsyncSession,
+    now: int,
+    *,
+    client_id: str | None,
+    request: dict[str, Any],
+    auth_not_before: int = 0,
+) -> tuple[Interaction, str]:
+    """A new interaction and the value of its cookie."""
+    cookie, stored = new_secret()
+    interaction = Interaction(
+        interaction_id=random_token(16),
+        secret_digest=stored,
+        client_id=client_id,
+        request=request,
+        auth_not_before=auth_not_before,
+        created_at=now,
+        expires_at=now + settings.interaction_lifetime,
+    )
+    session.add(interaction)
+    await session.flush()
+    return interaction, cookie
+
+
+async def load(
+    settings: Settings, session: AsyncSession, now: int, interaction_id: str, cookies: Mapping[str, str]
+) -> Interaction:
+    """Raises `PageError` when it is unknown, expired, done, or another browser's: the same page for all four."""
+    cookie = cookies.get(cookie_name(settings, interaction_id), "")
+    interaction = await session.get(Interaction, interaction_id) if len(interaction_id) <= 32 else None
+    if (
+        interaction is None
+        or not same(interaction.secret_digest, digest(cookie))
+        or interaction.expires_at <= now
+        or interaction.completed_at is not None
+    ):
+        raise PageError("interaction_not_found", START_OVER)
+    return interaction
+
+
+async def complete(session: AsyncSession, interaction: Interaction, now: int) -> None:
+    """Ends it, once: raises `PageError` for whoever comes second."""
+    done = await session.exec(
+        update(Interaction)
+        .where(col(Interaction.interaction_id) == interaction.interaction_id, col(Interaction.completed_at).is_(None))
+        .values(completed_at=now)
+        .returning(col(Interaction.interaction_id))
+    )
+    if done.first() is None:
+        raise PageError("interaction_not_found", START_OVER)
+
+
+def bind(session: AsyncSession, interaction: Interaction, browser: Session) -> None:
+    """From now on this interaction is for that session and no other; consent is asked anew."""
+    interaction.session_digest = browser.digest
+    interaction.sub = browser.sub
+    interaction.consented = False
+    session.add(interaction)
+
+
+def agree(session: AsyncSession, interaction: Interaction) -> None:
+    """The person at the bound session agreed to what the consent page named."""
+    interaction.consented = True
+    session.add(interaction)
+
+
+def sign_in_again(session: AsyncSession, interaction: Interaction, now: int) -> None:
+    """ "Not you?": whoever is signed in does not count for this interaction any more."""
+    interaction.session_digest = None
+    interaction.sub = None
+    interaction.consented = False
+    interaction.auth_not_before = now + 1
+    session.add(interaction)

@@ -1,0 +1,203 @@
+"""The key ring: what signs now, what is published, and when that changes (design, decision 9).
+
+The state of a key follows from its times, so that all replicas agree without talking: the newest key of an algorithm
+whose `signs_from` has come signs; each is published until it expires or is revoked. A successor is published
+`signing_key_lead` seconds before it signs, since verifiers cache a JWKS for up to two hours (contracts/cognito.md 8).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.models import ServerState, SigningKey
+from authserver.secret_values import SealError, SecretKey, SecretKeys
+from authserver.settings import Settings, SettingsError
+from authserver.storage.changes import announce
+
+ALGORITHMS = ("RS256", "ES256", "EdDSA")
+LONGEST_TOKEN = 86_400  # seconds; the upper bound of every token lifetime that can be set
+SEAL = "signing key"
+Key = RSAKey | ECKey | OKPKey
+
+
+class KeyRingError(Exception):
+    """No key can sign: our own trouble."""
+
+
+@dataclass(frozen=True)
+class LoadedKey:
+    """A key parsed once: parsing costs 30 ms, which no request can pay."""
+
+    kid: str
+    alg: str
+    key: Key = field(repr=False)
+    signs_from: int
+    expires_at: int | None
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """What one process holds; replaced as a whole when the ring changes."""
+
+    keys: tuple[LoadedKey, ...]
+    jwks: bytes
+    etag: str
+
+    def signing(self, alg: str, now: int) -> LoadedKey:
+        """The key that signs with this algorithm now. Raises `KeyRingError`."""
+        ready = [key for key in self.keys if key.alg == alg and (key.expires_at is None or key.expires_at > now)]
+        if not ready:
+            raise KeyRingError(f"no {alg} key")
+        begun = [key for key in ready if key.signs_from <= now]
+        return max(begun, key=lambda key: key.signs_from) if begun else min(ready, key=lambda key: key.signs_from)
+
+
+def generate(secret_key: SecretKey, alg: str, now: int, signs_from: int) -> SigningKey:
+    """A new key, sealed with the server's secret; its `kid` is the RFC 7638 thumbprint."""
+    key: Key
+    if alg == "RS256":
+        key = RSAKey.generate_key(2048, auto_kid=False)
+    elif alg == "ES256":
+        key = ECKey.generate_key("P-256", auto_kid=False)
+    else:
+        key = OKPKey.generate_key("Ed25519", auto_kid=False)
+    kid = key.thumbprint()
+    private = key.private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())  # type: ignore[union-attr]
+    public = {name: str(value) for name, value in key.as_dict(private=False).items()} | {
+        "kid": kid,
+        "alg": alg,
+        "use": "sig",
+    }
+    return SigningKey(
+        kid=kid,
+        alg=alg,
+        private_sealed=secret_key.seal(SEAL, private, kid),
+        public_jwk=public,
+        created_at=now,
+        signs_from=signs_from,
+    )
+
+
+def _open(row: SigningKey, secret_keys: SecretKeys) -> LoadedKey:
+    for secret_key in secret_keys.all():
+        try:
+            private = secret_key.unseal(SEAL, row.private_sealed, row.kid)
+        except SealError:
+            continue
+        key: Key
+        if row.alg == "RS256":
+            key = RSAKey.import_key(private)
+        elif row.alg == "ES256":
+            key = ECKey.import_key(private)
+        else:
+            key = OKPKey.import_key(private)
+        return LoadedKey(row.kid, row.alg, key, row.signs_from, row.expires_at)
+    raise SettingsError(
+        f"signing key {row.kid} cannot be opened with AUTHSERVER_SECRET_KEY; set the key that this database was made "
+        "with, as AUTHSERVER_SECRET_KEY or AUTHSERVER_SECRET_KEY_PREVIOUS"
+    )
+
+
+def _published(rows: Sequence[SigningKey], now: int) -> list[SigningKey]:
+    return [row for row in rows if row.revoked_at is None and (row.expires_at is None or row.expires_at > now)]
+
+
+async def load(session: AsyncSession, secret_keys: SecretKeys, now: int) -> KeyRing:
+    """The ring as the database has it. Raises `SettingsError` when a key does not open (contracts/security.md 6.75)."""
+    rows = (await session.exec(select(SigningKey).order_by(col(SigningKey.created_at), col(SigningKey.kid)))).all()
+    live = _published(rows, now)
+    jwks = orjson.dumps({"keys": [row.public_jwk for row in live]})
+    keys = tuple(_open(row, secret_keys) for row in live)
+    return KeyRing(keys, jwks, f'"{hashlib.sha256(jwks).hexdigest()[:32]}"')
+
+
+def check_value(secret_key: SecretKey) -> str:
+    """Stored once; tells a wrong secret key from a right one before anything is answered with it."""
+    return secret_key.mac("check", "secret key").hex()
+
+
+async def prepare(session: AsyncSession, settings: Settings, secret_keys: SecretKeys, now: int) -> None:
+    """At every start: refuse a wrong secret key; make the first signing key if, and only if, the ring is empty.
+
+    Raises `SettingsError`. Two replicas that start at once are put in order by the lock on the check value's row.
+    """
+    stored = await session.get(ServerState, "secret-check", with_for_update=True)
+    if stored is None:
+        stored = ServerState(name="secret-check", value=check_value(secret_keys.current), number=now)
+        session.add(stored)
+        await session.flush()
+    elif stored.value not in {check_value(key) for key in secret_keys.all()}:
+        raise SettingsError(
+            "AUTHSERVER_SECRET_KEY is not the one that this database was made with; nothing is answered with it. "
+            "Set the former key, or give it as AUTHSERVER_SECRET_KEY_PREVIOUS and run `authserver key rewrap`"
+        )
+    await ensure(session, secret_keys.current, "RS256", now)
+
+
+async def ensure(session: AsyncSession, secret_key: SecretKey, alg: str, now: int) -> None:
+    """A key for this algorithm, which signs at once, when there has never been one."""
+    if (await session.exec(select(SigningKey.kid).where(SigningKey.alg == alg).limit(1))).first() is None:
+        session.add(generate(secret_key, alg, now, now))
+        await announce(session)
+
+
+async def rotate(session: AsyncSession, settings: Settings, secret_key: SecretKey, alg: str, now: int) -> SigningKey:
+    """Publish a successor that signs after the lead; the present key stays until its last token has expired."""
+    signs_from = now + settings.signing_key_lead
+    rows = (await session.exec(select(SigningKey).where(SigningKey.alg == alg))).all()
+    successor = generate(secret_key, alg, now, signs_from)
+    for row in _published(rows, now):
+        row.expires_at = min(row.expires_at or signs_from + LONGEST_TOKEN, signs_from + LONGEST_TOKEN)
+        session.add(row)
+    session.add(successor)
+    await announce(session)
+    return successor
+
+
+async def rotate_when_due(session: AsyncSession, settings: Settings, secret_key: SecretKey, now: int) -> list[str]:
+    """Successors for keys that have signed for `signing_key_period`; returns the new `kid`s."""
+    rows = _published((await session.exec(select(SigningKey))).all(), now)
+    made = []
+    for alg in sorted({row.alg for row in rows}):
+        newest = max(row.signs_from for row in rows if row.alg == alg)
+        if newest + settings.signing_key_period <= now + settings.signing_key_lead:
+            made.append((await rotate(session, settings, secret_key, alg, now)).kid)
+    return made
+
+
+async def revoke(session: AsyncSession, secret_key: SecretKey, kid: str, now: int) -> bool:
+    """Drop a stolen key at once: not published, not signing. What is left signs, or a new key. False: unknown."""
+    row = await session.get(SigningKey, kid)
+    if row is None:
+        return False
+    row.revoked_at = row.revoked_at or now
+    session.add(row)
+    await session.flush()
+    rest = _published((await session.exec(select(SigningKey).where(SigningKey.alg == row.alg))).all(), now)
+    if not any(key.signs_from <= now for key in rest):
+        session.add(generate(secret_key, row.alg, now, now))
+    await announce(session)
+    return True
+
+
+async def rewrap(session: AsyncSession, secret_keys: SecretKeys) -> int:
+    """Seal every key and the check value with the present secret key; returns how many keys. Raises `SettingsError`."""
+    rows = (await session.exec(select(SigningKey))).all()
+    for row in rows:
+        private = _open(row, secret_keys).key.private_key.private_bytes(  # type: ignore[union-attr]
+            Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+        )
+        row.private_sealed = secret_keys.current.seal(SEAL, private, row.kid)
+        session.add(row)
+    stored = await session.get(ServerState, "secret-check")
+    if stored is not None:
+        stored.value = check_value(secret_keys.current)
+        session.add(stored)
+    await announce(session)
+    return len(rows)

@@ -1,0 +1,56 @@
+"""Authorization responses: the one way back to a client."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from authserver.oauth.clients import RegisteredClient
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """The proof that the redirect URI is this client's: who holds one may redirect. Until then, only pages."""
+
+    client: RegisteredClient
+    redirect_uri: str
+    sent: bool  # whether the request named the redirect URI (RFC 6749 §4.1.3)
+
+
+def response_uri(redirect_uri: str, issuer: str, state: str | None, parameters: dict[str, str]) -> str:
+    """The registered URI untouched, with `parameters`, `state` as it came and `iss` (RFC 9207) appended."""
+    answer = dict(parameters)
+    if state:
+        answer["state"] = state
+    answer["iss"] = issuer
+    return redirect_uri + ("&" if urlsplit(redirect_uri).query else "?") + urlencode(answer)
+
+
+def registration_problem(redirect_uri: str) -> str | None:
+    """Why this URI cannot be registered, or None (RFC 9700 §4.1, contracts/security.md 6.5, 6.6, 6.71).
+
+    https anywhere; http for loopback only; other schemes only in reverse-domain form (RFC 8252 §7.1).
+    """
+    if len(redirect_uri) > 1024 or any(not 0x21 <= ord(character) <= 0x7E for character in redirect_uri):
+        return "must be printable ASCII without spaces, at most 1024 characters"
+    if any(character in redirect_uri for character in ';,"\\<>{}|^`#*'):
+        return 'must not hold ; , " \\ < > { } | ^ ` * or a fragment'
+    try:
+        parts = urlsplit(redirect_uri)
+        _ = parts.port
+    except ValueError:
+        return "is not a URL"
+    if "code=" in parts.query or "state=" in parts.query:
+        return "must not hold code= or state= in its query"
+    if "@" in parts.netloc:
+        return "must not hold a user name"
+    segments = parts.path.lower().replace("%2e", ".").split("/")
+    if ".." in segments or "." in segments:
+        return "must not hold . or .. as a path segment"
+    if parts.scheme == "https":
+        return None if parts.hostname else "has no host"
+    if parts.scheme == "http":
+        if parts.hostname in ("localhost", "127.0.0.1", "::1"):
+            return None
+        return "must be https; http is for localhost, 127.0.0.1 and [::1] only"
+    if "." in parts.scheme:
+        return None
+    return "must be https, http on loopback, or a scheme of your own in reverse-domain form: org.example.app:/callback"

@@ -1,0 +1,104 @@
+"""Requests as Authlib wants to read them, from a body and a query that were parsed strictly."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Request
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from starlette.requests import Request
+
+LARGEST = 65_536  # bytes of a body or a query
+FIELDS = 100
+
+
+class TooLargeError(InvalidRequestError):  # type: ignore[misc]
+    """The body or the query is over `LARGEST`."""
+
+    status_code = 413
+
+
+class UnsupportedMediaTypeError(InvalidRequestError):  # type: ignore[misc]
+    """RFC 6749 §3.2: parameters come as application/x-www-form-urlencoded, and in no other way."""
+
+    status_code = 415
+
+
+def parse(encoded: bytes) -> dict[str, list[str]]:
+    """Every value of every parameter. Raises `InvalidRequestError` for what is not valid UTF-8 or holds a NUL, which no
+    database takes and no client of ours has reason to send."""
+    if len(encoded) > LARGEST:
+        raise TooLargeError("The request is larger than 64 KiB")
+    try:
+        pairs = parse_qsl(
+            encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS, encoding="utf-8"
+        )
+    except ValueError as error:
+        raise InvalidRequestError("The parameters are not valid application/x-www-form-urlencoded in UTF-8") from error
+    values: dict[str, list[str]] = defaultdict(list)
+    for name, value in pairs:
+        if "\0" in name or "\0" in value:
+            raise InvalidRequestError("A parameter holds a NUL character")
+        values[name].append(value)
+    return values
+
+
+def once(values: Mapping[str, list[str]]) -> dict[str, str]:
+    """RFC 6749 §3.2: parameters MUST NOT be included more than once. Raises `InvalidRequestError`."""
+    if any(len(found) > 1 for found in values.values()):
+        raise InvalidRequestError("A parameter is repeated")
+    return {name: found[0] for name, found in values.items()}
+
+
+async def read_body(request: Request) -> bytes:
+    """The body of a form POST, at most `LARGEST` bytes. Raises `UnsupportedMediaTypeError`, `TooLargeError`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaTypeError("Send the parameters as application/x-www-form-urlencoded")
+    chunks = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST:
+            raise TooLargeError("The request is larger than 64 KiB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The parameters of a form POST, each once. Raises subclasses of `InvalidRequestError`."""
+    return once(parse(await read_body(request)))
+
+
+class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
+    """One request for Authlib. `uri` comes from the configured issuer, never from a header; `now` is the request's one
+    time; `unit` is the cold path's session where the request has one."""
+
+    def __init__(
+        self,
+        method: str,
+        uri: str,
+        parameters: dict[str, str],
+        now: int,
+        *,
+        authorization: str = "",
+        unit: Any = None,
+    ) -> None:
+        super().__init__(method, uri, headers={"Authorization": authorization} if authorization else {})
+        self.payload = BasicOAuth2Payload(parameters)
+        self.parameters = parameters
+        self.now = now
+        self.unit = unit
+        self.subject: Any = None  # tokens.Subject, once the grant is proven
+        self.interaction: Any = None
+        self.linked: Any = None
+        self.refresh_value = ""
+
+    @property
+    def form(self) -> dict[str, str]:
+        return self.parameters
+
+    @property
+    def args(self) -> dict[str, str]:
+        return self.parameters

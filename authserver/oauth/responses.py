@@ -1,0 +1,43 @@
+"""Answers of the protocol's endpoints."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+CORS = {"Access-Control-Allow-Origin": "*"}  # as Cognito; never with credentials
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Authlib decided, before it is put on the wire."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def location(self) -> str | None:
+        return self.headers.get("Location")
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON that no cache keeps (RFC 6749 §5.1), readable from any origin."""
+    return Response(orjson.dumps(body), status, {**NO_STORE, **CORS, **(headers or {})}, media_type="application/json")
+
+
+def error_response(error: str, description: str, status: int = 400, headers: dict[str, str] | None = None) -> Response:
+    """RFC 6749 §5.2."""
+    return json_response({"error": error, "error_description": description}, status, headers)
+
+
+def unavailable(retry_after: int = 2) -> Response:
+    """Our own trouble (contracts/alexa.md A23): 503, so that nobody is unlinked for it."""
+    return error_response(
+        "temporarily_unavailable",
+        "The server cannot answer now; try again",
+        503,
+        {"Retry-After": str(retry_after)},
+    )

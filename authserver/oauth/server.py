@@ -1,0 +1,150 @@
+"""Authlib's `AuthorizationServer`, bound once to our storage and to Starlette.
+
+Authlib is synchronous. It runs in a greenlet (`greenlet_spawn`), and its hooks wait for the database through `await_`:
+no threads, one code path. Everything is registered at start; what belongs to a request is on the request.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, OAuth2Error
+from authlib.oidc.core.grants.code import OpenIDCode, OpenIDToken
+from sqlalchemy.util.concurrency import await_
+
+from authserver.oauth import refresh_token, tokens
+from authserver.oauth.client_auth import authenticate
+from authserver.oauth.clients import Clients, RegisteredClient
+from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
+from authserver.oauth.grants.refresh_token import RefreshTokenGrant
+from authserver.oauth.keys import KeyRing
+from authserver.oauth.redirects import response_uri
+from authserver.oauth.requests import ProtocolRequest
+from authserver.oauth.responses import Answer
+from authserver.oauth.tokens import Subject
+from authserver.secret_values import SecretKeys
+from authserver.settings import Settings
+from authserver.storage.hot import HotStore
+
+GRANT_TYPES = ("authorization_code", "refresh_token")
+RESPONSE_TYPES = ("code",)
+CODE_CHALLENGE_METHODS = ("S256",)
+
+
+class LinkedMail(Protocol):
+    """Writes the mail that goes out after a linking, as a row of the outbox; None for clients that want none."""
+
+    def __call__(self, client: RegisteredClient, subject: Subject, now: int) -> dict[str, Any] | None: ...
+
+
+class IdTokenOfCode(OpenIDCode):  # type: ignore[misc]
+    """Authlib decides when an ID token is due (scope `openid`); the one mint makes it."""
+
+    def exists_nonce(self, nonce: str, request: ProtocolRequest) -> bool:
+        """A nonce is the client's own defence (OpenID Connect Core §3.1.2.1); the code it belongs to is used once."""
+        return False
+
+    def encode_id_token(self, token: dict[str, Any], request: ProtocolRequest) -> str:
+        return request.server.id_token(token, request)  # type: ignore[attr-defined,no-any-return]
+
+
+class IdTokenOfRefresh(OpenIDToken):  # type: ignore[misc]
+    """The same on refresh, where the client's policy asks for it: as Cognito by default, not for Alexa."""
+
+    def process_token(self, grant: Any, response: Any) -> Any:
+        if grant.request.client.row.refresh_id_token:
+            return super().process_token(grant, response)
+        return response[1]
+
+    def encode_id_token(self, token: dict[str, Any], request: ProtocolRequest) -> str:
+        return request.server.id_token(token, request)  # type: ignore[attr-defined,no-any-return]
+
+
+class OAuthServer(AuthorizationServer):  # type: ignore[misc]
+    """`keys` is replaced as a whole when the key ring changes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        secret_keys: SecretKeys,
+        clock: Callable[[], int],
+        clients: Clients,
+        hot: HotStore,
+        keys: KeyRing,
+        linked_mail: LinkedMail,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.issuer = settings.issuer
+        self.secret_keys = secret_keys
+        self.clock = clock
+        self.clients = clients
+        self.hot = hot
+        self.keys = keys
+        self.linked_mail = linked_mail
+        self.register_token_generator("default", self._generate)
+        self.register_grant(AuthorizationCodeGrant, [Sha256CodeChallenge(required=False), IdTokenOfCode()])
+        self.register_grant(RefreshTokenGrant, [IdTokenOfRefresh()])
+
+    # --- Authlib's storage questions -------------------------------------------------------------------------------
+
+    def query_client(self, client_id: str) -> RegisteredClient | None:
+        return self.clients.cached(client_id) or await_(self.clients.get(client_id))
+
+    def authenticate_client(self, request: ProtocolRequest, methods: Any, endpoint: str = "token") -> RegisteredClient:
+        return authenticate(self.query_client, request, methods)
+
+    def save_token(self, token: dict[str, Any], request: ProtocolRequest) -> None:
+        """The grant's row was written before the tokens were made; only the refresh token, which belongs to a
+        generation that the grant chose, is still missing."""
+        token["refresh_token"] = request.refresh_value
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """No signals: who wants to know reads the log."""
+
+    def _generate(
+        self,
+        grant_type: str,
+        client: RegisteredClient,
+        user: Subject,
+        scope: str,
+        expires_in: int | None = None,
+        include_refresh_token: bool = True,
+    ) -> dict[str, Any]:
+        """The answer's members (RFC 6749 §5.1): Cognito's, and `scope`. Raises `KeyRingError`."""
+        return {
+            "access_token": tokens.access_token(self.keys, self.issuer, client, user, scope),
+            "refresh_token": "",  # `save_token` puts it in
+            "token_type": "Bearer",
+            "expires_in": client.access_token_lifetime,
+            "scope": scope,
+        }
+
+    def id_token(self, token: dict[str, Any], request: ProtocolRequest) -> str:
+        return tokens.id_token(
+            self.keys, self.issuer, request.client, request.subject, token["scope"], token["access_token"]
+        )
+
+    def refresh_token(self, grant_id: str, generation: int, client_id: str, seed: bytes) -> str:
+        return refresh_token.make(self.secret_keys.current, grant_id, generation, client_id, seed)
+
+    # --- Authlib's framework questions -----------------------------------------------------------------------------
+
+    def create_oauth2_request(self, request: ProtocolRequest) -> ProtocolRequest:
+        request.server = self  # type: ignore[attr-defined]
+        return request
+
+    def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
+        return Answer(status, body, dict(headers))
+
+    def handle_error_response(self, request: ProtocolRequest, error: OAuth2Error) -> Answer:
+        """With a redirect URI (then proven to be the client's) to the client, with `state` and `iss`; else as JSON."""
+        if error.redirect_uri:
+            parameters = {"error": str(error.error)}
+            if error.description:
+                parameters["error_description"] = error.description
+            location = response_uri(error.redirect_uri, self.issuer, request.parameters.get("state"), parameters)
+            return Answer(303, "", {"Location": location})
+        if isinstance(error, InvalidClientError):
+            error.status_code = 401
+        status, body, headers = error()
+        return Answer(status, body, dict(headers))

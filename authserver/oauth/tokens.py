@@ -1,0 +1,104 @@
+"""The one mint: every grant's tokens are made here. docs/token-profile.md tells the claims, one by one."""
+
+import base64
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from joserfc import jwt
+
+from authserver.oauth.clients import RegisteredClient
+from authserver.oauth.keys import KeyRing
+from authserver.oauth.userinfo import claims_of_scope
+
+
+@dataclass(frozen=True)
+class Subject:
+    """For whom, and on the strength of which sign-in, tokens are made. Times are Unix seconds."""
+
+    sub: str
+    username: str
+    email: str
+    email_verified: bool
+    attributes: dict[str, Any]
+    origin_jti: str
+    auth_time: int
+    amr: list[str]
+    acr: str | None
+    issued_at: int
+    resource: str | None = None
+    nonce: str | None = None
+    grant_id: str = field(default="", repr=False)
+
+    @property
+    def id(self) -> str:
+        return self.sub
+
+
+def _encode(keys: KeyRing, client: RegisteredClient, claims: dict[str, Any], now: int, typ: str | None) -> str:
+    signing = keys.signing(client.row.signing_alg, now)
+    header = {"alg": signing.alg, "kid": signing.kid}
+    if typ is not None:
+        header["typ"] = typ
+    return jwt.encode(header, claims, signing.key, algorithms=[signing.alg])
+
+
+def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subject, scope: str) -> str:
+    """Cognito's claims; explicitly typed `at+jwt` after RFC 8725 §3.11, so that no other token of ours passes for one.
+
+    `aud` only where the request's `resource` (RFC 8707) or the client sets it, never the client's id. Raises
+    `KeyRingError`.
+    """
+    now = subject.issued_at
+    claims: dict[str, Any] = {
+        "sub": subject.sub,
+        "iss": issuer,
+        "version": 2,
+        "client_id": client.client_id,
+        "origin_jti": subject.origin_jti,
+        "event_id": str(uuid.uuid4()),
+        "token_use": "access",
+        "scope": scope,
+        "auth_time": subject.auth_time,
+        "exp": now + client.access_token_lifetime,
+        "iat": now,
+        "jti": str(uuid.uuid4()),
+        "username": subject.username,
+    }
+    audience = subject.resource or client.row.audience
+    if audience:
+        claims["aud"] = audience
+    return _encode(keys, client, claims, now, "at+jwt")
+
+
+def id_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subject, scope: str, access: str) -> str:
+    """OpenID Connect Core §2 with Cognito's `token_use` and `cognito:username`. Raises `KeyRingError`."""
+    now = subject.issued_at
+    claims = claims_of_scope(subject.email, subject.email_verified, subject.attributes, scope)
+    claims |= {
+        "sub": subject.sub,
+        "iss": issuer,
+        "aud": client.client_id,
+        "token_use": "id",
+        "cognito:username": subject.username,
+        "at_hash": half_hash(access, client.row.signing_alg),
+        "origin_jti": subject.origin_jti,
+        "event_id": str(uuid.uuid4()),
+        "jti": str(uuid.uuid4()),
+        "auth_time": subject.auth_time,
+        "iat": now,
+        "exp": now + client.id_token_lifetime,
+        "amr": subject.amr,
+    }
+    if subject.acr:
+        claims["acr"] = subject.acr
+    if subject.nonce is not None:
+        claims["nonce"] = subject.nonce
+    return _encode(keys, client, claims, now, None)
+
+
+def half_hash(value: str, alg: str) -> str:
+    """`at_hash`: the left half of the hash that the signature uses (OpenID Connect Core §3.1.3.6)."""
+    hashed = (hashlib.sha512 if alg == "EdDSA" else hashlib.sha256)(value.encode()).digest()
+    return base64.urlsafe_b64encode(hashed[: len(hashed) // 2]).decode().rstrip("=")

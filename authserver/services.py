@@ -1,0 +1,32 @@
+"""What a running server holds, built once in `app`; handlers find it as `request.app.state.services`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from authserver.accounts.passwords import Passwords
+from authserver.oauth.clients import Clients
+from authserver.oauth.keys import KeyRing
+from authserver.oauth.server import OAuthServer
+from authserver.secret_values import SecretKeys
+from authserver.settings import Settings
+from authserver.storage.database import Database
+from authserver.storage.hot import HotStore
+
+
+@dataclass
+class Services:
+    """Built by `app.prepare`."""
+
+    settings: Settings
+    secret_keys: SecretKeys = field(repr=False)
+    clock: Callable[[], int]  # Unix seconds
+    database: Database
+    hot: HotStore
+    clients: Clients
+    passwords: Passwords
+    oauth: OAuthServer
+
+    @property
+    def keys(self) -> KeyRing:
+        """Replaced as a whole when the ring changes."""
+        return self.oauth.keys

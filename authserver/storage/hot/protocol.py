@@ -1,0 +1,45 @@
+"""What the hot path asks of a database."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from authserver.storage.hot.statement import KeyedRead, Statement
+
+Row: TypeAlias = dict[str, Any]
+T = TypeVar("T")
+
+
+class Transaction(Protocol):
+    """What a job sees: statements that see each other's effects, kept or lost together.
+
+    The methods are plain functions on both databases; a job is not a coroutine (on PostgreSQL it runs in a greenlet).
+    """
+
+    def one(self, statement: Statement, **parameters: Any) -> Row | None:
+        """Run it; the first row, or None."""
+
+    def run(self, statement: Statement, **parameters: Any) -> None:
+        """Run it for its effect."""
+
+
+#: A job must be safe to run again: a batch that fails as a whole is repeated one job at a time.
+Job: TypeAlias = Callable[[Transaction], T]
+
+
+class HotStore(Protocol):
+    """All methods raise `StorageError` when the database fails; a job's own exception rolls only that job back."""
+
+    async def read(self, statement: Statement, **parameters: Any) -> Row | None:
+        """The first row, or None."""
+
+    async def read_key(self, statement: KeyedRead, key: str | bytes) -> Row | None:
+        """The row with this key, or None; reads of the same moment share a round trip where that is cheaper."""
+
+    async def write(self, job: Job[T]) -> T:
+        """Run the job in a transaction; returns after its COMMIT."""
+
+    def note(self, statement: Statement, key: str, **parameters: Any) -> None:
+        """Write some time soon, at most once for each key and interval; what a crash may lose (last use)."""
+
+    async def close(self) -> None:
+        """Write what is noted, end what runs."""

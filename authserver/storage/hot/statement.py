@@ -1,0 +1,46 @@
+"""Core expressions, compiled once to the text that each raw driver takes."""
+
+from typing import Any
+
+from sqlalchemy import ARRAY, Column, Select, any_, bindparam
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.sql.expression import ClauseElement
+
+SQLITE = SQLiteDialect_pysqlite(paramstyle="named")
+POSTGRES = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+
+
+class Statement:
+    """One statement in both dialects.
+
+    Parameters are given by name. A Python literal inside the expression would become a hidden parameter and be lost in
+    the text: it raises `ValueError` here, at import; write `literal_column("1")` or a `bindparam`.
+    """
+
+    __slots__ = ("postgres", "postgres_order", "sqlite")
+
+    def __init__(self, expression: ClauseElement) -> None:
+        sqlite = expression.compile(dialect=SQLITE)
+        postgres = expression.compile(dialect=POSTGRES)
+        hidden = sorted(name for name, value in sqlite.params.items() if value is not None)
+        if hidden:
+            raise ValueError(f"literals became hidden parameters: {', '.join(hidden)}")
+        self.sqlite = str(sqlite)
+        self.postgres = str(postgres)
+        self.postgres_order: tuple[str, ...] = tuple(getattr(postgres, "positiontup", None) or ())
+
+    def positional(self, parameters: dict[str, Any]) -> list[Any]:
+        """The values in the order of `$1`, `$2`, …"""
+        return [parameters[name] for name in self.postgres_order]
+
+
+class KeyedRead:
+    """A read of at most one row by a unique key. On PostgreSQL all that wait are read by one statement."""
+
+    __slots__ = ("key", "many", "one")
+
+    def __init__(self, select: Select[Any], key: Column[Any]) -> None:
+        self.key = key.name
+        self.one = Statement(select.where(key == bindparam("key")))
+        self.many = Statement(select.where(key == any_(bindparam("keys", type_=ARRAY(key.type)))))

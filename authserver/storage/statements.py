@@ -1,0 +1,109 @@
+"""Every statement of the hot path, written once over the models' tables."""
+
+from sqlalchemy import and_, bindparam, exists, insert, literal_column, select, true, update
+from sqlalchemy.sql.expression import ColumnElement
+from sqlmodel import SQLModel
+
+from authserver.models import AuthorizationCode, Grant, Mail, User
+from authserver.storage.hot import KeyedRead, Statement
+
+
+def _table(model: type[SQLModel]):  # type: ignore[no-untyped-def]
+    return model.__table__  # type: ignore[attr-defined]
+
+
+CODES = _table(AuthorizationCode)
+GRANTS = _table(Grant)
+USERS = _table(User)
+MAILS = _table(Mail)
+
+ONE: ColumnElement[int] = literal_column("1")
+AT = bindparam("at", type_=GRANTS.c.created_at.type)
+
+
+def _user_stands(owned):  # type: ignore[no-untyped-def]
+    """The user may sign in and nothing issued since this row's birth was called back: disabling a user cannot race an
+    exchange in flight (contracts/security.md 6.74)."""
+    return exists(
+        select(ONE).where(USERS.c.sub == owned.c.sub, USERS.c.active.is_(true()), USERS.c.epoch == owned.c.epoch)
+    )
+
+
+#: an authorization code by its digest, with the user as it is now
+FIND_CODE = KeyedRead(
+    select(
+        *CODES.c,
+        USERS.c.username,
+        USERS.c.email,
+        USERS.c.email_verified,
+        USERS.c.attributes,
+    ).join(USERS, USERS.c.sub == CODES.c.sub),
+    CODES.c.digest,
+)
+
+#: parameters: code_digest, at, new_grant, most (failures that a code bears)
+CONSUME_CODE = Statement(
+    update(CODES)
+    .where(
+        CODES.c.digest == bindparam("code_digest"),
+        CODES.c.used_at.is_(None),
+        CODES.c.expires_at > AT,
+        CODES.c.failures < bindparam("most"),
+        _user_stands(CODES),
+    )
+    .values(used_at=AT, grant_id=bindparam("new_grant"))
+    .returning(CODES.c.digest)
+)
+
+#: what a second use finds; parameter: code_digest
+USE_OF_CODE = Statement(select(CODES.c.used_at, CODES.c.grant_id).where(CODES.c.digest == bindparam("code_digest")))
+
+#: parameter: code_digest
+COUNT_CODE_FAILURE = Statement(
+    update(CODES).where(CODES.c.digest == bindparam("code_digest")).values(failures=CODES.c.failures + ONE)
+)
+
+INSERT_GRANT = Statement(insert(GRANTS))
+INSERT_MAIL = Statement(insert(MAILS))
+
+_GRANT_WITH_USER = select(
+    *GRANTS.c,
+    USERS.c.username,
+    USERS.c.email,
+    USERS.c.email_verified,
+    USERS.c.attributes,
+    and_(USERS.c.active.is_(true()), USERS.c.epoch == GRANTS.c.epoch).label("user_stands"),
+).join(USERS, USERS.c.sub == GRANTS.c.sub)
+
+#: a grant with its user, by the id in refresh tokens
+FIND_GRANT = KeyedRead(_GRANT_WITH_USER, GRANTS.c.grant_id)
+
+#: the same, by the id in access tokens
+FIND_GRANT_OF_ACCESS_TOKEN = KeyedRead(_GRANT_WITH_USER, GRANTS.c.origin_jti)
+
+#: parameters: which, presented, successor, at. No row: another refresh was first, or the grant has ended.
+ROTATE_GRANT = Statement(
+    update(GRANTS)
+    .where(
+        GRANTS.c.grant_id == bindparam("which"),
+        GRANTS.c.generation <= bindparam("presented"),
+        GRANTS.c.revoked_at.is_(None),
+        GRANTS.c.expires_at > AT,
+        _user_stands(GRANTS),
+    )
+    .values(generation=bindparam("successor"), rotated_at=AT, last_used_at=AT)
+    .returning(GRANTS.c.generation)
+)
+
+#: parameters: which, at
+REVOKE_GRANT = Statement(
+    update(GRANTS)
+    .where(GRANTS.c.grant_id == bindparam("which"), GRANTS.c.revoked_at.is_(None))
+    .values(revoked_at=AT)
+    .returning(GRANTS.c.grant_id)
+)
+
+#: parameters: which, at
+NOTE_USE = Statement(
+    update(GRANTS).where(GRANTS.c.grant_id == bindparam("which"), GRANTS.c.last_used_at < AT).values(last_used_at=AT)
+)
