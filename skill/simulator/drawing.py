@@ -56,7 +56,7 @@ def draw(lamp: LampView | None) -> Drawing:
         online=online,
         brightness=lamp.brightness,
         colour=_hex(red, green, blue),
-        core=_hex(*(0.35 * part + 0.65 for part in (red, green, blue))),
+        core=_hex(*(0.28 * part + 0.72 for part in (red, green, blue))),
         light=round(0.2 + 0.8 * level**0.75, 3) if on else 0.0,
         lit=round(0.6 + 0.4 * level**0.6, 3) if on else 0.0,
         label=_label(lamp, online),

@@ -90,10 +90,11 @@ def as_lines(fields: Mapping[str, str], between: str = "=") -> str:
 
 
 def coloured(text: str) -> Markup:
-    """The text escaped, with JSON's names, strings and numbers marked for the style sheet."""
+    """The text escaped; in what is JSON of it, names, strings and numbers are marked for the style sheet."""
     parts: list[str | Markup] = []
     last = 0
-    for match in _JSON.finditer(text):
+    begin = 0 if text.startswith("{") else text.find("\n{")
+    for match in _JSON.finditer(text, begin) if begin >= 0 else ():
         parts.append(escape(text[last : match.start()]))
         kind = "k" if match["key"] else "s" if match["text"] else "n"
         parts.append(

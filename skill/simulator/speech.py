@@ -153,7 +153,7 @@ def suggestions(names: Sequence[str]) -> tuple[str, ...]:
     return (
         f"turn on the {first}",
         f"set the {second} to 40 percent",
-        f"dim the {first} by 20 percent",
+        f"dim the {first}",
         f"is the {second} on",
     )
 
