@@ -15,7 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -113,26 +112,26 @@ def value_of(given: Any) -> str:
 
 def commands(service: str) -> Iterator[dict[str, Any]]:
     module = importlib.import_module(f"{service}.cli")
-    [program] = [value for value in vars(module).values() if isinstance(value, typer.Typer) and value.info.name is None]
-    yield from _walk(typer.main.get_command(program), service, None)
+    apps = [value for value in vars(module).values() if isinstance(value, typer.Typer)]
+    below = [group.typer_instance for app in apps for group in app.registered_groups]
+    [program] = [app for app in apps if app not in below]
+    yield from _walk(typer.main.get_command(program), service)
 
 
-def _walk(command: Any, path: str, parent: Any) -> Iterator[dict[str, Any]]:
-    context = click.Context(command, info_name=path, parent=parent)
+def _walk(command: Any, path: str) -> Iterator[dict[str, Any]]:
+    context = command.context_class(command, info_name=path)
     options = []
     for parameter in command.params:
-        record = parameter.get_help_record(context)
         if parameter.name == "help" or getattr(parameter, "hidden", False):
             continue
-        if record is None:
-            record = (parameter.make_metavar(context), getattr(parameter, "help", "") or "")
-        options.append([record[0], record[1]])
+        record = parameter.get_help_record(context)
+        options.append(list(record) if record else [parameter.make_metavar(context), parameter.help or ""])
     group = hasattr(command, "commands")
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     yield {"path": path, "usage": usage, "help": (command.help or "").strip(), "group": group, "options": options}
     for name, below in getattr(command, "commands", {}).items():
         if not below.hidden:
-            yield from _walk(below, f"{path} {name}", None)
+            yield from _walk(below, f"{path} {name}")
 
 
 def routes(service: str) -> Iterator[dict[str, Any]]:
@@ -143,17 +142,25 @@ def routes(service: str) -> Iterator[dict[str, Any]]:
 
 def _routes_of(app: Any, prefix: str) -> Iterator[dict[str, Any]]:
     """Every route below the middleware; a mount's own routes follow with its path before them."""
-    while not hasattr(app, "routes"):
-        app = app.app
-    for route in app.routes:
+    for route in _unwrapped(app).routes:
         path = prefix + route.path
         if getattr(route, "methods", None):
             methods = [method for method in sorted(route.methods) if method not in ("HEAD", "OPTIONS")]
             yield {"path": path, "methods": methods, "summary": first_line(route.endpoint)}
-        elif hasattr(getattr(route, "app", None), "routes"):
+        elif hasattr(_unwrapped(route.app), "routes"):
             yield from _routes_of(route.app, path)
         else:
             yield {"path": path + "/*", "methods": ["GET"], "summary": "Files."}
+
+
+def _unwrapped(app: Any) -> Any:
+    """What is below pure ASGI middleware, which keeps it as `app` or `_app`."""
+    while not hasattr(app, "routes"):
+        below = getattr(app, "app", None) or getattr(app, "_app", None)
+        if below is None:
+            return app
+        app = below
+    return app
 
 
 def first_line(documented: Any) -> str:
