@@ -52,9 +52,15 @@ def _secret_words(value: object) -> object:
     return tuple(SecretStr(word) if isinstance(word, str) else word for word in words) if words else ()  # type: ignore[attr-defined]
 
 
+def _duration(value: object) -> object:
+    """A plain number is seconds; else ISO 8601 (`PT5M`)."""
+    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 SecretWords = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_words)]
 Url = Annotated[str, BeforeValidator(_url)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"],
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
@@ -92,9 +98,7 @@ class DatabaseSettings(BaseSettings):
         description="The skill's own database: `sqlite:///PATH` (one serving process) or `postgresql://…`. A secret"
         " where it holds a password.",
     )
-    log_level: LogLevel = Field(
-        "INFO", description="The least weight of a line that is logged on standard error."
-    )
+    log_level: LogLevel = Field("INFO", description="The least weight of a line that is logged on standard error.")
 
     @classmethod
     def settings_customise_sources(
@@ -150,19 +154,19 @@ class Settings(DatabaseSettings):
     algorithms: Words = Field(
         ("RS256", "ES256"), description="Signature algorithms that are accepted: of RS256, ES256, EdDSA."
     )
-    clock_leeway: timedelta = Field(
+    clock_leeway: Duration = Field(
         timedelta(seconds=90),
         ge=timedelta(seconds=60),
         le=timedelta(seconds=120),
         description="How far clocks may differ when the times of a token are judged: 60 to 120 s.",
     )
-    jwks_refresh: timedelta = Field(
+    jwks_refresh: Duration = Field(
         timedelta(minutes=5), gt=timedelta(0), description="How often the issuer's keys are fetched in the background."
     )
-    jwks_cooldown: timedelta = Field(
+    jwks_cooldown: Duration = Field(
         timedelta(seconds=30), description="Least time between two fetches made because of an unknown `kid`."
     )
-    jwks_stale: timedelta = Field(
+    jwks_stale: Duration = Field(
         timedelta(hours=24), description="How long the last fetched keys are used while the issuer cannot be reached."
     )
 
@@ -176,7 +180,7 @@ class Settings(DatabaseSettings):
     )
     simulator_client_id: str | None = Field(None, description="The simulator's client at the issuer (development).")
     simulator_client_secret: SecretStr | None = Field(None, description="The secret of the simulator's client.")
-    database_wait: timedelta = Field(
+    database_wait: Duration = Field(
         timedelta(seconds=60), description="How long a starting service waits for its database before it gives up."
     )
 
