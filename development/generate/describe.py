@@ -146,7 +146,8 @@ def _routes_of(app: Any, prefix: str) -> Iterator[dict[str, Any]]:
         path = prefix + route.path
         if getattr(route, "methods", None):
             methods = [method for method in sorted(route.methods) if method not in ("HEAD", "OPTIONS")]
-            yield {"path": path, "methods": methods, "summary": first_line(route.endpoint)}
+            if methods:  # what answers a browser's CORS question alone is no route of its own
+                yield {"path": path, "methods": methods, "summary": first_line(route.endpoint)}
         elif hasattr(_unwrapped(route.app), "routes"):
             yield from _routes_of(route.app, path)
         else:
