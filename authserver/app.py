@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -36,6 +36,8 @@ from authserver.storage.hot import open_store
 
 log = logging.getLogger(__name__)
 
+Clock = Callable[[], int]  # Unix seconds, UTC
+
 
 def unix_now() -> int:
     return int(time.time())
@@ -62,7 +64,7 @@ async def refuse_short_alexa_lifetimes(database: Database, settings: Settings) -
             )
 
 
-async def prepare(settings: Settings) -> Services:
+async def prepare(settings: Settings, clock: Clock) -> Services:
     """Everything that requests need. Raises `StorageError` (try again) and `SettingsError` (give up)."""
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
     at, needed = await migrations.revision_of(url), migrations.head()
@@ -71,9 +73,9 @@ async def prepare(settings: Settings) -> Services:
     secret_keys = secret_keys_of(settings)
     database = Database(url)
     async with database.unit() as session:
-        await keys.prepare(session, settings, secret_keys, unix_now())
+        await keys.prepare(session, settings, secret_keys, clock())
     async with database.unit() as session:
-        ring = await keys.load(session, secret_keys, unix_now())
+        ring = await keys.load(session, secret_keys, clock())
     await refuse_short_alexa_lifetimes(database, settings)
     hot = await open_store(url)
     clients = Clients(database, settings)
@@ -84,17 +86,17 @@ async def prepare(settings: Settings) -> Services:
         link = f"{settings.issuer}/unlink?link={unlink_token(secret_keys, subject.origin_jti)}"
         return linked_mail_row(settings, client.row.client_name, subject.email, link, now)
 
-    oauth = OAuthServer(settings, secret_keys, unix_now, clients, hot, ring, linked_mail)
+    oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, linked_mail)
     passwords = Passwords(settings.argon2_queue)
-    return Services(settings, secret_keys, unix_now, database, hot, clients, passwords, oauth)
+    return Services(settings, secret_keys, clock, database, hot, clients, passwords, oauth)
 
 
-async def prepare_patiently(settings: Settings, app: FastAPI) -> Services:
+async def prepare_patiently(settings: Settings, app: FastAPI, clock: Clock) -> Services:
     """Waits for the database, and says so; for ever, since an orchestrator may start it hours later."""
     said = 0.0
     while True:
         try:
-            return await prepare(settings)
+            return await prepare(settings, clock)
         except StorageError as error:
             app.state.ready_problem = f"waiting for the database: {error}"
             if time.monotonic() - said > 5:
@@ -103,12 +105,12 @@ async def prepare_patiently(settings: Settings, app: FastAPI) -> Services:
             await asyncio.sleep(0.5)
 
 
-def build(settings: Settings) -> FastAPI:
+def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
     """The ASGI application. Its start never waits: until it is ready `/readyz` says why not, and all else is 503."""
 
     async def live(app: FastAPI) -> None:
         try:
-            services = await prepare_patiently(settings, app)
+            services = await prepare_patiently(settings, app, clock)
         except SettingsError as error:
             log.critical("refusing to serve: %s", error)
             app.state.refused = True

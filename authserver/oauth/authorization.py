@@ -156,7 +156,7 @@ async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any]
     parameters = {name: value for name, value in kept.items() if isinstance(value, str)}
     now = oauth.clock()
     request = protocol_request(oauth, parameters, now, unit=session)
-    request.redirect_uri_sent = bool(kept.get("redirect_uri_sent", True))  # type: ignore[attr-defined]
+    request.redirect_uri_sent = bool(kept.get("redirect_uri_sent", True))
     request.subject = Subject(
         sub=user.sub,
         username=user.username,

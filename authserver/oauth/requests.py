@@ -91,8 +91,8 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.now = now
         self.unit = unit
         self.subject: Any = None  # tokens.Subject, once the grant is proven
-        self.interaction: Any = None
-        self.linked: Any = None
+        self.redirect_uri_sent = True  # whether the authorization request named it
+        self.server: Any = None  # the OAuthServer that handles it
         self.refresh_value = ""
 
     @property

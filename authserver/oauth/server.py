@@ -44,7 +44,7 @@ class IdTokenOfCode(OpenIDCode):  # type: ignore[misc]
         return False
 
     def encode_id_token(self, token: dict[str, Any], request: ProtocolRequest) -> str:
-        return request.server.id_token(token, request)  # type: ignore[attr-defined,no-any-return]
+        return str(request.server.id_token(token, request))
 
 
 class IdTokenOfRefresh(OpenIDToken):  # type: ignore[misc]
@@ -56,7 +56,7 @@ class IdTokenOfRefresh(OpenIDToken):  # type: ignore[misc]
         return response[1]
 
     def encode_id_token(self, token: dict[str, Any], request: ProtocolRequest) -> str:
-        return request.server.id_token(token, request)  # type: ignore[attr-defined,no-any-return]
+        return str(request.server.id_token(token, request))
 
 
 class OAuthServer(AuthorizationServer):  # type: ignore[misc]
@@ -130,15 +130,15 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
     # --- Authlib's framework questions -----------------------------------------------------------------------------
 
     def create_oauth2_request(self, request: ProtocolRequest) -> ProtocolRequest:
-        request.server = self  # type: ignore[attr-defined]
+        request.server = self
         return request
 
     def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
         return Answer(status, body, dict(headers))
 
-    def handle_error_response(self, request: ProtocolRequest, error: OAuth2Error) -> Answer:
+    def handle_error_response(self, request: ProtocolRequest | None, error: OAuth2Error) -> Answer:
         """With a redirect URI (then proven to be the client's) to the client, with `state` and `iss`; else as JSON."""
-        if error.redirect_uri:
+        if error.redirect_uri and request is not None:
             parameters = {"error": str(error.error)}
             if error.description:
                 parameters["error_description"] = error.description

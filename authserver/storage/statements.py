@@ -1,15 +1,17 @@
 """Every statement of the hot path, written once over the models' tables."""
 
-from sqlalchemy import and_, bindparam, exists, insert, literal_column, select, true, update
-from sqlalchemy.sql.expression import ColumnElement
+from typing import cast
+
+from sqlalchemy import Table, and_, bindparam, exists, insert, literal_column, select, true, update
+from sqlalchemy.sql.expression import ColumnElement, Exists
 from sqlmodel import SQLModel
 
 from authserver.models import AuthorizationCode, Grant, Mail, User
 from authserver.storage.hot import KeyedRead, Statement
 
 
-def _table(model: type[SQLModel]):  # type: ignore[no-untyped-def]
-    return model.__table__  # type: ignore[attr-defined]
+def _table(model: type[SQLModel]) -> Table:
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]
 
 
 CODES = _table(AuthorizationCode)
@@ -21,7 +23,7 @@ ONE: ColumnElement[int] = literal_column("1")
 AT = bindparam("at", type_=GRANTS.c.created_at.type)
 
 
-def _user_stands(owned):  # type: ignore[no-untyped-def]
+def _user_stands(owned: Table) -> Exists:
     """The user may sign in and nothing issued since this row's birth was called back: disabling a user cannot race an
     exchange in flight (contracts/security.md 6.74)."""
     return exists(

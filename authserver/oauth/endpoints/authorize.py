@@ -59,10 +59,10 @@ async def authorize(request: Request) -> Response:
         )
         step = next_step(interaction, browser, user, to.client.row)
         if silent and step is not Step.FINISH:
-            error = authorization.silent_refusal(step, to.redirect_uri)
+            refusal = authorization.silent_refusal(step, to.redirect_uri)
             await session.delete(interaction)
             return _redirect(
-                response_uri(to.redirect_uri, oauth.issuer, kept.get("state"), {"error": str(error.error)})
+                response_uri(to.redirect_uri, oauth.issuer, kept.get("state"), {"error": str(refusal.error)})
             )
         location = await authorization.advance(oauth, session, interaction, browser, user)
     response = _redirect(location)
