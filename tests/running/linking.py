@@ -44,7 +44,10 @@ class Linked:
 
 @dataclass
 class Alexa:
-    """Alexa as a client: `credentials` is "basic" or "body" (HTTP_BASIC, REQUEST_BODY_CREDENTIALS in the console)."""
+    """Alexa as a client: `credentials` is "basic" or "body" (HTTP_BASIC, REQUEST_BODY_CREDENTIALS in the console).
+
+    It serves as any other client of the code grant too; with "none" as a public one.
+    """
 
     issuer: str
     client_id: str
@@ -70,8 +73,10 @@ class Alexa:
         if self.credentials == "basic":
             pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret, safe='')}"
             headers["authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-        else:
+        elif self.credentials == "body":
             asked |= {"client_id": self.client_id, "client_secret": self.client_secret}
+        else:
+            asked["client_id"] = self.client_id
         async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
             return await client.post(f"{self.issuer}/oauth2/token", data=asked, headers=headers)
 

@@ -1,0 +1,1 @@
+"""What authserver mints and skill accepts: the only place where both services meet in one process."""
