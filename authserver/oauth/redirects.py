@@ -1,7 +1,7 @@
 """Authorization responses: the one way back to a client."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from authserver.oauth.clients import RegisteredClient
 
@@ -16,12 +16,13 @@ class Addressee:
 
 
 def response_uri(redirect_uri: str, issuer: str, state: str | None, parameters: dict[str, str]) -> str:
-    """The registered URI untouched, with `parameters`, `state` as it came and `iss` (RFC 9207) appended."""
+    """The registered URI untouched, with `parameters`, `state` as it came and `iss` (RFC 9207) appended. A space becomes
+    `%20`, which every decoder understands, not `+`."""
     answer = dict(parameters)
     if state:
         answer["state"] = state
     answer["iss"] = issuer
-    return redirect_uri + ("&" if urlsplit(redirect_uri).query else "?") + urlencode(answer)
+    return redirect_uri + ("&" if urlsplit(redirect_uri).query else "?") + urlencode(answer, quote_via=quote)
 
 
 def registration_problem(redirect_uri: str) -> str | None:

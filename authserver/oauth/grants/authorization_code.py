@@ -35,6 +35,8 @@ INVALID_CODE = "The code is not valid: unknown, expired, used, or issued to anot
 class PresentedCode:
     """A stored code as Authlib asks for it."""
 
+    code_challenge_method = "S256"  # no other is ever stored
+
     def __init__(self, row: Row) -> None:
         self.row = row
         self.code_challenge: str | None = row["code_challenge"]
