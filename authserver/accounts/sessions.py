@@ -1,0 +1,98 @@
+"""A browser's session: a random id in a cookie, its digest in the database."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.models import Session, User
+from authserver.secret_values import digest, new_secret
+from authserver.settings import Settings
+
+SEEN_EVERY = 60  # seconds; `last_seen_at` is no more exact than this
+
+
+def cookie_name(settings: Settings) -> str:
+    """`__Host-` binds it to this host and https; on http loopback browsers refuse that prefix."""
+    return "__Host-authserver_session" if settings.secure else "authserver_session"
+
+
+def cookie_options(settings: Settings) -> dict[str, Any]:
+    """`Lax`: `Strict` would hide it when the browser comes from the app (contracts/cognito.md row 50). It ends with the
+    browser; the row says when it ends at the latest."""
+    return {"path": "/", "secure": settings.secure, "httponly": True, "samesite": "lax"}
+
+
+async def create(
+    settings: Settings,
+    session: AsyncSession,
+    now: int,
+    user: User,
+    *,
+    amr: list[str],
+    cookies: Mapping[str, str],
+    user_agent: str = "",
+    address: str = "",
+) -> tuple[Session, str]:
+    """A new session and the value of its cookie. The one that the browser came with ends: a new id at every sign-in
+    (contracts/security.md 6.47)."""
+    await end(settings, session, cookies)
+    value, stored = new_secret()
+    browser = Session(
+        digest=stored,
+        sub=user.sub,
+        epoch=user.epoch,
+        auth_time=now,
+        amr=amr,
+        created_at=now,
+        last_seen_at=now,
+        expires_at=now + settings.session_absolute_lifetime,
+        user_agent=user_agent[:400],
+        address=address[:64],
+    )
+    session.add(browser)
+    await session.flush()
+    return browser, value
+
+
+async def find(
+    settings: Settings, session: AsyncSession, now: int, cookies: Mapping[str, str]
+) -> tuple[Session, User] | tuple[None, None]:
+    """Who is signed in at this browser: alive in both its lives, the user active and nothing called back since.
+
+    An id that is not ours is never adopted (contracts/security.md 6.73).
+    """
+    value = cookies.get(cookie_name(settings), "")
+    if not value:
+        return None, None
+    found = (
+        await session.exec(
+            select(Session, User)
+            .join(User, col(User.sub) == col(Session.sub))
+            .where(
+                Session.digest == digest(value),
+                Session.expires_at > now,
+                Session.last_seen_at > now - settings.session_idle_lifetime,
+                col(User.active).is_(True),
+                User.epoch == Session.epoch,
+            )
+        )
+    ).first()
+    if found is None:
+        return None, None
+    browser, user = found
+    if browser.last_seen_at <= now - SEEN_EVERY:
+        await session.exec(
+            update(Session)
+            .where(col(Session.digest) == browser.digest, col(Session.last_seen_at) <= now - SEEN_EVERY)
+            .values(last_seen_at=now)
+        )
+    return browser, user
+
+
+async def end(settings: Settings, session: AsyncSession, cookies: Mapping[str, str]) -> None:
+    """Signing out: the row goes, whatever the browser does with its cookie."""
+    value = cookies.get(cookie_name(settings), "")
+    if value:
+        await session.exec(delete(Session).where(col(Session.digest) == digest(value)))

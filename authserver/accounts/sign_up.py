@@ -1,0 +1,152 @@
+"""Signing up: an address and a password wait for the code; there is no account before it is confirmed.
+
+A known address goes the same way to the eye and to the clock: the same page asks for a code, but the mail tells the
+owner that there is an account already, and no code completes it (contracts/security.md 6.58, 6.67).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import uuid4
+
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts import attempts, verification
+from authserver.accounts.mail import letters
+from authserver.accounts.names import NotAnAddressError, read_email
+from authserver.accounts.password_policy import Weakness, weakness
+from authserver.accounts.surroundings import Surroundings
+from authserver.accounts.verification import Proven, Purpose
+from authserver.models import SignUp, User
+from authserver.secret_values import random_token
+
+
+class NotAnAddress(StrEnum):
+    """The e-mail field holds no address that can be used."""
+
+    EMAIL = "email"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Too much was asked; try again after so many seconds."""
+
+    seconds: int
+
+
+async def begin(
+    around: Surroundings, email: str, password: str, address: str
+) -> SignUp | NotAnAddress | Weakness | Wait:
+    """The sign-up that waits for its code; the mail is in the outbox. Raises `Busy`."""
+    try:
+        name = read_email(email, public=True)
+    except NotAnAddressError:
+        return NotAnAddress.EMAIL
+    weak = weakness(password, (name.address, name.canonical, around.settings.name))
+    if weak is not None:
+        return weak
+    now = around.clock()
+    with around.passwords.place() as place:
+        async with around.database.unit() as session:
+            wait = await attempts.count_address(session, around.settings, around.secret_keys, address, now)
+            wait = wait or await attempts.count_mail(session, around.secret_keys, name.canonical, now, hurry=True)
+        if wait:
+            return Wait(wait)
+        password_hash = await place.hash(password)
+    sign_up = SignUp(
+        sign_up_id=random_token(16),
+        email=name.address,
+        email_canonical=name.canonical,
+        password_hash=password_hash,
+        created_at=now,
+        expires_at=now + around.settings.email_code_lifetime,
+    )
+    async with around.database.unit() as session:
+        session.add(sign_up)
+        await _send(around, session, sign_up, now)
+    return sign_up
+
+
+async def _send(around: Surroundings, session: AsyncSession, sign_up: SignUp, now: int) -> None:
+    known = (
+        await session.exec(select(User.sub).where(User.email_canonical == sign_up.email_canonical))
+    ).first() is not None
+    code = await verification.issue(
+        around, session, now, Purpose.SIGN_UP, sign_up.sign_up_id, sign_up.email_canonical, real=not known
+    )
+    if known:
+        session.add(letters.account_exists_mail(around.settings, sign_up.email, now))
+    else:
+        session.add(letters.code_mail(around.settings, sign_up.email, code, now))
+
+
+async def resend(around: Surroundings, sign_up: SignUp, address: str) -> Wait | None:
+    """A new code; the old one ends. None when it is in the outbox."""
+    now = around.clock()
+    async with around.database.unit() as session:
+        wait = await attempts.count_address(session, around.settings, around.secret_keys, address, now)
+        wait = wait or await attempts.count_mail(session, around.secret_keys, sign_up.email_canonical, now)
+        if wait:
+            return Wait(wait)
+        await session.exec(
+            update(SignUp)
+            .where(col(SignUp.sign_up_id) == sign_up.sign_up_id)
+            .values(expires_at=now + around.settings.email_code_lifetime)
+        )
+        await _send(around, session, sign_up, now)
+    return None
+
+
+async def pending(session: AsyncSession, sign_up_id: str | None, now: int) -> SignUp | None:
+    """The sign-up, if it still waits for its code."""
+    sign_up = await session.get(SignUp, sign_up_id) if sign_up_id else None
+    return sign_up if sign_up is not None and sign_up.completed_at is None and sign_up.expires_at > now else None
+
+
+async def pending_for(session: AsyncSession, canonical: str, now: int) -> SignUp | None:
+    """The newest sign-up for an address, for a sign-in before the confirmation (contracts/cognito.md row 46)."""
+    return (
+        await session.exec(
+            select(SignUp)
+            .where(SignUp.email_canonical == canonical, col(SignUp.completed_at).is_(None), SignUp.expires_at > now)
+            .order_by(col(SignUp.created_at).desc(), col(SignUp.sign_up_id))
+            .limit(1)
+        )
+    ).first()
+
+
+async def complete(session: AsyncSession, sign_up: SignUp, proven: Proven, now: int) -> User | None:
+    """The account, with the password of this sign-up and no other: whoever else registered the address made nothing
+    that lives on. None when the code was used or somebody made the account in between."""
+    if proven.subject != sign_up.sign_up_id or not await verification.consume(session, proven, now):
+        return None
+    sub = str(uuid4())
+    made = (
+        attempts.insert_for(session.get_bind().dialect)(User)
+        .values(
+            sub=sub,
+            username=sub,
+            email=sign_up.email,
+            email_canonical=sign_up.email_canonical,
+            email_verified=True,
+            password_hash=sign_up.password_hash,
+            active=True,
+            epoch=0,
+            attributes={"locale": sign_up.locale} if sign_up.locale else {},
+            created_at=now,
+            updated_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["email_canonical"])
+        .returning(col(User.sub))
+    )
+    if (await (await session.connection()).execute(made)).first() is None:
+        return None
+    await session.exec(
+        update(SignUp).where(col(SignUp.sign_up_id) == sign_up.sign_up_id).values(completed_at=now, password_hash="")
+    )
+    await session.exec(
+        delete(SignUp).where(
+            col(SignUp.email_canonical) == sign_up.email_canonical, col(SignUp.sign_up_id) != sign_up.sign_up_id
+        )
+    )
+    return await session.get_one(User, sub)

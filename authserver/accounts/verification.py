@@ -1,0 +1,149 @@
+"""Six-digit codes sent by mail. Low entropy: stored as a MAC under the server's key, five tries, counted first."""
+
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlmodel import col, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts import attempts
+from authserver.accounts.mail import letters
+from authserver.accounts.surroundings import Surroundings
+from authserver.models import User, VerificationCode
+from authserver.secret_values import SecretKey, random_token, same, six_digits
+
+TRIES = 5
+
+
+class Purpose(StrEnum):
+    SIGN_UP = "sign_up"  # the subject is a sign-up's id
+    VERIFY_EMAIL = "verify_email"  # the subject is a user's `sub`
+
+
+class CodeRefusal(StrEnum):
+    """Why a code does not confirm anything."""
+
+    MALFORMED = "malformed"  # not six digits; costs no try
+    WRONG = "wrong"
+    SPENT = "spent"  # expired, used, guessed at too often, or there was none: only a new one helps
+    TOO_MANY = "too_many"  # for this address, or from this network
+
+
+@dataclass(frozen=True)
+class Proven:
+    """The right code was typed: its holder reads the mail of `email` (canonical). Good for one `consume`."""
+
+    code_id: str
+    subject: str
+    email: str
+
+
+def _mac(key: SecretKey, purpose: Purpose, subject: str, email: str, code: str) -> bytes:
+    """The address is in it: a code sent to an old address confirms no new one."""
+    return key.mac("verification code", purpose, subject, email, code)
+
+
+def six_digits_of(typed: str) -> str | None:
+    """The six digits of what was typed or pasted, or None."""
+    text = "".join(unicodedata.normalize("NFKC", typed).replace("-", "").split())
+    return text if len(text) == 6 and text.isascii() and text.isdecimal() else None
+
+
+async def issue(
+    around: Surroundings, session: AsyncSession, now: int, purpose: Purpose, subject: str, email: str, *, real: bool
+) -> str:
+    """The one live code of this purpose and subject; earlier ones end. Without `real` nobody will ever know it: the
+    flow of an address that has an account already looks the same to the last page."""
+    code = six_digits()
+    await session.exec(
+        update(VerificationCode)
+        .where(
+            col(VerificationCode.purpose) == purpose,
+            col(VerificationCode.subject) == subject,
+            col(VerificationCode.used_at).is_(None),
+        )
+        .values(used_at=now)
+    )
+    mac = _mac(around.secret_keys.current, purpose, subject, email, code)
+    session.add(
+        VerificationCode(
+            code_id=random_token(16),
+            purpose=purpose,
+            subject=subject,
+            digest=mac if real else secrets.token_bytes(32),
+            created_at=now,
+            expires_at=now + around.settings.email_code_lifetime,
+        )
+    )
+    return code
+
+
+async def check(
+    around: Surroundings, purpose: Purpose, subject: str, email: str, typed: str, address: str
+) -> Proven | CodeRefusal:
+    """Counts the guess, commits, and only then compares: neither an error nor a parallel guess is a free one."""
+    code = six_digits_of(typed)
+    if code is None:
+        return CodeRefusal.MALFORMED
+    now = around.clock()
+    async with around.database.unit() as session:
+        if await attempts.count_address(session, around.settings, around.secret_keys, address, now):
+            return CodeRefusal.TOO_MANY
+        if await attempts.count_guess(session, around.secret_keys, email, now):
+            return CodeRefusal.TOO_MANY
+        live = (
+            await session.exec(
+                update(VerificationCode)
+                .where(
+                    col(VerificationCode.purpose) == purpose,
+                    col(VerificationCode.subject) == subject,
+                    col(VerificationCode.used_at).is_(None),
+                    col(VerificationCode.expires_at) > now,
+                    col(VerificationCode.tries) < TRIES,
+                )
+                .values(tries=col(VerificationCode.tries) + 1)
+                .returning(col(VerificationCode.code_id), col(VerificationCode.digest), col(VerificationCode.tries))
+            )
+        ).all()
+    presented = [_mac(key, purpose, subject, email, code) for key in around.secret_keys.all()]
+    for code_id, digest, _ in live:
+        if any(same(digest, mac) for mac in presented):
+            return Proven(code_id, subject, email)
+    return CodeRefusal.WRONG if any(tries < TRIES for _, _, tries in live) else CodeRefusal.SPENT
+
+
+async def consume(session: AsyncSession, proven: Proven, now: int) -> bool:
+    """Once: False for whoever comes second."""
+    used = await session.exec(
+        update(VerificationCode)
+        .where(col(VerificationCode.code_id) == proven.code_id, col(VerificationCode.used_at).is_(None))
+        .values(used_at=now)
+        .returning(col(VerificationCode.code_id))
+    )
+    return used.first() is not None
+
+
+async def send_to_user(around: Surroundings, session: AsyncSession, user: User, now: int, *, hurry: bool) -> int:
+    """A code for an address that the operator added unverified: 0 when it is in the outbox, else the seconds to wait.
+    It goes to the stored address, never to a typed one."""
+    wait = await attempts.count_mail(session, around.secret_keys, user.email_canonical, now, hurry=hurry)
+    if wait:
+        return wait
+    code = await issue(around, session, now, Purpose.VERIFY_EMAIL, user.sub, user.email_canonical, real=True)
+    session.add(letters.code_mail(around.settings, user.email, code, now))
+    return 0
+
+
+async def confirm_user(session: AsyncSession, proven: Proven, now: int) -> bool:
+    """The user's address is verified from now on. False when the code was used or the address changed meanwhile."""
+    if not await consume(session, proven, now):
+        return False
+    changed = await session.exec(
+        update(User)
+        .where(col(User.sub) == proven.subject, col(User.email_canonical) == proven.email)
+        .values(email_verified=True, updated_at=now)
+        .returning(col(User.sub))
+    )
+    return changed.first() is not None
