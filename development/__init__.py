@@ -1,0 +1,1 @@
+"""What developers run: the supervisor of `make run`, generators of reference pages, the system packages of tests."""
