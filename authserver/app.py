@@ -13,7 +13,7 @@ from sqlmodel import select
 from starlette.routing import Route
 
 from authserver import pages
-from authserver.accounts.mail import linked_mail_row, run_outbox
+from authserver.accounts.mail import linked_mail, run_outbox
 from authserver.accounts.passwords import Passwords
 from authserver.boundary import Boundary
 from authserver.health import healthz, readyz
@@ -80,13 +80,13 @@ async def prepare(settings: Settings, clock: Clock) -> Services:
     hot = await open_store(url)
     clients = Clients(database, settings)
 
-    def linked_mail(client: RegisteredClient, subject: Subject, now: int) -> dict[str, object] | None:
+    def mail_of_linking(client: RegisteredClient, subject: Subject, now: int) -> dict[str, object] | None:
         if client.row.first_party:
             return None
         link = f"{settings.issuer}/unlink?link={unlink_token(secret_keys, subject.origin_jti)}"
-        return linked_mail_row(settings, client.row.client_name, subject.email, link, now)
+        return linked_mail(settings, subject.email, client.row.client_name, link, now).model_dump()
 
-    oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, linked_mail)
+    oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, mail_of_linking)
     passwords = Passwords(settings.argon2_queue)
     return Services(settings, secret_keys, clock, database, hot, clients, passwords, oauth)
 

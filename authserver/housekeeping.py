@@ -89,6 +89,9 @@ async def purge(services: Services, now: int) -> int:
 async def round_once(services: Services) -> None:
     """One round, if this replica holds the lease. Raises `StorageError`."""
     now = services.clock()
+    if any(key.expires_at is not None and key.expires_at <= now for key in services.keys.keys):
+        async with services.database.unit() as session:  # every replica: the JWKS drops what has expired
+            services.oauth.keys = await keys.load(session, services.secret_keys, now)
     async with services.database.unit() as session:
         if not await hold_lease(session, now, now + services.settings.housekeeping_interval):
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from authserver.models import Client, Mail, User
+from authserver.models import Mail
 from authserver.secret_values import random_token
 from authserver.settings import Settings
 
@@ -57,9 +57,7 @@ def account_exists_mail(settings: Settings, recipient: str, now: int) -> Mail:
     return _letter(settings, "account_exists", recipient, now, sign_in_url=f"{settings.issuer}/login")
 
 
-def linked_mail(settings: Settings, user: User, client: Client, unlink_url: str, when: int) -> Mail:
+def linked_mail(settings: Settings, recipient: str, client_name: str, unlink_url: str, when: int) -> Mail:
     """An application was linked: what, when, and how to end it (contracts/security.md 6.61)."""
     moment = datetime.fromtimestamp(when, UTC).strftime("%-d %B %Y, %H:%M UTC")
-    return _letter(
-        settings, "linked", user.email, when, client_name=client.client_name, moment=moment, unlink_url=unlink_url
-    )
+    return _letter(settings, "linked", recipient, when, client_name=client_name, moment=moment, unlink_url=unlink_url)
