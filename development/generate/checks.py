@@ -180,4 +180,27 @@ CHECKS: dict[str, dict[str, str]] = {
     },
 }
 
+#: sections of our notes on Alexa and Cognito that tests may name, where no check of the lists above says the same
+NOTES: dict[str, str] = {
+    "alexa 0": "What must never unlink a user",
+    "alexa 1.1": "The request to the authorization URI",
+    "alexa 1.2": "Redirect URLs",
+    "alexa 1.3": "Duties of the hosted pages",
+    "alexa 1.4": "The exchange of the code",
+    "alexa 1.5": "The refresh",
+    "alexa 1.6": "Unlinking",
+    "alexa 1.7": "The account-linking document of SMAPI",
+    "alexa 1.8": "AcceptGrant",
+    "alexa 2.1": "The envelope of directives and answers",
+    "alexa 2.2": "Discovery",
+    "alexa 2.3": "Directives of a lamp and their answers",
+    "alexa 2.4": "The form of a response",
+    "alexa 2.6": "The types of error responses",
+    "alexa 2.7": "How the skill validates a token",
+    "alexa 2.8": "The bridge",
+    "cognito 1": "Hosted endpoints as Cognito has them",
+    "cognito 2": "Tokens as Cognito makes them",
+    "cognito 9": "What a client of Cognito relies on",
+}
+
 KNOWN: frozenset[str] = frozenset(check for group in CHECKS.values() for check in group)

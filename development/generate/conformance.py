@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 
-from development.generate.checks import CHECKS, KNOWN, NOT_YET
+from development.generate.checks import CHECKS, KNOWN, NOT_YET, NOTES
 from development.generate.markers import markers
 
 HEAD = """# Conformance
@@ -23,7 +23,7 @@ def conformance() -> str:
         parts.append("\n")
     by_document: dict[str, list[str]] = defaultdict(list)
     for section in held:
-        if section not in KNOWN:
+        if section not in KNOWN and not section.startswith(("alexa ", "cognito ")):
             by_document[document_of(section)].append(section)
     for document in sorted(by_document, key=_in_order):
         parts.append(f"## {document}\n\n| Section | Held by |\n|---|---|\n")
@@ -31,7 +31,16 @@ def conformance() -> str:
             f"| {section} | {_tests(held[section])} |\n" for section in sorted(by_document[document], key=_in_order)
         ]
         parts.append("\n")
+    parts.append("## Notes on Alexa and Cognito\n\n| Section | Held by |\n|---|---|\n")
+    for section in sorted(held, key=_in_order):
+        if section.startswith(("alexa ", "cognito ")):
+            parts.append(f"| {section}: {title_of(section)} | {_tests(held[section])} |\n")
     return "".join(parts).rstrip("\n") + "\n"
+
+
+def title_of(section: str) -> str:
+    """A row (`cognito 9.12`) has the title of its section."""
+    return NOTES.get(section) or NOTES[section.rpartition(".")[0]]
 
 
 def document_of(section: str) -> str:
@@ -49,9 +58,10 @@ def _summary(held: dict[str, list[str]]) -> str:
 
 
 def _held_by(check: str, held: dict[str, list[str]]) -> str:
+    later = [NOT_YET[check]] if check in NOT_YET else []
     if check in held:
-        return _tests(held[check])
-    return NOT_YET.get(check, "**no test**")
+        return "<br>".join([_tests(held[check]), *(words.replace("not yet", "the rest") for words in later)])
+    return later[0] if later else "**no test**"
 
 
 def _tests(names: list[str]) -> str:
