@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from skill.lamps import LampView
@@ -20,6 +19,8 @@ _templates = Environment(
     lstrip_blocks=True,
 )  # fmt: skip
 _templates.filters["clock"] = lambda at: datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+
+_templates.filters["typeset"] = lambda text: text.replace("'", "’")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def page(browser: Browser, lamps: list[LampView], *, configured: bool, issuer: s
         _templates.get_template("simulator.html").render(
             browser=browser,
             lamps=[Lamp(device, kind_of(device.name), draw(by_id.get(device.endpoint_id))) for device in devices],
-            undiscovered=len(by_id.keys() - {device.endpoint_id for device in devices}),
+            undiscovered=len(by_id.keys() - {device.endpoint_id for device in devices}) if devices else 0,
             step=step,
             configured=configured,
             issuer=issuer,
@@ -52,7 +53,3 @@ def page(browser: Browser, lamps: list[LampView], *, configured: bool, issuer: s
 def refusal(title: str, text: str, status: int) -> HTMLResponse:
     """A page for a person who did not come from where they should."""
     return HTMLResponse(_templates.get_template("refusal.html").render(title=title, text=text), status)
-
-
-def wants_page(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")

@@ -19,10 +19,9 @@ class Reply:
 
 def event_of(message: dict[str, Any]) -> str:
     """The event's name as the page shows it, with the type of an error."""
-    event = message.get("event")
-    header = event.get("header", {}) if isinstance(event, dict) else {}
-    name = str(header.get("name", "no event"))
-    return f"{name} · {kind}" if (kind := _error(message)) else name
+    event = _part(message, "event")
+    name = str(_part(event, "header").get("name", "no event"))
+    return f"{name} · {_part(event, 'payload').get('type')}" if name == "ErrorResponse" else name
 
 
 def to_control(name: str, message: dict[str, Any], asked: tuple[str, object] | None) -> Reply:
@@ -63,8 +62,7 @@ def to_question(name: str, message: dict[str, Any], about: Literal["power", "bri
 
 def properties_of(message: dict[str, Any]) -> dict[str, object]:
     """The reported properties by name; what is not shaped like one is skipped."""
-    context = message.get("context")
-    reported = context.get("properties") if isinstance(context, dict) else None
+    reported = _part(message, "context").get("properties")
     return {
         str(item["name"]): item["value"]
         for item in (reported if isinstance(reported, list) else [])
@@ -73,10 +71,11 @@ def properties_of(message: dict[str, Any]) -> dict[str, object]:
 
 
 def _failure(name: str, message: dict[str, Any]) -> Reply | None:
-    kind = _error(message)
-    if kind is None:
+    event = _part(message, "event")
+    header, payload = _part(event, "header"), _part(event, "payload")
+    if header.get("name") not in ("ErrorResponse", None):
         return None
-    payload = message["event"].get("payload", {})
+    kind = str(payload.get("type", "no event"))
     detail = f"{kind}: {payload.get('message', '')}".rstrip(": ")
     if kind in AUTHORIZATION_ERRORS:
         text = "Your account is no longer linked. Please link it again."
@@ -94,9 +93,6 @@ def _failure(name: str, message: dict[str, Any]) -> Reply | None:
     return Reply(f"Sorry, something went wrong with {name}.", detail, well=False)
 
 
-def _error(message: dict[str, Any]) -> str | None:
-    event = message.get("event")
-    if not isinstance(event, dict):
-        return "NO_EVENT"
-    header, payload = event.get("header", {}), event.get("payload", {})
-    return str(payload.get("type", "NO_TYPE")) if header.get("name") == "ErrorResponse" else None
+def _part(message: dict[str, Any], name: str) -> dict[str, Any]:
+    part = message.get(name)
+    return part if isinstance(part, dict) else {}

@@ -63,6 +63,9 @@ function take(fresh) {
   document.title = fresh.title;
   document.body.dataset.step = fresh.body.dataset.step;
   for (const name of ["bar", "notice", "chips"]) region(name).replaceChildren(...region(name, fresh).childNodes);
+  if (!region("directives").querySelector("details") && region("directives", fresh).querySelector("details")) {
+    document.getElementById("lane-directives").checked = true;
+  }
   for (const name of ["talk", "directives", "linking"]) keep(region(name), region(name, fresh));
   const room = region("room");
   const newRoom = region("room", fresh);
