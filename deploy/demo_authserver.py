@@ -1,11 +1,12 @@
-"""Development mode of docker-compose.yml: registers the demo account and the simulator's client, once.
+"""Development mode of docker-compose.yml: registers a demo account and the simulator's client, once.
 
-Runs in authserver's image and uses the operator's commands alone. What skill needs of it goes to
-/skill-secrets/simulator.json, which start_skill.py reads.
+Runs in authserver's image and uses the operator's commands alone. What it made is kept in
+/skill-secrets/simulator.json, which start_skill.py reads; a start that was broken off is completed by the next one.
 """
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -13,33 +14,63 @@ from typing import Any
 
 RESULT = Path("/skill-secrets/simulator.json")
 EMAIL = "demo@example.com"
-PASSWORD = "lamps-at-home"  # printed, and made in development mode only, which answers on loopback alone
+VENDOR_ID = "MDEMOLAMPGATE"
 TRUE = ("1", "true", "yes", "on")
 
 
-def authserver(*arguments: str, stdin: str | None = None) -> Any:
+def authserver(*arguments: str, stdin: str | None = None, may_fail: bool = False) -> Any:
+    """What a command prints with `--json`; None where it may fail and did."""
     done = subprocess.run(["authserver", *arguments, "--json"], input=stdin, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        sys.exit(f"demo: authserver {' '.join(arguments)} ended with {done.returncode}")
-    return json.loads(done.stdout)
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    if may_fail:
+        return None
+    sys.exit(f"demo: authserver {' '.join(arguments)} ended with {done.returncode}")
+
+
+def save(made: dict[str, str]) -> None:
+    part = RESULT.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    part.write_text(json.dumps(made))
+    part.rename(RESULT)
+
+
+def readable_password() -> str:
+    """Four groups that can be typed on a phone, 75 bits."""
+    letters = "abcdefghijkmnpqrstuvwxyz"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+
+
+def add_user(made: dict[str, str]) -> None:
+    made["password"] = readable_password()
+    save(made)  # first: an account whose password nobody knows would be of no use
+    user = authserver("user", "show", EMAIL, may_fail=True)
+    if user is None:
+        user = authserver("user", "add", EMAIL, "--password-stdin", "--verified", stdin=made["password"])
+    else:
+        authserver("user", "set-password", EMAIL, "--password-stdin", stdin=made["password"])
+    made["owner"] = user["sub"]
+    save(made)
+
+
+def add_client(made: dict[str, str], redirect_uri: str) -> None:
+    client = authserver("client", "add-alexa", "--vendor-id", VENDOR_ID, "--redirect-uri", redirect_uri)
+    made |= {"client_id": client["client_id"], "client_secret": client["client_secret"], "redirect_uri": redirect_uri}
+    save(made)
 
 
 def main() -> None:
     if os.environ.get("AUTHSERVER_DEVELOPMENT", "").lower() not in TRUE:
         print("demo: not in development mode, nothing is registered")
         return
-    if not RESULT.exists():
-        present = {user["email"]: user for user in authserver("user", "list")}
-        user = present.get(EMAIL) or authserver("user", "add", EMAIL, "--password-stdin", "--verified", stdin=PASSWORD)
-        redirect_uri = os.environ["DEMO_REDIRECT_URI"]
-        client = authserver("client", "add-alexa", "--vendor-id", "MDEVELOPMENT00", "--redirect-uri", redirect_uri)
-        made = {"client_id": client["client_id"], "client_secret": client["client_secret"], "owner": user["sub"]}
-        part = RESULT.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
-        part.write_text(json.dumps(made))
-        part.rename(RESULT)
-    print(f"demo: sign in as {EMAIL} with the password {PASSWORD}")
+    made: dict[str, str] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    if "owner" not in made:
+        add_user(made)
+    redirect_uri = os.environ["DEMO_REDIRECT_URI"]
+    if made.get("redirect_uri") != redirect_uri:  # none yet, or skill's port is another one this time
+        add_client(made, redirect_uri)
+    print(f"demo: sign in as {EMAIL} with the password {made['password']}")
 
 
 if __name__ == "__main__":

@@ -42,17 +42,17 @@ def _fail(message: str, status: int) -> NoReturn:
     raise typer.Exit(status)
 
 
-def _database_url() -> str:
+def _database() -> DatabaseSettings:
     try:
         settings = read(DatabaseSettings)
     except SettingsError as error:
         _fail(str(error), 2)
     set_up("WARNING")
-    return settings.database_url.get_secret_value()
+    return settings
 
 
 def _on_lamps(work: Callable[[Registry], Awaitable[T]]) -> T:
-    url = _database_url()
+    url = _database().database_url.get_secret_value()
 
     async def run() -> T:
         async with open_registry(url) as registry:
@@ -121,10 +121,16 @@ def serve(
 
 @app.command()
 def migrate(as_json: Json = False) -> None:
-    """Bring the database to the current schema; needs SKILL_DATABASE_URL alone."""
-    url = _database_url()
+    """Bring the database to the current schema, once it is there; needs SKILL_DATABASE_URL alone."""
+    settings = _database()
+    url = settings.database_url.get_secret_value()
+
+    async def run() -> tuple[str | None, str]:
+        await migrations.wait_until_there(url, settings.database_wait)
+        return await migrations.migrate(url)
+
     try:
-        before, after = asyncio.run(migrations.migrate(url))
+        before, after = asyncio.run(run())
     except Exception as error:
         _fail(f"not migrated: {type(error).__name__}: {error}", 1)
     if as_json:

@@ -98,6 +98,9 @@ class DatabaseSettings(BaseSettings):
         description="The skill's own database: `sqlite:///PATH` (one serving process) or `postgresql://…`. A secret"
         " where it holds a password.",
     )
+    database_wait: Duration = Field(
+        timedelta(seconds=60), description="How long `serve` and `migrate` wait for a database that is not there."
+    )
     log_level: LogLevel = Field("INFO", description="The least weight of a line that is logged on standard error.")
 
     @classmethod
@@ -180,9 +183,6 @@ class Settings(DatabaseSettings):
     )
     simulator_client_id: str | None = Field(None, description="The simulator's client at the issuer (development).")
     simulator_client_secret: SecretStr | None = Field(None, description="The secret of the simulator's client.")
-    database_wait: Duration = Field(
-        timedelta(seconds=60), description="How long a starting service waits for its database before it gives up."
-    )
 
     @model_validator(mode="after")
     def _is_safe_to_serve(self) -> Self:

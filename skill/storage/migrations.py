@@ -1,5 +1,9 @@
 """The schema: brought up to date by `skill migrate`, and checked before the service calls itself ready."""
 
+import asyncio
+import logging
+import time
+from datetime import timedelta
 from pathlib import Path
 
 from alembic.config import Config
@@ -10,7 +14,10 @@ from sqlalchemy import Connection, text
 from alembic import command
 from skill.storage.database import SQLITE, make_folder, open_engine
 
+log = logging.getLogger(__name__)
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "alembic" / "skill"
+SAY_EVERY = 3.0  # seconds between two lines about a database that is not there
 LOCK = 0x5B111  # of PostgreSQL's advisory locks: two `migrate` at once wait for each other
 
 
@@ -38,6 +45,24 @@ async def current(url: str) -> str | None:
             return await connection.run_sync(_revision)
     finally:
         await engine.dispose()
+
+
+async def wait_until_there(url: str, patience: timedelta) -> None:
+    """Returns once PostgreSQL lets us in; raises why not when `patience` is over. A SQLite file is always there."""
+    if url.startswith(SQLITE):
+        return
+    give_up_at, said_at = time.monotonic() + patience.total_seconds(), float("-inf")
+    while True:
+        try:
+            await current(url)
+            return
+        except Exception as error:
+            if time.monotonic() >= give_up_at:
+                raise
+            if time.monotonic() - said_at >= SAY_EVERY:
+                said_at = time.monotonic()
+                log.warning("waiting: the database cannot be reached: %s", type(error).__name__)
+        await asyncio.sleep(0.25)
 
 
 async def migrate(url: str) -> tuple[str | None, str]:
