@@ -42,7 +42,7 @@ class Issuer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def _handler(issuer) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
