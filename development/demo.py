@@ -57,7 +57,7 @@ class Demo:
             made = command("authserver", "user", "add", EMAIL, "--password-stdin", "--verified", "--json", **given)
         except CommandFailed:
             made = command("authserver", "user", "show", EMAIL, "--json")  # there since a start that was broken off
-            command("authserver", "user", "set-password", EMAIL, "--password-stdin", "--json", **given)
+            command("authserver", "user", "set-password", EMAIL, "--password-stdin", **given)
         person["sub"] = made["sub"]
         self._save()
 
@@ -73,7 +73,7 @@ class Demo:
             shown = command("authserver", "client", "show", client["client_id"], "--json")
             others = [uri for uri in shown["redirect_uris"] if uri not in (client.get("redirect_uri"), redirect_uri)]
             options = [option for uri in (*others, redirect_uri) for option in ("--redirect-uri", uri)]
-            command("authserver", "client", "update", client["client_id"], *options, "--json")
+            command("authserver", "client", "update", client["client_id"], *options)
             client["redirect_uri"] = redirect_uri
         self._save()
 

@@ -26,6 +26,7 @@ from development.demo import CommandFailed, Demo, write_secret
 from development.processes import Service, end_all, ends_with_its_parent, say
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(sys.executable).parent
 READY_WITHIN = 60.0
 """Seconds until both services must be ready."""
 
@@ -124,7 +125,7 @@ class Run:
     def command(self, program: str, *arguments: str, stdin: str | None = None) -> Any:
         """A command of the operator, run to its end; gives its JSON where it was asked for."""
         process = subprocess.Popen(
-            [sys.executable, "-m", program, *arguments],
+            [PROGRAMS / program, *arguments],
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -149,7 +150,7 @@ class Run:
 
     def _serve(self, demo: Demo) -> None:
         for name, port in self.ports.items():
-            arguments = [sys.executable, "-m", name, "serve", "--host", "127.0.0.1", "--port", str(port)]
+            arguments = [str(PROGRAMS / name), "serve", "--host", "127.0.0.1", "--port", str(port)]
             self.services.append(Service(name, arguments, self.env, ROOT, _prefixed(name)))
         until = time.monotonic() + READY_WITHIN
         waiting = list(self.ports.items())
