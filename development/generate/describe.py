@@ -191,11 +191,13 @@ def errors(service: str) -> Iterator[dict[str, Any]]:
 
 def _root_error(service: str) -> type[Exception]:
     if service == "authserver":
-        from authlib.oauth2 import OAuth2Error
+        return _class("authlib.oauth2", "OAuth2Error")
+    return _class("skill.errors", "AlexaError")
 
-        return OAuth2Error
-    root: type[Exception] = importlib.import_module("skill.errors").AlexaError
-    return root
+
+def _class(module: str, name: str) -> type[Exception]:
+    found: type[Exception] = getattr(importlib.import_module(module), name)
+    return found
 
 
 def _errors_below(kind: type[Exception]) -> Iterator[type[Exception]]:
