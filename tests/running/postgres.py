@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.running import components
@@ -47,8 +48,9 @@ def _reachable_by_others(path: Path) -> bool:
 class Postgres:
     """One server in one folder. Databases are made empty and never dropped: the folder goes with the run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] = SETTINGS) -> None:
         self.folder = folder
+        self.settings = dict(settings)
         self.data = folder / "data"
         self._numbers = itertools.count(1)
 
@@ -77,7 +79,7 @@ class Postgres:
         if not (self.data / "PG_VERSION").exists():
             self._initdb(uid, gid)
         arguments = [
-            f"-c{name}={value}" for name, value in (SETTINGS | {"unix_socket_directories": str(self.data)}).items()
+            f"-c{name}={value}" for name, value in (self.settings | {"unix_socket_directories": str(self.data)}).items()
         ]
         keeper: list[str | Path] = [sys.executable, "-SE", KEEPER, str(watched)]
         keeper += ["-" if keep_folder else self.folder, str(uid), str(gid)]
