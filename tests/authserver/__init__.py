@@ -1,0 +1,1 @@
+"""authserver, seen from outside and from within."""
