@@ -1,0 +1,41 @@
+"""The hosted pages: what a person sees. One file for each page; rules are in `accounts` and `oauth`.
+
+`routes(settings)`, `error_page` and `not_found` are all that `app` needs. Every page is complete without JavaScript, loads nothing from elsewhere and stores nothing in the browser
+but cookies. Every form is checked by `forms` before anything else happens.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from authserver.pages import confirm, consent, login, mailbox, signed_in, signup, static_files, unlink
+from authserver.pages.errors import error_page, hosted, not_found
+from authserver.settings import Settings
+
+__all__ = ["error_page", "not_found", "routes"]
+
+PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
+    "/login": (["GET", "POST"], login.login),
+    "/signup": (["GET", "POST"], signup.signup),
+    "/confirm": (["GET", "POST"], confirm.confirm),
+    "/consent": (["GET", "POST"], consent.consent),
+    "/signed-in": (["GET", "POST"], signed_in.signed_in),
+    "/unlink": (["GET", "POST"], unlink.unlink),
+    "/static/{version}/{name}": (["GET"], static_files.static_file),
+}
+
+DEVELOPMENT: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
+    "/dev/mailbox": (["GET"], mailbox.mailbox),
+    "/dev/mailbox/{mail_id}": (["GET"], mailbox.letter),
+}
+
+
+def routes(settings: Settings) -> list[BaseRoute]:
+    """Plain routes under the issuer's path; handlers find `request.app.state.services`."""
+    pages = PAGES | (DEVELOPMENT if settings.development else {})
+    return [
+        Route(settings.issuer_path + path, hosted(endpoint), methods=methods, name=path)
+        for path, (methods, endpoint) in pages.items()
+    ]

@@ -1,0 +1,59 @@
+"""What a person sees when a page cannot go on. Nothing of what was sent is shown again."""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.accounts.passwords import Busy
+from authserver.oauth.errors import PageError
+from authserver.pages.render import page
+from authserver.pages.texts import _
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+RETRY_AFTER = 2  # seconds
+
+
+def error_page(request: Request, error: PageError) -> Response:
+    """What happened and what to do. It needs no database: it also says that there is none."""
+    log.info("page %s: %s", request.url.path, error.reason)
+    ours = error.status >= 500
+    return page(
+        request,
+        "error.html",
+        status=error.status,
+        wait=RETRY_AFTER if ours else 0,
+        title=_("One moment, please") if ours else _("This did not work"),
+        message=_(error.message),
+        reason=error.reason,
+    )
+
+
+async def not_found(request: Request, _error: Exception | None = None) -> Response:
+    """For every path that leads nowhere."""
+    return page(
+        request,
+        "error.html",
+        status=404,
+        title=_("There is no such page"),
+        message=_("Check the address, or go back to the app that you came from."),
+        reason="",
+    )
+
+
+def hosted(endpoint: Endpoint) -> Endpoint:
+    """A page's handler. All failures but this one are rendered where nobody else caught them (`boundary`)."""
+
+    @functools.wraps(endpoint)
+    async def handle(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Busy as error:
+            message = _("Too many people are signing in right now. Go back, wait a few seconds and try again.")
+            raise PageError("busy", message, 503) from error
+
+    return handle

@@ -1,0 +1,86 @@
+"""`/login`: e-mail address and password."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.accounts import sign_in, verification
+from authserver.accounts.sign_in import Reason, Refusal, SignedIn, Unconfirmed
+from authserver.oauth import authorization
+from authserver.oauth.errors import KEEP_ON
+from authserver.oauth.interactions import Step
+from authserver.pages import texts
+from authserver.pages.forms import read_post
+from authserver.pages.render import go, page, services_of
+from authserver.pages.texts import _
+from authserver.pages.visit import Visit, begin, leave, load, network_address, onward, user_agent
+
+STATUS = {Reason.WRONG: 422, Reason.LOCKED: 429, Reason.TOO_MANY: 429}
+
+
+async def login(request: Request) -> Response:
+    if request.method == "POST":
+        return await _posted(request)
+    if "interaction" not in request.query_params:
+        return await begin(request, "login")
+    async with services_of(request).database.unit(keep_on=KEEP_ON) as session:
+        visit = await load(request, session)
+        if visit.step is not Step.SIGN_IN:
+            return await onward(request, session, visit)
+    return _page(request, visit, username=str(visit.interaction.request.get("login_hint", ""))[:254])
+
+
+async def _posted(request: Request) -> Response:
+    services = services_of(request)
+    form = await read_post(request)
+    async with services.database.unit(keep_on=KEEP_ON) as session:
+        visit = await load(request, session, form)
+        if form.get("action") == "cancel":
+            return leave(request, visit, await authorization.refuse(services.oauth, session, visit.interaction))
+    username, password = form.get("username", ""), form.get("password", "")
+    if not username.strip():
+        return _page(request, visit, 422, username_error=_("Type your e-mail address."))
+    if not password:
+        return _page(request, visit, 422, username=username, password_error=_("Type your password."))
+    answer = await sign_in.sign_in(services, username, password, network_address(request))
+    if isinstance(answer, Refusal):
+        error = texts.sign_in_refusal(answer.reason, answer.wait)
+        return _page(request, visit, STATUS[answer.reason], wait=answer.wait, username=username, password_error=error)
+    return await _right(request, form, answer)
+
+
+async def _right(request: Request, form: dict[str, str], proof: SignedIn | Unconfirmed) -> Response:
+    """In a unit of work of its own: hashing took its time, and the interaction may have ended meanwhile."""
+    services = services_of(request)
+    async with services.database.unit(keep_on=KEEP_ON) as session:
+        visit = await load(request, session, form)
+        if isinstance(proof, Unconfirmed):
+            visit.interaction.sign_up_id = proof.sign_up_id
+            session.add(visit.interaction)
+            return go(f"{services.settings.issuer}/confirm{visit.query}")
+        browser, cookie = await sign_in.open_session(
+            services,
+            session,
+            proof,
+            cookies=request.cookies,
+            user_agent=user_agent(request),
+            address=network_address(request),
+        )
+        if not proof.user.email_verified:
+            await verification.send_to_user(services, session, proof.user, services.clock(), hurry=False)
+        return await onward(request, session, visit, (browser, cookie, proof.user))
+
+
+def _page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **values: Any) -> Response:
+    shown = {"username": "", "username_error": "", "password_error": ""} | values
+    return page(
+        request,
+        "login.html",
+        status=status,
+        wait=wait,
+        redirect_uri=visit.redirect_uri,
+        visit=visit,
+        sign_up=services_of(request).settings.sign_up,
+        **shown,
+    )

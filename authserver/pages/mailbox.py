@@ -1,0 +1,49 @@
+"""`/dev/mailbox`: the outbox of a development server, for this machine only (contracts/security.md 6.76)."""
+
+from datetime import UTC, datetime
+
+from sqlmodel import col, select
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from authserver.models import Mail
+from authserver.pages.errors import not_found
+from authserver.pages.render import headers, page, services_of
+from authserver.settings import is_loopback
+
+NEWEST = 50
+#: an HTML mail has inline styles and may do nothing else
+LETTER_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+
+def _is_here(request: Request) -> bool:
+    """A name that somebody else points at this machine (DNS rebinding) is no loopback `Host`."""
+    return is_loopback(f"http://{request.headers.get('host', '')}")
+
+
+async def mailbox(request: Request) -> Response:
+    """Newest first."""
+    if not _is_here(request):
+        return await not_found(request)
+    async with services_of(request).database.unit() as session:
+        found = (
+            await session.exec(select(Mail).order_by(col(Mail.created_at).desc(), col(Mail.mail_id)).limit(NEWEST))
+        ).all()
+    mails = [
+        {"mail": mail, "when": datetime.fromtimestamp(mail.created_at, UTC).strftime("%-d %b %H:%M:%S UTC")}
+        for mail in found
+    ]
+    return page(request, "mailbox.html", mails=mails)
+
+
+async def letter(request: Request) -> Response:
+    """The HTML of one mail, as a mail program shows it."""
+    async with services_of(request).database.unit() as session:
+        mail = await session.get(Mail, request.path_params["mail_id"][:32])
+    if not _is_here(request) or mail is None:
+        return await not_found(request)
+    found = headers(services_of(request).settings)
+    return HTMLResponse(mail.html, headers=found | {"Content-Security-Policy": LETTER_POLICY})

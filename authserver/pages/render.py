@@ -1,0 +1,81 @@
+"""One way to make a page: the template, and the headers that every page has."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from authserver.pages import static_files, texts
+from authserver.services import Services
+from authserver.settings import Settings, is_loopback
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    extensions=["jinja2.ext.i18n"],
+)
+_ENVIRONMENT.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def form_targets(redirect_uri: str) -> str:
+    """Where a form may lead besides ourselves: Chromium and WebKit hold `form-action` against the whole chain of
+    redirects, and Amazon hops on (contracts/alexa.md 1.3). The URI is registered: nothing is smuggled in."""
+    parts = urlsplit(redirect_uri)
+    if parts.scheme == "https":
+        return " https:"
+    if parts.scheme == "http" and is_loopback(redirect_uri):
+        here = "http:" if ":" in (parts.hostname or "") else f"http://{parts.netloc}"  # CSP knows no IPv6 host
+        return f" https: {here}"
+    return f" https: {parts.scheme}:" if parts.scheme else " https:"
+
+
+def headers(settings: Settings, *, redirect_uri: str = "", referrer: str = "same-origin") -> dict[str, str]:
+    """`same-origin` tells no other host where the browser comes from. `no-referrer` would do so too, but makes browsers
+    send `Origin: null` with our own forms (Fetch, "append a request `Origin` header"), which `forms` refuses."""
+    found = {
+        "Content-Security-Policy": POLICY + (form_targets(redirect_uri) if redirect_uri else ""),
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": referrer,
+        "Cache-Control": "no-store",
+        "Content-Language": texts.LANGUAGE,
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    if settings.secure:
+        found["Strict-Transport-Security"] = "max-age=31536000"
+    return found
+
+
+def page(
+    request: Request, template: str, *, status: int = 200, redirect_uri: str = "", wait: int = 0, **values: Any
+) -> Response:
+    """`wait`: seconds for `Retry-After`."""
+    settings: Settings = request.app.state.settings
+    body = _ENVIRONMENT.get_template(template).render(
+        values, name=settings.name, root=settings.issuer_path, asset=static_files.url, lang=texts.LANGUAGE
+    )
+    response = HTMLResponse(body, status, headers(settings, redirect_uri=redirect_uri))
+    if wait:
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
+def go(location: str) -> Response:
+    """303: a POST never travels on with its password (contracts/security.md 6.46), nor does our address."""
+    return RedirectResponse(location, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})

@@ -1,0 +1,43 @@
+"""`/unlink?link=…`: from the mail after a linking. Scanners fetch links: only the button does anything (6.68)."""
+
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.models import User
+from authserver.oauth.errors import PageError
+from authserver.oauth.unlink import grant_of_link
+from authserver.oauth.unlink import unlink as end_grant
+from authserver.pages.forms import read_post
+from authserver.pages.render import go, page, services_of
+from authserver.pages.texts import _
+
+
+async def unlink(request: Request) -> Response:
+    """The link is all that is needed: whoever reads the mail may end this one linking, signed in or not."""
+    services = services_of(request)
+    now = services.clock()
+    form = await read_post(request) if request.method == "POST" else None
+    link = (request.query_params if form is None else form).get("link", "")
+    async with services.database.unit() as session:
+        grant = await grant_of_link(session, services.secret_keys, link)
+        if grant is None:
+            raise PageError(
+                "link_not_found", _("This link is not complete, or what it was for is gone. Copy the whole link."), 404
+            )
+        if form is not None:
+            await end_grant(session, grant, now)
+        user = await session.get(User, grant.sub)
+    if form is not None:
+        return go(f"{services.settings.issuer}/unlink?link={link}")
+    client = await services.clients.get(grant.client_id)
+    return page(
+        request,
+        "unlink.html",
+        link=link,
+        application=client.row.client_name if client else grant.client_id,
+        account=user.email if user else "",
+        since=datetime.fromtimestamp(grant.created_at, UTC).strftime("%-d %B %Y, %H:%M UTC"),
+        live=grant.revoked_at is None and grant.expires_at > now,
+    )

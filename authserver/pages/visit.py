@@ -1,0 +1,134 @@
+"""Who is here and what for: the interaction of this browser, its session, and the application that waits."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.accounts import sessions
+from authserver.models import Client, Interaction, Session, User
+from authserver.oauth import authorization, interactions
+from authserver.oauth.interactions import Step
+from authserver.pages.forms import check_token
+from authserver.pages.render import go, services_of
+from authserver.settings import is_loopback
+
+
+@dataclass
+class Visit:
+    """One browser at one interaction, as of this request."""
+
+    interaction: Interaction
+    browser: Session | None
+    user: User | None
+    client: Client | None
+    cookie: str
+    csrf: str
+
+    @property
+    def step(self) -> Step:
+        return interactions.next_step(self.interaction, self.browser, self.user, self.client)
+
+    @property
+    def query(self) -> str:
+        return f"?interaction={self.interaction.interaction_id}"
+
+    @property
+    def redirect_uri(self) -> str:
+        """'' for a visit that ends here."""
+        return str(self.interaction.request.get("redirect_uri", ""))
+
+    @property
+    def application(self) -> str:
+        return self.client.client_name if self.client else ""
+
+    @property
+    def returns_to(self) -> str:
+        """The host that the browser goes to afterwards, as a person reads it."""
+        parts = urlsplit(self.redirect_uri)
+        return parts.netloc if parts.scheme in ("http", "https") else parts.scheme
+
+    @property
+    def returns_here(self) -> bool:
+        """It goes to a program on this very machine."""
+        return urlsplit(self.redirect_uri).scheme not in ("http", "https") or is_loopback(self.redirect_uri)
+
+
+async def load(request: Request, session: AsyncSession, form: dict[str, str] | None = None) -> Visit:
+    """Raises `PageError` when the interaction is not this browser's, or the form was not made for it."""
+    services = services_of(request)
+    settings, now = services.settings, services.clock()
+    interaction_id = request.query_params.get("interaction", "")
+    interaction = await interactions.load(settings, session, now, interaction_id, request.cookies)
+    cookie = request.cookies[interactions.cookie_name(settings, interaction_id)]
+    if form is not None:
+        check_token(services.secret_keys, form, interaction_id, cookie)
+    browser, user = await sessions.find(settings, session, now, request.cookies)
+    client = await services.clients.get(interaction.client_id) if interaction.client_id else None
+    return Visit(
+        interaction,
+        browser,
+        user,
+        client.row if client else None,
+        cookie,
+        interactions.csrf_token(services.secret_keys.current, interaction_id, cookie),
+    )
+
+
+async def begin(request: Request, page: str) -> Response:
+    """A page opened directly gets an interaction that leads to no application. Cognito's pages also take the parameters
+    of the authorization endpoint: those go there."""
+    services = services_of(request)
+    settings = services.settings
+    if "client_id" in request.query_params:
+        return go(f"{settings.issuer}/oauth2/authorize?{request.scope['query_string'].decode('latin-1')}")
+    async with services.database.unit() as session:
+        interaction, cookie = await interactions.create(settings, session, services.clock(), client_id=None, request={})
+    response = go(f"{settings.issuer}/{page}?interaction={interaction.interaction_id}")
+    response.set_cookie(
+        interactions.cookie_name(settings, interaction.interaction_id),
+        cookie,
+        max_age=settings.interaction_lifetime,
+        path="/",
+        secure=settings.secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+async def onward(
+    request: Request, session: AsyncSession, visit: Visit, signed_in: tuple[Session, str, User] | None = None
+) -> Response:
+    """To the next page, or back to the application. `signed_in`: who has just signed in, with the new cookie."""
+    services = services_of(request)
+    settings = services.settings
+    if signed_in is not None:
+        visit.browser, cookie, visit.user = signed_in
+        interactions.bind(session, visit.interaction, visit.browser)
+    location = await authorization.advance(services.oauth, session, visit.interaction, visit.browser, visit.user)
+    response = leave(request, visit, location)
+    if signed_in is not None:
+        response.set_cookie(sessions.cookie_name(settings), cookie, **sessions.cookie_options(settings))
+    return response
+
+
+def leave(request: Request, visit: Visit, location: str) -> Response:
+    """The redirect; an interaction that is over loses its cookie."""
+    settings = services_of(request).settings
+    response = go(location)
+    if visit.interaction.completed_at is not None or not location.startswith(f"{settings.issuer}/"):
+        name = interactions.cookie_name(settings, visit.interaction.interaction_id)
+        response.delete_cookie(name, path="/", secure=settings.secure, httponly=True, samesite="lax")
+    return response
+
+
+def network_address(request: Request) -> str:
+    """The client's address as the server knows it; forwarding headers count only from trusted proxies."""
+    return request.client.host if request.client else ""
+
+
+def user_agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
