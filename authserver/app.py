@@ -117,15 +117,15 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
             os.kill(os.getpid(), signal.SIGTERM)
             return
 
-        async def reload_keys() -> None:
-            async with services.database.unit() as session:
-                services.oauth.keys = await keys.load(session, services.secret_keys, services.clock())
-
-        def changed() -> None:
+        async def changed() -> None:
             services.clients.forget()
-            task = asyncio.ensure_future(reload_keys())
-            app.state.tasks.add(task)
-            task.add_done_callback(app.state.tasks.discard)
+            try:
+                async with services.database.unit() as session:
+                    services.oauth.keys = await keys.load(
+                        session, services.secret_keys, services.clock(), services.keys.keys
+                    )
+            except SettingsError as error:
+                log.critical("the signing keys stay as they are: %s", error)
 
         app.state.services = services
         app.state.ready_problem = None
@@ -142,7 +142,6 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.tasks = set()
         life = asyncio.create_task(live(app))
         for _ in range(40):  # the ordinary start: ready when the port opens, or within two seconds
             if life.done() or app.state.ready_problem is None:

@@ -7,7 +7,7 @@ counter and, on PostgreSQL, notifies. Workers drop their caches within a second.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import asyncpg
@@ -34,9 +34,10 @@ async def announce(session: AsyncSession) -> None:
 
 
 class Changes:
-    """Calls `changed` in this process whenever the revision has moved, and after every loss of the connection."""
+    """Awaits `changed` in this process whenever the revision has moved, and after every loss of the connection. What
+    fails with the database is tried again: a revoked key must not live on because one read was lost."""
 
-    def __init__(self, database: Database, changed: Callable[[], None]) -> None:
+    def __init__(self, database: Database, changed: Callable[[], Awaitable[None]]) -> None:
         self.database = database
         self.changed = changed
         self.revision = -1
@@ -55,8 +56,8 @@ class Changes:
         async with self.database.unit() as session:
             number = (await session.exec(select(ServerState.number).where(ServerState.name == "revision"))).one()
         if number != self.revision:
+            await self.changed()
             self.revision = number
-            self.changed()
 
     async def _watch_sqlite(self) -> None:
         """`data_version` moves when another connection commits; only then is the revision read."""
@@ -78,7 +79,7 @@ class Changes:
         try:
             await connection.add_listener(CHANNEL, lambda *_: woken.set())
             connection.add_termination_listener(lambda *_: woken.set())
-            self.changed()
+            self.revision = -1
             while not connection.is_closed():
                 await self._look()
                 with suppress(TimeoutError):
