@@ -1,0 +1,136 @@
+"""What an operator does to accounts, whoever asks for it: the rules of `authserver user …`.
+
+Every function works in the caller's unit of work. What was issued to a person ends by raising the user's epoch: codes,
+grants and sessions carry the epoch of their birth, so that no exchange in flight can outrun it (design, decision 6).
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, delete, func, or_, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts.names import Email, NotAnAddressError, read_email
+from authserver.models import Grant, Mail, Session, SignUp, User, VerificationCode
+
+LONGEST_USERNAME = 128  # characters, as in the table
+
+
+class AccountError(Exception):
+    """The operator's wish cannot be fulfilled; the text says why."""
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """How much an account has at this moment."""
+
+    sessions: int
+    grants: int
+
+
+async def find(session: AsyncSession, name: str) -> User | None:
+    """The account with this e-mail address, `sub` or user name."""
+    names = [col(User.sub) == name, col(User.username) == name]
+    with suppress(NotAnAddressError):
+        names.append(col(User.email_canonical) == read_email(name).canonical)
+    found = (await session.exec(select(User).where(or_(*names)))).all()
+    if len(found) > 1:
+        raise AccountError(f"{name} names several accounts; give the sub")
+    return found[0] if found else None
+
+
+async def every(session: AsyncSession) -> Sequence[User]:
+    """All accounts, oldest first."""
+    return (await session.exec(select(User).order_by(col(User.created_at), col(User.sub)))).all()
+
+
+async def holdings(session: AsyncSession, user: User, now: int) -> Holdings:
+    """Sessions and grants that are not ended. Idle lifetimes are not looked at: they are each client's own."""
+    sessions = select(func.count()).where(
+        col(Session.sub) == user.sub, col(Session.epoch) == user.epoch, col(Session.expires_at) > now
+    )
+    grants = select(func.count()).where(
+        col(Grant.sub) == user.sub,
+        col(Grant.epoch) == user.epoch,
+        col(Grant.expires_at) > now,
+        col(Grant.revoked_at).is_(None),
+    )
+    return Holdings((await session.exec(sessions)).one(), (await session.exec(grants)).one())
+
+
+async def add(
+    session: AsyncSession, email: Email, password_hash: str, now: int, *, verified: bool, username: str | None = None
+) -> User:
+    """A new account; `username` is `sub` unless another one is given, as in Cognito. Raises `AccountError`.
+
+    `password_hash` is of a password that has passed the policy: it is not checked here.
+    """
+    if username is not None and not (0 < len(username) <= LONGEST_USERNAME and username.isprintable()):
+        raise AccountError(f"a user name has 1 to {LONGEST_USERNAME} printable characters")
+    sub = str(uuid4())
+    user = User(
+        sub=sub,
+        username=username or sub,
+        email=email.address,
+        email_canonical=email.canonical,
+        email_verified=verified,
+        password_hash=password_hash,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(user)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise AccountError(
+            f"there is an account with this e-mail address{' or user name' if username else ''} already"
+        ) from error
+    await _forget_sign_ups(session, email.canonical)
+    return user
+
+
+async def disable(session: AsyncSession, user: User, now: int) -> None:
+    """Nobody signs in; sessions and all that was issued end for good: `enable` brings none of it back."""
+    await session.exec(
+        update(User).where(col(User.sub) == user.sub).values(active=False, epoch=col(User.epoch) + 1, updated_at=now)
+    )
+    await end_sessions(session, user)
+    await session.refresh(user)
+
+
+async def enable(session: AsyncSession, user: User, now: int) -> None:
+    """The person may sign in, and link, again."""
+    user.active = True
+    user.updated_at = now
+    session.add(user)
+
+
+async def set_password(session: AsyncSession, user: User, password_hash: str, now: int) -> int:
+    """Ends the browser sessions, and not the grants: a new password does not unlink Alexa (design, decision 6). Returns
+    how many sessions ended."""
+    user.password_hash = password_hash
+    user.updated_at = now
+    session.add(user)
+    return await end_sessions(session, user)
+
+
+async def end_sessions(session: AsyncSession, user: User) -> int:
+    ended = await session.exec(delete(Session).where(col(Session.sub) == user.sub))
+    return int(ended.rowcount)
+
+
+async def remove(session: AsyncSession, user: User) -> None:
+    """The account, its sessions and grants (by foreign keys), its waiting sign-ups and codes, its mail."""
+    await session.exec(delete(VerificationCode).where(col(VerificationCode.subject) == user.sub))
+    await _forget_sign_ups(session, user.email_canonical)
+    await session.exec(delete(Mail).where(func.lower(col(Mail.recipient)) == user.email.lower()))
+    await session.exec(delete(User).where(col(User.sub) == user.sub))
+
+
+async def _forget_sign_ups(session: AsyncSession, email_canonical: str) -> None:
+    waiting = select(SignUp.sign_up_id).where(col(SignUp.email_canonical) == email_canonical)
+    await session.exec(delete(VerificationCode).where(col(VerificationCode.subject).in_(waiting)))
+    await session.exec(delete(SignUp).where(col(SignUp.email_canonical) == email_canonical))

@@ -1,0 +1,24 @@
+"""Commands of the operator: one file for each noun, options and printing. What a command does is decided below, in
+`accounts` and `oauth`; here it is only asked for."""
+
+import sys
+
+from authserver.cli import client_secrets, clients, grants, keys, users
+from authserver.cli.alexa import add_alexa
+from authserver.cli.running import commands
+from authserver.cli.service import migrate, serve
+
+app = commands("A self-hosted OAuth 2.0 / OpenID Connect server in Amazon Cognito's place.")
+app.command()(serve)
+app.command()(migrate)
+clients.app.command("add-alexa")(add_alexa)
+clients.app.add_typer(client_secrets.app, name="secret")
+app.add_typer(users.app, name="user")
+app.add_typer(clients.app, name="client")
+app.add_typer(grants.app, name="grant")
+app.add_typer(keys.app, name="key")
+
+
+def main() -> None:
+    """The entry point of `authserver`."""
+    sys.exit(app())

@@ -1,0 +1,72 @@
+"""`authserver grant …`: what people have linked."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts import administration
+from authserver.cli import printing
+from authserver.cli.clients import named
+from authserver.cli.printing import Json
+from authserver.cli.running import WRONG, NotFoundError, commands, fail, on_database
+from authserver.oauth import granted
+
+app = commands("Linked applications: who granted what to whom.")
+
+OfUser = Annotated[str | None, typer.Option("--user", help="Of this person: e-mail address, sub or user name.")]
+OfClient = Annotated[str | None, typer.Option("--client", help="Of this client: its id.")]
+
+
+async def _which(session: AsyncSession, user: str | None, client: str | None) -> dict[str, str]:
+    """The ids behind what the operator named."""
+    found = {}
+    if user is not None:
+        person = await administration.find(session, user)
+        if person is None:
+            raise NotFoundError(f"no account {user}")
+        found["sub"] = person.sub
+    if client is not None:
+        found["client_id"] = (await named(session, client)).client_id
+    return found
+
+
+@app.command("list")
+def list_grants(
+    user: OfUser = None,
+    client: OfClient = None,
+    ended: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    json: Json = False,
+) -> None:
+    """List links, oldest first; `origin_jti` names each, here and in its access tokens."""
+
+    async def work(session: AsyncSession, now: int) -> list[dict[str, Any]]:
+        which = await _which(session, user, client)
+        return [asdict(grant) for grant in await granted.granted(session, now, ended=ended, **which)]
+
+    columns = ("origin_jti", "email", "client_name", "scope", "state", "created_at", "last_used_at")
+    printing.table(on_database(work), columns, json)
+
+
+@app.command()
+def revoke(
+    grant: Annotated[str | None, typer.Argument(metavar="GRANT", help="The `origin_jti` of one link.")] = None,
+    user: OfUser = None,
+    client: OfClient = None,
+    json: Json = False,
+) -> None:
+    """End one link, or all of a person, of a client, or of both together. Refreshes are refused from now on."""
+    if (grant is None) == (user is None and client is None):
+        fail("name one link, or --user, --client or both", WRONG)
+
+    async def work(session: AsyncSession, now: int) -> int:
+        if grant is not None and not await granted.exists(session, grant):
+            raise NotFoundError(f"no link {grant}")
+        return await granted.revoke(session, now, origin_jti=grant, **await _which(session, user, client))
+
+    revoked = on_database(work)
+    if json:
+        printing.as_json({"revoked": revoked})
+    else:
+        typer.echo("1 link ended" if revoked == 1 else f"{revoked} links ended")

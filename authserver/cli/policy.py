@@ -1,0 +1,100 @@
+"""The options that set a client's policy: one for each column that an operator may set, the same in all commands."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from authserver.oauth.registration import SECONDS
+
+#: what the word `default` becomes: the column is emptied, and the server's setting holds
+DEFAULT = "default"
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def seconds(text: str) -> str:
+    """`3600`, `90m`, `1h`, `400d` as seconds in digits; `default` stays."""
+    if text.strip().lower() == DEFAULT:
+        return DEFAULT
+    found = re.fullmatch(r"([0-9]{1,10})([smhd]?)", text.strip().lower())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is neither seconds, nor 15m, 1h, 400d, nor {DEFAULT}")
+    return str(int(found[1]) * UNITS[found[2]])
+
+
+def _lifetime(words: str) -> Any:
+    return Annotated[
+        str | None, typer.Option(parser=seconds, metavar="SECONDS", help=f"{words} Also 15m, 1h, 400d, or `{DEFAULT}`.")
+    ]
+
+
+def _switch(names: str, words: str) -> Any:
+    return Annotated[bool | None, typer.Option(names, help=words, show_default=False)]
+
+
+#: column of `Client` -> its option
+POLICY: dict[str, Any] = {
+    "first_party": _switch("--first-party/--third-party", "Your own application: people are not asked for consent."),
+    "require_pkce": _switch("--require-pkce/--no-require-pkce", "Refuse authorization requests without PKCE (S256)."),
+    "signing_alg": Annotated[str | None, typer.Option(help="RS256, ES256 or EdDSA: how its tokens are signed.")],
+    "audience": Annotated[
+        str | None,
+        typer.Option(help="`aud` of its access tokens: the resource server that shall take them; '' for none."),
+    ],
+    "grant_types": Annotated[
+        list[str] | None, typer.Option("--grant-type", help="authorization_code, refresh_token; repeat for each.")
+    ],
+    "token_endpoint_auth_methods": Annotated[
+        list[str] | None,
+        typer.Option("--auth-method", help="client_secret_basic, client_secret_post; repeat for each."),
+    ],
+    "access_token_lifetime": _lifetime("Lifetime of access tokens; at least 360 for Alexa."),
+    "id_token_lifetime": _lifetime("Lifetime of ID tokens."),
+    "authorization_code_lifetime": _lifetime("How long a code may be used."),
+    "code_retry_window": _lifetime("How long after its first use a code's second use is taken for a retry."),
+    "refresh_rotation": _switch("--rotation/--no-rotation", "Each refresh gives a new refresh token."),
+    "refresh_rotation_grace": _lifetime("How long a rotated token's predecessor gives the same successor again."),
+    "refresh_idle_lifetime": _lifetime("A refresh token ends when unused for so long."),
+    "refresh_absolute_lifetime": _lifetime("A refresh token ends so long after the sign-in."),
+    "refresh_id_token": _switch("--refresh-id-token/--no-refresh-id-token", "A refresh also gives a new ID token."),
+    "userinfo_all_attributes": _switch(
+        "--userinfo-all/--userinfo-by-scope", "Cognito's userInfo: `openid` alone gives every attribute."
+    ),
+    "userinfo_string_booleans": _switch(
+        "--userinfo-string-booleans/--userinfo-booleans", "Cognito's userInfo: booleans as strings."
+    ),
+}
+
+
+def takes_policy(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives `command` an option for every entry of `POLICY`; those that were given arrive in its argument `policy`."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "policy"]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in POLICY.items()
+    ]
+
+    def with_policy(**given: Any) -> None:
+        policy = {name: _value(name, given[name]) for name in POLICY if given[name] not in (None, [])}
+        command(policy=policy, **{name: value for name, value in given.items() if name not in POLICY})
+
+    made: Any = with_policy
+    made.__name__, made.__doc__ = command.__name__, command.__doc__
+    made.__signature__ = signature.replace(
+        parameters=[parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *options)]
+    )
+    made.__annotations__ = {}
+    return with_policy
+
+
+def _value(name: str, given: Any) -> Any:
+    if name in SECONDS:
+        if given == DEFAULT:
+            return 0 if name == "code_retry_window" else None
+        return int(given)
+    if name == "audience":
+        return given or None
+    return given

@@ -1,0 +1,61 @@
+"""What commands print: JSON for programs (times are Unix seconds), lines and tables for people (times are UTC)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def as_json(value: object) -> None:
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def record(values: Mapping[str, Any], json: bool) -> None:
+    """One thing: a line for each of its fields."""
+    if json:
+        as_json(values)
+        return
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        first, *others = value if isinstance(value, list) and value else [value]
+        typer.echo(f"{name:<{width}}  {text_of(name, first)}".rstrip())
+        for other in others:
+            typer.echo(f"{'':<{width}}  {text_of(name, other)}")
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], json: bool) -> None:
+    """Many things: JSON has all of each, the table the columns that tell them apart."""
+    if json:
+        as_json(rows)
+        return
+    lines = [[column.removesuffix("_at").replace("_", " ").upper() for column in columns]]
+    lines += [[text_of(column, row[column]) or "-" for column in columns] for row in rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    for line in lines if rows else []:
+        typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def text_of(name: str, value: Any) -> str:
+    """A value in words; what ends in `_at` or `_from` is a moment."""
+    if value is None or value == []:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and name.endswith(("_at", "_from")):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, list):
+        return " ".join(text_of(name, part) for part in value)
+    if isinstance(value, dict):
+        return "  ".join(text_of(key, part) for key, part in value.items())
+    return str(value)
+
+
+def ask(question: str, yes: bool) -> None:
+    """Ends the command with status 1 unless the operator agrees."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)

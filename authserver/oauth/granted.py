@@ -1,0 +1,97 @@
+"""What people have granted, as an operator sees it: listed and ended. The rules of `authserver grant …`.
+
+A grant is named by the `origin_jti` of its access tokens. Its other id is part of refresh tokens and is not read here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.models import Client, Grant, User
+
+
+@dataclass(frozen=True)
+class Granted:
+    """One linking. Times are Unix seconds; `state` is `live`, `revoked`, `expired`, or `ended` when the user's account
+    was disabled since. An idle lifetime that has passed is not looked at: it is the client's own."""
+
+    origin_jti: str
+    sub: str
+    email: str
+    client_id: str
+    client_name: str
+    scope: str
+    state: str
+    created_at: int
+    last_used_at: int
+    expires_at: int
+
+
+async def granted(
+    session: AsyncSession, now: int, *, sub: str | None = None, client_id: str | None = None, ended: bool = False
+) -> Sequence[Granted]:
+    """Oldest first; the live ones, with `ended` the others too."""
+    query = (
+        select(
+            col(Grant.origin_jti), col(Grant.sub), col(User.email), col(Grant.client_id), col(Client.client_name),
+            col(Grant.scope), col(Grant.created_at), col(Grant.last_used_at), col(Grant.expires_at),
+            col(Grant.revoked_at), (col(User.active) & (col(User.epoch) == col(Grant.epoch))).label("user_stands"),
+        )  # type: ignore[call-overload]
+        .join(User, col(User.sub) == col(Grant.sub))
+        .join(Client, col(Client.client_id) == col(Grant.client_id))
+        .order_by(col(Grant.created_at), col(Grant.origin_jti))
+    )  # fmt: skip
+    if sub is not None:
+        query = query.where(col(Grant.sub) == sub)
+    if client_id is not None:
+        query = query.where(col(Grant.client_id) == client_id)
+    found = [
+        Granted(
+            row.origin_jti,
+            row.sub,
+            row.email,
+            row.client_id,
+            row.client_name,
+            row.scope,
+            _state(row.revoked_at, row.expires_at, bool(row.user_stands), now),
+            row.created_at,
+            row.last_used_at,
+            row.expires_at,
+        )
+        for row in (await session.exec(query)).all()
+    ]
+    return found if ended else [grant for grant in found if grant.state == "live"]
+
+
+def _state(revoked_at: int | None, expires_at: int, user_stands: bool, now: int) -> str:
+    if revoked_at is not None:
+        return "revoked"
+    if expires_at <= now:
+        return "expired"
+    return "live" if user_stands else "ended"
+
+
+async def exists(session: AsyncSession, origin_jti: str) -> bool:
+    return (await session.exec(select(Grant.sub).where(Grant.origin_jti == origin_jti))).first() is not None
+
+
+async def revoke(
+    session: AsyncSession,
+    now: int,
+    *,
+    origin_jti: str | None = None,
+    sub: str | None = None,
+    client_id: str | None = None,
+) -> int:
+    """Ends the grants that fit everything that is given; at least one must be. Returns how many were live.
+
+    Refreshes are refused from now on; access tokens already issued hold until they expire, except at userinfo.
+    """
+    named = {Grant.origin_jti: origin_jti, Grant.sub: sub, Grant.client_id: client_id}
+    conditions = [col(column) == value for column, value in named.items() if value is not None]
+    if not conditions:
+        raise ValueError("which grants?")
+    ended = await session.exec(update(Grant).where(*conditions, col(Grant.revoked_at).is_(None)).values(revoked_at=now))
+    return int(ended.rowcount)

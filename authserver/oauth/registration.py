@@ -1,0 +1,235 @@
+"""Registering clients: what may stand in the registry, and how it changes. The rules of `authserver client …`.
+
+Every function that changes something works in the caller's unit of work and tells running workers (`announce`).
+"""
+
+import re
+import secrets
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.models import Client, ClientSecret
+from authserver.oauth.keys import ALGORITHMS, LONGEST_TOKEN
+from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
+from authserver.oauth.redirects import registration_problem
+from authserver.secret_values import new_secret
+from authserver.storage.changes import announce
+
+MOST_SECRETS = 2
+MOST_REDIRECT_URIS = 100
+MOST_SCOPES = 50
+GRANT_TYPES = ("authorization_code", "refresh_token")
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,256}")  # RFC 6749 §3.3
+ID_ALPHABET = string.ascii_lowercase + string.digits
+
+#: columns that hold seconds: the least and the most that may be set
+SECONDS: dict[str, tuple[int, int]] = {
+    "access_token_lifetime": (60, LONGEST_TOKEN),
+    "id_token_lifetime": (60, LONGEST_TOKEN),
+    "authorization_code_lifetime": (10, 600),
+    "code_retry_window": (0, 60),
+    "refresh_rotation_grace": (0, 60),
+    "refresh_idle_lifetime": (3600, 100 * 365 * 86_400),
+    "refresh_absolute_lifetime": (3600, 100 * 365 * 86_400),
+}
+
+
+class RegistrationError(Exception):
+    """The client cannot be registered like this; one line for each thing that is wrong."""
+
+
+def new_id(length: int = 26) -> str:
+    """Characters of `a-z0-9`: 26 of them as in Cognito's client ids are 134 bits, so that none need be looked up."""
+    return "".join(secrets.choice(ID_ALPHABET) for _ in range(length))
+
+
+def problems(client: Client) -> list[str]:
+    """Everything that is wrong with this client, in the operator's words; [] when it may be registered."""
+    checks: tuple[Callable[[Client], list[str]], ...] = (
+        _name_problems,
+        _redirect_problems,
+        _scope_problems,
+        _authentication_problems,
+        _token_problems,
+        _seconds_problems,
+    )
+    return [problem for check in checks for problem in check(client)]
+
+
+def _name_problems(client: Client) -> list[str]:
+    """Shown on the consent page and in mails: one line of text."""
+    if not (client.client_name.strip() and len(client.client_name) <= 128 and client.client_name.isprintable()):
+        return ["the name must have 1 to 128 printable characters"]
+    return []
+
+
+def _redirect_problems(client: Client) -> list[str]:
+    found = [
+        f"redirect URI {uri!r} {problem}" for uri in client.redirect_uris if (problem := registration_problem(uri))
+    ]
+    if not client.redirect_uris:
+        found.append("at least one redirect URI is needed")
+    if len(client.redirect_uris) > MOST_REDIRECT_URIS:
+        found.append(f"at most {MOST_REDIRECT_URIS} redirect URIs are possible")
+    return found
+
+
+def _scope_problems(client: Client) -> list[str]:
+    found = [f"scope {scope!r} is not a scope token" for scope in client.scopes if not SCOPE_TOKEN.fullmatch(scope)]
+    if not 0 < len(client.scopes) <= MOST_SCOPES:
+        found.append(f"1 to {MOST_SCOPES} scopes are needed")
+    return found
+
+
+def _authentication_problems(client: Client) -> list[str]:
+    """RFC 9700 §2.1.1 and §2.2.2: without a secret, PKCE and rotation take its place."""
+    methods = client.token_endpoint_auth_methods
+    found = []
+    if methods == ["none"]:
+        if not client.require_pkce:
+            found.append("a public client must use PKCE (RFC 9700 §2.1.1)")
+        if not client.refresh_rotation:
+            found.append("refresh tokens of a public client must rotate (RFC 9700 §2.2.2)")
+    elif not methods or not set(methods) <= set(SECRET_METHODS):
+        found.append(f"authentication is by one or both of {', '.join(SECRET_METHODS)}")
+    if not client.grant_types or not set(client.grant_types) <= set(GRANT_TYPES):
+        found.append(f"grant types are of {', '.join(GRANT_TYPES)}")
+    if client.preset == "alexa" and not set(GRANT_TYPES) <= set(client.grant_types):
+        found.append("Alexa needs both grant types: without a refresh token the link ends within the hour")
+    return found
+
+
+def _token_problems(client: Client) -> list[str]:
+    found = []
+    if client.signing_alg not in ALGORITHMS:
+        found.append(f"the signing algorithm is one of {', '.join(ALGORITHMS)}")
+    audience = client.audience
+    if audience == client.client_id:
+        found.append("the audience is the resource server, never the client's id")
+    if audience is not None and not (0 < len(audience) <= 2000 and audience.isascii() and audience.isprintable()):
+        found.append("the audience must be 1 to 2000 printable ASCII characters, such as https://api.example.org")
+    return found
+
+
+def _seconds_problems(client: Client) -> list[str]:
+    found = []
+    for name, (least, most) in SECONDS.items():
+        value = getattr(client, name)
+        if value is not None and not least <= value <= most:
+            found.append(f"{name.replace('_', ' ')} must be {least} to {most} seconds")
+    lifetime = client.access_token_lifetime
+    if client.preset == "alexa" and lifetime is not None and lifetime < ALEXA_SHORTEST_ACCESS_TOKEN:
+        found.append(
+            f"access tokens of an Alexa client must live at least {ALEXA_SHORTEST_ACCESS_TOKEN} seconds; Alexa refuses "
+            "shorter ones"
+        )
+    return found
+
+
+def _check(client: Client) -> None:
+    if found := problems(client):
+        raise RegistrationError("\n".join(found))
+
+
+def _once(values: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+async def find(session: AsyncSession, client_id: str) -> Client | None:
+    return await session.get(Client, client_id) if len(client_id) <= 128 else None
+
+
+async def every(session: AsyncSession) -> Sequence[Client]:
+    """All clients, oldest first."""
+    return (await session.exec(select(Client).order_by(col(Client.created_at), col(Client.client_id)))).all()
+
+
+async def secrets_of(session: AsyncSession, client_id: str) -> Sequence[ClientSecret]:
+    """Oldest first; they hold digests alone."""
+    return (
+        await session.exec(
+            select(ClientSecret)
+            .where(ClientSecret.client_id == client_id)
+            .order_by(col(ClientSecret.created_at), col(ClientSecret.secret_id))
+        )
+    ).all()
+
+
+async def register(session: AsyncSession, name: str, policy: Mapping[str, Any], now: int) -> tuple[Client, str | None]:
+    """A new client and its secret, which is told this once; public clients have none. `policy` holds columns of
+    `Client`. Raises `RegistrationError`."""
+    client = Client(client_id=new_id(), client_name=name, created_at=now, updated_at=now, **policy)
+    client.redirect_uris, client.scopes = _once(client.redirect_uris), _once(client.scopes)
+    _check(client)
+    session.add(client)
+    await session.flush()
+    secret = None
+    if client.token_endpoint_auth_methods != ["none"]:
+        secret, _ = await _new_secret(session, client.client_id, now)
+    await announce(session)
+    return client, secret
+
+
+async def change(session: AsyncSession, client: Client, policy: Mapping[str, Any], now: int) -> None:
+    """Sets what `policy` names and nothing else (Cognito resets what an update omits). Raises `RegistrationError`."""
+    was_public = client.token_endpoint_auth_methods == ["none"]
+    for name, value in policy.items():
+        setattr(client, name, _once(value) if isinstance(value, list) else value)
+    client.updated_at = now
+    if (client.token_endpoint_auth_methods == ["none"]) != was_public:
+        raise RegistrationError("a public client cannot become a confidential one, nor the other way; register another")
+    _check(client)
+    session.add(client)
+    await announce(session)
+
+
+async def remove(session: AsyncSession, client: Client) -> None:
+    """The client with its secrets, codes and grants (by foreign keys)."""
+    await session.exec(delete(Client).where(col(Client.client_id) == client.client_id))
+    await announce(session)
+
+
+async def add_secret(session: AsyncSession, client: Client, now: int) -> tuple[str, ClientSecret]:
+    """A second secret, so that the first can be replaced without an outage. Raises `RegistrationError`."""
+    if client.token_endpoint_auth_methods == ["none"]:
+        raise RegistrationError("a public client has no secret")
+    await _lock(session, client, now)
+    if len(await secrets_of(session, client.client_id)) >= MOST_SECRETS:
+        raise RegistrationError(f"the client has {MOST_SECRETS} secrets already; remove one first")
+    secret, row = await _new_secret(session, client.client_id, now)
+    await announce(session)
+    return secret, row
+
+
+async def remove_secret(session: AsyncSession, client: Client, secret_id: str, now: int) -> None:
+    """Raises `RegistrationError`, also for the only secret: the client could not authenticate any more."""
+    await _lock(session, client, now)
+    present = await secrets_of(session, client.client_id)
+    if secret_id not in {row.secret_id for row in present}:
+        raise RegistrationError("the client has no such secret")
+    if len(present) == 1:
+        raise RegistrationError("it is the client's only secret; add another one first")
+    await session.exec(delete(ClientSecret).where(col(ClientSecret.secret_id) == secret_id))
+    await announce(session)
+
+
+async def _lock(session: AsyncSession, client: Client, now: int) -> None:
+    """The first write of the unit: of two changes at once the second waits here and then sees the first."""
+    await session.exec(update(Client).where(col(Client.client_id) == client.client_id).values(updated_at=now))
+
+
+async def _new_secret(session: AsyncSession, client_id: str, now: int) -> tuple[str, ClientSecret]:
+    secret, stored = new_secret()
+    row = ClientSecret(secret_id=new_id(12), client_id=client_id, digest=stored, created_at=now)
+    session.add(row)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise RegistrationError("the client was removed meanwhile") from error
+    return secret, row
