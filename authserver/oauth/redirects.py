@@ -16,8 +16,8 @@ class Addressee:
 
 
 def response_uri(redirect_uri: str, issuer: str, state: str | None, parameters: dict[str, str]) -> str:
-    """The registered URI untouched, with `parameters`, `state` as it came and `iss` (RFC 9207) appended. A space becomes
-    `%20`, which every decoder understands, not `+`."""
+    """The registered URI untouched, with `parameters`, `state` as it came and `iss` (RFC 9207) appended. A space is
+    written `%20`, which every decoder understands, not `+`."""
     answer = dict(parameters)
     if state:
         answer["state"] = state

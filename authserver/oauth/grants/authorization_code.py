@@ -11,6 +11,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from sqlalchemy.util.concurrency import await_
 
 from authserver.models import AuthorizationCode
+from authserver.oauth.redirects import response_uri
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
 from authserver.secret_values import digest, new_secret, random_token
@@ -97,8 +98,15 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
     TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012
     request: ProtocolRequest
 
-    def generate_authorization_code(self) -> str:
-        return new_secret()[0]
+    def create_authorization_response(
+        self, redirect_uri: str, grant_user: Any
+    ) -> tuple[int, str, list[tuple[str, str]]]:
+        """RFC 6749 §4.1.2 with `iss` (RFC 9207); Authlib's would rewrite a query that the registered URI has."""
+        code = new_secret()[0]
+        self.request.user = grant_user
+        self.save_authorization_code(code, self.request)
+        state = self.request.parameters.get("state")
+        return 303, "", [("Location", response_uri(redirect_uri, self.server.issuer, state, {"code": code}))]
 
     def save_authorization_code(self, code: str, request: ProtocolRequest) -> None:
         """Within the unit of work of the page that finishes the interaction; stored as digest."""
