@@ -180,9 +180,7 @@ class Server:
     ) -> httpx2.Response:
         """A form POST; bytes are sent as they are."""
         content = form if isinstance(form, bytes) else urlencode(form).encode()
-        return await self.http.post(
-            self.path + path, content=content, headers={"content-type": FORM} | (headers or {})
-        )
+        return await self.http.post(self.path + path, content=content, headers={"content-type": FORM} | (headers or {}))
 
     async def authorize(self, asked: dict[str, str] | str, **headers: str) -> httpx2.Response:
         """`GET /oauth2/authorize`, redirects not followed; a string is sent as the query as it is."""

@@ -118,9 +118,7 @@ async def test_alexa_may_ask_again_for_ten_seconds_without_losing_the_link(
     ("preset", "age", "status"),
     [("confidential", 59, 200), ("confidential", 60, 400), ("alexa", 299, 200), ("alexa", 300, 400)],
 )
-async def test_a_code_expires(
-    server: Server, clock: Clock, person: User, preset: str, age: int, status: int
-) -> None:
+async def test_a_code_expires(server: Server, clock: Clock, person: User, preset: str, age: int, status: int) -> None:
     client = await server.add_client(preset)
     code, _ = await server.add_code(client, person)
     clock.advance(age)
