@@ -44,8 +44,7 @@ class Demo:
         """Does what is not done yet; the client's secret goes to `secret_file`."""
         self._person(command)
         self._client(command, redirect_uri, secret_file)
-        for name in LAMPS:
-            self._lamp(command, name)
+        self._lamps(command)
 
     def _person(self, command: Command) -> None:
         person = self.values.setdefault("user", {"email": EMAIL, "password": readable_password()})
@@ -77,16 +76,18 @@ class Demo:
             client["redirect_uri"] = redirect_uri
         self._save()
 
-    def _lamp(self, command: Command, name: str) -> None:
+    def _lamps(self, command: Command) -> None:
         lamps = self.values.setdefault("lamps", {})
-        if name in lamps:
+        missing = [name for name in LAMPS if name not in lamps]
+        if not missing:
             return
         owner = self.values["user"]["sub"]
-        there = [lamp for lamp in command("skill", "lamp", "list", "--owner", owner, "--json") if lamp["name"] == name]
-        options = ("--owner", owner, "--name", name, "--driver", "simulated", "--json")
-        lamp = there[0] if there else command("skill", "lamp", "add", *options)
-        lamps[name] = lamp["endpoint_id"]
-        self._save()
+        there = {lamp["name"]: lamp for lamp in command("skill", "lamp", "list", "--owner", owner, "--json")}
+        for name in missing:
+            options = ("--owner", owner, "--name", name, "--driver", "simulated", "--json")
+            lamp = there.get(name) or command("skill", "lamp", "add", *options)
+            lamps[name] = lamp["endpoint_id"]
+            self._save()
 
     def _save(self) -> None:
         text = json.dumps({"databases": self._databases} | self.values, indent=2)

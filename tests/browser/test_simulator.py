@@ -30,7 +30,7 @@ async def sign_in(page: Page, running: MakeRun) -> None:
     await page.locator('input[name="email"], input[name="username"], input[type="email"]').first.fill(user["email"])
     await page.locator('input[type="password"]').first.fill(user["password"])
     await page.locator('input[type="password"]').first.press("Enter")
-    await page.get_by_role("button", name=re.compile("allow|link", re.I)).click()
+    await page.get_by_role("button", name="Allow", exact=True).click()
     await page.wait_for_url(re.compile(r"/simulator/$"))
 
 
