@@ -1,17 +1,19 @@
 """Starts skill in docker-compose.yml: `start_skill.py serve …` becomes `skill serve …`.
 
-In development mode, where /secrets/simulator.json tells of a demo account, its two lamps are registered and the
-simulator's client is allowed beside SKILL_CLIENT_IDS. Otherwise nothing is changed.
+In development mode it takes what demo_authserver.py registered: two lamps for the demo account, and the simulator's
+client beside SKILL_CLIENT_IDS. Otherwise nothing is changed.
 """
 
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 DEMO = Path("/secrets/simulator.json")
+DEMO_WITHIN = 60.0  # seconds
 LAMPS = ("Desk lamp", "Floor lamp")
 TRUE = ("1", "true", "yes", "on")
 
@@ -30,15 +32,28 @@ def add_lamps(owner: str) -> None:
             skill("lamp", "add", "--owner", owner, "--name", name, "--driver", "simulated")
 
 
+def demo() -> dict[str, str] | None:
+    """What is registered for the simulator at this address; None when nothing comes."""
+    redirect_uri = f"{os.environ.get('SKILL_PUBLIC_URL', '')}/simulator/callback"
+    give_up_at = time.monotonic() + DEMO_WITHIN
+    while True:
+        made: dict[str, str] = json.loads(DEMO.read_text()) if DEMO.exists() else {}
+        if made.get("redirect_uri") == redirect_uri:
+            return made
+        if time.monotonic() >= give_up_at:
+            print(f"start: authserver-demo registered no simulator at {redirect_uri}", flush=True)
+            return None
+        time.sleep(0.2)
+
+
 def main() -> None:
     environment = os.environ
-    if environment.get("SKILL_DEVELOPMENT", "").lower() in TRUE and DEMO.exists():
-        demo = json.loads(DEMO.read_text())
-        add_lamps(demo["owner"])
+    if environment.get("SKILL_DEVELOPMENT", "").lower() in TRUE and (made := demo()):
+        add_lamps(made["owner"])
         allowed = [word for word in environment.get("SKILL_CLIENT_IDS", "").split(",") if word.strip()]
-        environment["SKILL_CLIENT_IDS"] = ",".join([*allowed, demo["client_id"]])
-        environment["SKILL_SIMULATOR_CLIENT_ID"] = demo["client_id"]
-        environment["SKILL_SIMULATOR_CLIENT_SECRET"] = demo["client_secret"]
+        environment["SKILL_CLIENT_IDS"] = ",".join([*allowed, made["client_id"]])
+        environment["SKILL_SIMULATOR_CLIENT_ID"] = made["client_id"]
+        environment["SKILL_SIMULATOR_CLIENT_SECRET"] = made["client_secret"]
         print(f"start: the simulator is at {environment.get('SKILL_PUBLIC_URL', '')}/simulator/", flush=True)
     os.execvp("skill", ["skill", *sys.argv[1:]])
 

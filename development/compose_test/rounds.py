@@ -72,6 +72,14 @@ def check_containers(stack: Stack) -> None:
     say("containers: not root, read-only, healthy, each without the other service's code")
 
 
+def restart(stack: Stack) -> None:
+    say("restarting both services")
+    born = [stack.inside(service, "stat", "-c", "%Y", "/proc/1") for service in SERVICES]
+    stack.run("restart", *SERVICES)
+    again = [stack.inside(service, "stat", "-c", "%Y", "/proc/1") for service in SERVICES]
+    check(all(old != new for old, new in zip(born, again, strict=True)), "`restart` left the old processes running")
+
+
 async def development(project: str) -> None:
     """What `docker compose up` gives without any setting, except for the ports."""
     ports = {service: free_port() for service in SERVICES}
@@ -97,8 +105,7 @@ async def development(project: str) -> None:
         alexa = AlexaAt(stack, reach, issuer, skill, client_made)
         linked = await alexa.link(person)
         await alexa.switch_on(linked.access_token, endpoint_id)
-        say("restarting both services")
-        stack.run("restart", *SERVICES)
+        restart(stack)
         await wait_until_ready(reach, issuer, skill)
         await alexa.refresh(linked)
         await alexa.is_on(linked.access_token, endpoint_id)
