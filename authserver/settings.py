@@ -159,6 +159,15 @@ class Settings(DatabaseSettings):
             raise ValueError("must have at least 32 bytes; make one with: openssl rand -base64 48")
         return secret
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url_is_known(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            parts = urlsplit(url.get_secret_value())
+            if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+                raise ValueError("must be smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…")
+        return url
+
     @model_validator(mode="after")
     def _development_is_loopback(self) -> Self:
         """contracts/security.md 6.76: development mode never reaches the network under a real name."""
