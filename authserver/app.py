@@ -163,6 +163,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
         Route("/readyz", readyz, methods=["GET"]),
         *pages.routes(settings),
     ]
+    app.add_exception_handler(404, pages.not_found)
     app.add_middleware(
         Boundary,
         ready=lambda: app.state.services is not None,

@@ -164,7 +164,7 @@ class Settings(DatabaseSettings):
     def _smtp_url_is_known(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
             parts = urlsplit(url.get_secret_value())
-            if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0:
                 raise ValueError("must be smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…")
         return url
 
