@@ -152,7 +152,14 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
         with suppress(asyncio.CancelledError):
             await life
 
-    app = FastAPI(title=settings.name, openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title=settings.name,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,  # that redirect's host is the request's own: whatever the sender says
+    )
     app.state.services = None
     app.state.settings = settings
     app.state.ready_problem = "starting"

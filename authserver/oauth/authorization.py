@@ -6,6 +6,7 @@ go to the client (contracts/security.md 6.8 to 6.10).
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import (
     AccessDeniedError,
@@ -20,7 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import Interaction, Session, User
 from authserver.oauth import interactions
-from authserver.oauth.errors import PageError
+from authserver.oauth.errors import InvalidTargetError, PageError
 from authserver.oauth.interactions import Step, next_step
 from authserver.oauth.redirects import Addressee
 from authserver.oauth.requests import ProtocolRequest
@@ -75,6 +76,17 @@ def protocol_request(oauth: OAuthServer, parameters: dict[str, str], now: int, *
     return ProtocolRequest("GET", f"{oauth.issuer}/oauth2/authorize", parameters, now, **options)
 
 
+def is_target(resource: str) -> bool:
+    """RFC 8707 §2: an absolute URI without fragment; at most the 2000 characters that are stored."""
+    try:
+        parts = urlsplit(resource)
+    except ValueError:
+        return False
+    if not parts.scheme or not (parts.netloc or parts.path) or "#" in resource:
+        return False
+    return len(resource) <= 2000 and all(0x21 <= ord(character) <= 0x7E for character in resource)
+
+
 def _validate(oauth: OAuthServer, request: ProtocolRequest, repeated: bool) -> None:
     """In Authlib's greenlet. Raises `OAuth2Error` for the client."""
     parameters = request.parameters
@@ -96,8 +108,10 @@ def _validate(oauth: OAuthServer, request: ProtocolRequest, repeated: bool) -> N
     max_age = parameters.get("max_age", "0")
     if not (max_age.isdecimal() and len(max_age) <= 9):
         raise InvalidRequestError("max_age is a number of seconds")
-    if any(len(parameters.get(name, "")) > 4096 for name in ("nonce", "scope", "resource")):
+    if any(len(parameters.get(name, "")) > 4096 for name in ("nonce", "scope")):
         raise InvalidRequestError("A parameter is too long")
+    if parameters.get("resource") and not is_target(parameters["resource"]):
+        raise InvalidTargetError("resource must be an absolute URI without fragment")
     oauth.get_authorization_grant(request).validate_authorization_request()
 
 

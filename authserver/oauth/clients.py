@@ -51,9 +51,9 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """All scopes of the client where none is asked for, as Cognito; None when one is not the client's."""
-        if not scope:
+        wanted = list(dict.fromkeys((scope or "").split()))
+        if not wanted:
             return " ".join(self.row.scopes)
-        wanted = list(dict.fromkeys(scope.split()))
         return " ".join(wanted) if set(wanted) <= set(self.row.scopes) else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:

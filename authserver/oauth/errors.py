@@ -3,6 +3,12 @@
 from authlib.oauth2.rfc6749 import OAuth2Error
 
 
+class InvalidTargetError(OAuth2Error):  # type: ignore[misc]
+    """RFC 8707 §2."""
+
+    error = "invalid_target"
+
+
 class PageError(Exception):
     """Shown as a page on our own host and never sent to a client: before the redirect URI is known to be the client's,
     or when a page cannot go on. `reason` is a stable word for tests and logs, `message` says what to do."""

@@ -19,11 +19,11 @@ MOST_INTERACTIONS = 10  # cookies of one browser; the oldest tabs start over
 async def _parameters(request: Request) -> dict[str, list[str]]:
     """Raises `PageError`: nothing is known yet of where an answer could go."""
     try:
-        encoded = request.scope["query_string"] if request.method == "GET" else await read_body(request)
+        encoded = await read_body(request) if request.method == "POST" else request.scope["query_string"]
         return parse(encoded)
     except InvalidRequestError as error:
         status = error.status_code or 400
-        if status == 413 and request.method == "GET":
+        if status == 413 and request.method != "POST":
             status = 414
         raise PageError(
             "malformed_request", "The link that brought you here is damaged or too long.", status
