@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from joserfc import jws
 from sqlmodel import col, select
 
+from authserver.accounts import sessions
 from authserver.app import build
 from authserver.models import AuthorizationCode, Client, ClientSecret, Grant, User
 from authserver.oauth.presets import ALEXA, CONFIDENTIAL, PUBLIC, alexa_redirect_uris
@@ -258,6 +259,15 @@ class Server:
         async with self.services.database.unit() as session:
             session.add(AuthorizationCode(**(given | fields)))
         return code, verifier
+
+    async def signed_in(self, person: User, auth_time: int | None = None) -> dict[str, str]:
+        """The `Cookie` header of a browser in which this person is signed in."""
+        async with self.services.database.unit() as session:
+            browser, value = await sessions.create(
+                self.settings, session, self.clock(), person, amr=["pwd"], cookies={}
+            )
+            browser.auth_time = self.clock() if auth_time is None else auth_time
+        return {"cookie": f"{sessions.cookie_name(self.settings)}={value}"}
 
     async def grants_of(self, person: User) -> list[Grant]:
         async with self.services.database.unit() as session:
