@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import playwright.async_api
 import pytest
@@ -19,6 +21,7 @@ from tests.running.postgres import Postgres, new_folder
 from tests.running.service import Service
 
 NewDatabase = Callable[[str], str]
+MigratedDatabase = Callable[[str, str], str]
 RUN_FOLDER = pytest.StashKey[Path]()
 
 
@@ -78,6 +81,32 @@ def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     return make
 
 
+@pytest.fixture(scope="session")
+def migrated_database(
+    new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> MigratedDatabase:
+    """Gives the URL of a new database at a service's schema: `migrated_database("skill", "sqlite")`.
+
+    The service migrates one database in each worker; the others are its copies.
+    """
+    originals: dict[tuple[str, str], str] = {}
+
+    def make(service: str, kind: str) -> str:
+        if (service, kind) not in originals:
+            url = originals[service, kind] = new_database(kind)
+            folder = tmp_path_factory.mktemp("migrate")
+            Service(service, {f"{service.upper()}_DATABASE_URL": url}, folder).migrate()
+        original = urlsplit(originals[service, kind]).path
+        if kind == "postgresql":
+            server: Postgres = request.getfixturevalue("postgres")
+            return server.new_database(like=original.lstrip("/"))
+        url = new_database(kind)
+        shutil.copy(original, urlsplit(url).path)
+        return url
+
+    return make
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -127,26 +156,27 @@ def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def authserver(database_kind: str, new_database: NewDatabase, module_folder: Path) -> Iterator[Service]:
+def authserver(database_kind: str, migrated_database: MigratedDatabase, module_folder: Path) -> Iterator[Service]:
     """A running authserver in development mode, once for each test module and database."""
     port = ports.free_port()
-    server = Service("authserver", authserver_settings(new_database(database_kind), port), module_folder, port)
-    server.must_not_log(server.settings["AUTHSERVER_SECRET_KEY"])
-    server.migrate()
+    settings = authserver_settings(migrated_database("authserver", database_kind), port)
+    server = Service("authserver", settings, module_folder, port)
+    server.must_not_log(settings["AUTHSERVER_SECRET_KEY"])
     with server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def home(authserver: Service, database_kind: str, new_database: NewDatabase, module_folder: Path) -> Iterator[Home]:
+def home(
+    authserver: Service, database_kind: str, migrated_database: MigratedDatabase, module_folder: Path
+) -> Iterator[Home]:
     """authserver and skill, linked by one Alexa client, once for each test module and database."""
     alexa = add_alexa(authserver)
     port = ports.free_port()
     issuer = authserver.settings["AUTHSERVER_ISSUER"]
-    settings = skill_settings(new_database(database_kind), port, issuer, alexa.client_id)
+    settings = skill_settings(migrated_database("skill", database_kind), port, issuer, alexa.client_id)
     skill = Service("skill", settings, module_folder, port)
     skill.must_not_log(settings["SKILL_BRIDGE_SECRET"])
-    skill.migrate()
     with skill:
         yield Home(authserver, skill, alexa)
 

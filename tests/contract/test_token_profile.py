@@ -17,7 +17,7 @@ from joserfc.util import urlsafe_b64decode
 
 from authserver.oauth import tokens as minting
 from skill import access_token as verifying
-from tests.conftest import NewDatabase
+from tests.conftest import MigratedDatabase
 from tests.running.bridge import Bridge
 from tests.running.home import add_alexa, add_lamp, add_person, skill_settings
 from tests.running.linking import Alexa, Linked, Person
@@ -62,38 +62,37 @@ class Resource:
         return (await self.bridge.send("Alexa.PowerController", "TurnOn", token, self.lamp))["event"]
 
 
-def add_client(authserver: Service, kind: str) -> Alexa:
-    scopes = ["phone"] if kind == "without-openid" else ["openid"]
-    arguments = ["client", "add", f"Client {kind}", "--redirect-uri", REDIRECT_URI]
-    for scope in scopes:
-        arguments += ["--scope", scope]
-    made = authserver.cli_json(*arguments, *KINDS[kind])
-    scopes += [word for word in KINDS[kind] if word in ("email", "profile")]
-    public = kind == "public"
-    return Alexa(
-        authserver.settings["AUTHSERVER_ISSUER"],
-        made["client_id"],
-        made.get("client_secret") or "",
-        REDIRECT_URI,
-        scope=" ".join(scopes),
-        credentials="none" if public else "basic",
-        pkce=public,
-    )
+def add_clients(authserver: Service) -> dict[str, Alexa]:
+    commands = []
+    for kind, options in KINDS.items():
+        scope = "phone" if kind == "without-openid" else "openid"
+        commands.append(["client", "add", kind, "--redirect-uri", REDIRECT_URI, "--scope", scope, *options])
+    issuer = authserver.settings["AUTHSERVER_ISSUER"]
+    return {
+        kind: Alexa(
+            issuer,
+            made["client_id"],
+            made.get("client_secret") or "",
+            REDIRECT_URI,
+            scope=" ".join(word for word in ("openid", "email", "profile", "phone") if word in command),
+            credentials="none" if kind == "public" else "basic",
+            pkce=kind == "public",
+        )
+        for kind, command, made in zip(KINDS, commands, authserver.cli_json_of(commands), strict=True)
+    }
 
 
 @pytest.fixture(scope="module")
 def resource(
-    authserver: Service, database_kind: str, new_database: NewDatabase, module_folder: Path
+    authserver: Service, database_kind: str, migrated_database: MigratedDatabase, module_folder: Path
 ) -> Iterator[Resource]:
-    clients = {kind: add_client(authserver, kind) for kind in KINDS} | {"alexa": add_alexa(authserver)}
+    clients = add_clients(authserver) | {"alexa": add_alexa(authserver)}
     listed = ",".join(client.client_id for kind, client in clients.items() if kind != "unlisted")
     port = free_port()
     issuer = authserver.settings["AUTHSERVER_ISSUER"]
     more = {"SKILL_AUDIENCE": AUDIENCE, "SKILL_ALGORITHMS": "RS256,ES256,EdDSA"}
-    skill = Service(
-        "skill", skill_settings(new_database(database_kind), port, issuer, listed, **more), module_folder, port
-    )
-    skill.migrate()
+    settings = skill_settings(migrated_database("skill", database_kind), port, issuer, listed, **more)
+    skill = Service("skill", settings, module_folder, port)
     person = add_person(authserver)
     with skill:
         yield Resource(authserver, skill, person, add_lamp(skill, person.sub), clients)
@@ -166,7 +165,7 @@ async def test_the_skill_follows_the_issuer_to_a_new_key(resource: Resource) -> 
     """The signing key is stolen and dropped at once: tokens of the next key work, those of the stolen one do not."""
     old = (await linked(resource, "alexa")).access_token
     assert (await resource.turn_on(old))["header"]["name"] == "Response"
-    done = resource.authserver.cli("key", "revoke", part(old, 0)["kid"], "--yes")
+    done = resource.authserver.cli("key", "revoke", part(old, 0)["kid"])
     assert done.returncode == 0, done.stderr
     deadline = time.monotonic() + 5
     while True:

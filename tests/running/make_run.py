@@ -31,6 +31,7 @@ class MakeRun:
         self.environment = kept | {name: str(port) for name, port in self.ports.items()} | settings
         self.log = var.parent / f"{var.name}-{self.ports['SKILL_PORT']}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._before = self.log.stat().st_size if self.log.exists() else 0  # lines of an earlier run
 
     @property
     def authserver(self) -> str:
@@ -50,7 +51,7 @@ class MakeRun:
         return demo
 
     def printed(self) -> str:
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+        return self.log.read_bytes()[self._before :].decode(errors="replace") if self.log.exists() else ""
 
     def start(self, wait: bool = True) -> None:
         command = [sys.executable, "-m", "development.run", "--var", str(self.var)]

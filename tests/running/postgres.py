@@ -154,10 +154,10 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql:///{database}?host={self.data}"
 
-    def new_database(self, prefix: str = "test") -> str:
-        """The URL of a database that is empty and nobody else's."""
-        name = f"{prefix}_{os.getpid()}_{next(self._numbers)}"
-        self.psql(f'CREATE DATABASE "{name}"')
+    def new_database(self, like: str = "template1") -> str:
+        """The URL of a database that is nobody else's: empty, or a copy of database `like`, which nobody may use."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        self.psql(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return self.url(name)
 
 
