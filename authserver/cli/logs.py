@@ -24,3 +24,4 @@ def set_up(level: str) -> None:
     own = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=max(own, logging.INFO), handlers=[handler], force=True)
     logging.getLogger("authserver").setLevel(own)
+    logging.getLogger("alembic").setLevel(logging.WARNING)

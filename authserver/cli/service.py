@@ -10,7 +10,7 @@ import typer
 
 from authserver.cli import logs, printing
 from authserver.cli.printing import Json
-from authserver.cli.running import WRONG, database_url, fail, settings_of
+from authserver.cli.running import REFUSED, WRONG, database_url, fail, settings_of
 from authserver.settings import DatabaseSettings, Settings
 from authserver.storage import migrations
 from authserver.storage.database import DatabaseUrl, StorageError
@@ -49,7 +49,10 @@ def serve(
         raise typer.Exit(processes.supervise(begin, *at, workers))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _already_ended)  # uvicorn raises what ended it once more when it has ended
-    processes.worker(begin, *at)
+    try:
+        processes.worker(begin, *at)
+    except SystemExit as ended:
+        raise typer.Exit(WRONG if ended.code == processes.REFUSED else REFUSED) from ended
 
 
 def _already_ended(_number: int, _frame: Any) -> None:
