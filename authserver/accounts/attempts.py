@@ -20,6 +20,7 @@ from authserver.settings import Settings
 QUIET = 900  # seconds without an attempt after which an account's count begins anew
 ADDRESS_WINDOW = 600  # seconds
 HOUR, DAY = 3600, 86_400
+UNLIMITED = 2**31 - 1
 MAILS_AN_HOUR = 5  # codes sent to one address
 MAILS_APART = 30  # seconds between two
 GUESSES_A_DAY = 20  # codes typed for one address, over all its codes
@@ -58,8 +59,10 @@ async def _count(
     first: dict[str, Any],
     again: dict[str, Any],
     admitted: ColumnElement[bool],
+    most: int,
 ) -> int:
-    """0 when the attempt was counted and may go on, else the seconds to wait; then nothing was changed."""
+    """0 when the attempt was counted and may go on, else the seconds to wait; then nothing was changed. `most` is how
+    many there may be until `expires_at`."""
     insert = insert_for(session.get_bind().dialect)
     statement = (
         insert(Attempt)
@@ -69,13 +72,9 @@ async def _count(
     )
     if (await (await session.connection()).execute(statement)).first() is not None:
         return 0
-    found = (
-        await session.exec(select(Attempt.locked_until, Attempt.expires_at).where(col(Attempt.name) == name))
-    ).first()
-    if found is None:
-        return 1
-    locked_until, expires_at = found
-    return max(1, (locked_until if locked_until > now else expires_at) - now)
+    ends = case((col(Attempt.failures) >= most, col(Attempt.expires_at)), else_=col(Attempt.locked_until))
+    found = (await session.exec(select(ends).where(col(Attempt.name) == name))).first()
+    return max(1, (found or 0) - now)
 
 
 async def count_sign_in(session: AsyncSession, settings: Settings, name: str, now: int) -> int:
@@ -100,6 +99,7 @@ async def count_sign_in(session: AsyncSession, settings: Settings, name: str, no
         {"locked_until": now + 1 if most == 1 else 0, "expires_at": expires_at},
         {"failures": failures, "locked_until": rests, "expires_at": expires_at},
         col(Attempt.locked_until) <= now,
+        UNLIMITED,
     )
 
 
@@ -124,6 +124,7 @@ async def count_within(
             "locked_until": now + apart,
         },
         admitted,
+        most,
     )
 
 

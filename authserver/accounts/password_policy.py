@@ -38,7 +38,7 @@ def weakness(password: str, own_words: Iterable[str] = ()) -> Weakness | None:
     plain = text.casefold()
     if plain in common_passwords() or plain.rstrip("!.?@#$*0123456789") in common_passwords() or _is_pattern(plain):
         return Weakness.COMMON
-    if any(_mostly(plain, word) for word in _words(own_words)):
+    if _is_made_of(plain, _words(own_words)):
         return Weakness.OWN_WORDS
     return None
 
@@ -55,12 +55,17 @@ def _words(given: Iterable[str]) -> set[str]:
     words = set()
     for word in given:
         plain = normalised(word).casefold()
-        words |= {plain, *plain.replace("@", " ").replace(".", " ").replace("-", " ").replace("_", " ").split()}
+        words |= {
+            plain,
+            *plain.split("@"),
+            *plain.replace("@", " ").replace(".", " ").replace("-", " ").replace("_", " ").split(),
+        }
     return {word for word in words if len(word) >= 4}
 
 
-def _mostly(text: str, word: str) -> bool:
-    """The password is the word, forwards or backwards, with fewer than four other characters."""
-    return any(turned in text and len(text) - len(turned) < 4 for turned in (word, word[::-1])) or (
-        text in word and len(text) >= SHORTEST
-    )
+def _is_made_of(text: str, words: set[str]) -> bool:
+    """Without the words, forwards or backwards, fewer than four characters are left."""
+    rest = text
+    for word in sorted(words, key=len, reverse=True):
+        rest = rest.replace(word, "").replace(word[::-1], "")
+    return len(rest) < 4 or any(text in word for word in words)

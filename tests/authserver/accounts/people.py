@@ -1,0 +1,108 @@
+"""People of authserver in this process: one server for each kind of database, shared by the tests of a worker. Every
+test has addresses, accounts and a network of its own."""
+
+import itertools
+import re
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+from sqlmodel import col, select
+
+from authserver.accounts import sign_in, sign_up, verification
+from authserver.accounts.sign_in import Refusal, SignedIn, Unconfirmed
+from authserver.accounts.verification import CodeRefusal, Proven, Purpose
+from authserver.models import Mail, SignUp, User
+from authserver.services import Services
+from tests.authserver.protocol.harness import Clock, Server, settings_for
+from tests.conftest import NewDatabase
+
+PASSWORD = "lanterns over quiet water"
+OTHER = "not the password at all"
+_networks = itertools.count(1)
+
+
+def new_address() -> str:
+    return f"person-{secrets.token_hex(6)}@example.org"
+
+
+@dataclass
+class People:
+    """Signing up and in as the pages do it, from one network address."""
+
+    server: Server
+    network: str = field(default_factory=lambda: f"10.{next(_networks) // 250}.{next(_networks) % 250}.7")
+
+    @property
+    def services(self) -> Services:
+        return self.server.services
+
+    @property
+    def clock(self) -> Clock:
+        return self.server.clock
+
+    async def add(self, password: str = PASSWORD, **fields: object) -> User:
+        return await self.server.add_person(password_hash=await self.services.passwords.hash(password), **fields)
+
+    async def sign_in(self, email: str, password: str = PASSWORD) -> SignedIn | Unconfirmed | Refusal:
+        return await sign_in.sign_in(self.services, email, password, self.network)
+
+    async def begin(self, email: str, password: str = PASSWORD) -> SignUp:
+        begun = await sign_up.begin(self.services, email, password, self.network)
+        assert isinstance(begun, SignUp), begun
+        return begun
+
+    async def guess(self, begun: SignUp, code: str) -> Proven | CodeRefusal:
+        return await verification.check(
+            self.services, Purpose.SIGN_UP, begun.sign_up_id, begun.email_canonical, code, self.network
+        )
+
+    async def complete(self, begun: SignUp, code: str) -> User | None:
+        proven = await self.guess(begun, code)
+        assert isinstance(proven, Proven), proven
+        async with self.services.database.unit() as session:
+            return await sign_up.complete(session, begun, proven, self.clock())
+
+    async def mails(self, recipient: str) -> list[Mail]:
+        """Newest last."""
+        async with self.services.database.unit() as session:
+            found = await session.exec(
+                select(Mail).where(Mail.recipient == recipient).order_by(col(Mail.created_at), col(Mail.mail_id))
+            )
+            return list(found.all())
+
+    async def code(self, recipient: str) -> str:
+        """The code in the only or last mail of this second or later ones."""
+        return code_in((await self.mails(recipient))[-1].text)
+
+
+def code_in(text: str) -> str:
+    found = re.search(r"^\s+(\d{6})$", text, re.MULTILINE)
+    assert found, text
+    return found.group(1)
+
+
+def wrong(code: str, by: int = 1) -> str:
+    return f"{(int(code) + by) % 1_000_000:06d}"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def people_servers() -> AsyncIterator[dict[str, Server]]:
+    running: dict[str, Server] = {}
+    yield running
+    for server in running.values():
+        await server.__aexit__()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(people_servers: dict[str, Server], database_kind: str, new_database: NewDatabase) -> Server:
+    if database_kind not in people_servers:
+        people_servers[database_kind] = await Server(settings_for(new_database(database_kind))).__aenter__()
+    return people_servers[database_kind]
+
+
+@pytest.fixture
+def people(server: Server) -> People:
+    return People(server)

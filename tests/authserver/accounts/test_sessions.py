@@ -1,0 +1,99 @@
+"""Browser sessions: how long they live and what ends them."""
+
+import pytest
+
+from authserver.accounts import sessions
+from authserver.models import Session, User
+from authserver.secret_values import random_token
+from tests.authserver.accounts.people import People
+
+
+async def begin(people: People, user: User) -> dict[str, str]:
+    async with people.services.database.unit() as session:
+        _, value = await sessions.create(
+            people.services.settings, session, people.clock(), user, amr=["pwd"], cookies={}, user_agent="x" * 1000
+        )
+    return {sessions.cookie_name(people.services.settings): value}
+
+
+async def who(people: People, cookies: dict[str, str]) -> str | None:
+    async with people.services.database.unit() as session:
+        _, user = await sessions.find(people.services.settings, session, people.clock(), cookies)
+    return user.sub if user else None
+
+
+async def test_a_session_ends_when_it_is_not_used(people: People) -> None:
+    user = await people.add()
+    cookies = await begin(people, user)
+    people.clock.advance(people.services.settings.session_idle_lifetime - 1)
+    assert await who(people, cookies) == user.sub
+    people.clock.advance(people.services.settings.session_idle_lifetime - 1)
+    assert await who(people, cookies) == user.sub
+    people.clock.advance(people.services.settings.session_idle_lifetime)
+    assert await who(people, cookies) is None
+
+
+async def test_a_session_ends_however_much_it_is_used(people: People) -> None:
+    cookies = await begin(people, await people.add())
+    settings = people.services.settings
+    steps = settings.session_absolute_lifetime // 1800
+    for _ in range(steps - 1):
+        people.clock.advance(1800)
+        assert await who(people, cookies) is not None
+    people.clock.advance(1800)
+    assert await who(people, cookies) is None
+
+
+async def test_its_last_use_is_written_once_a_minute(people: People) -> None:
+    cookies = await begin(people, await people.add())
+    began = people.clock()
+
+    async def last_seen() -> int:
+        async with people.services.database.unit() as session:
+            browser, _ = await sessions.find(people.services.settings, session, people.clock(), cookies)
+            assert browser is not None
+            return (await session.get_one(Session, browser.digest)).last_seen_at
+
+    people.clock.advance(59)
+    await who(people, cookies)
+    assert await last_seen() == began
+    people.clock.advance(1)
+    await who(people, cookies)
+    assert await last_seen() == began + 60
+
+
+@pytest.mark.spec("security 6.32")
+@pytest.mark.parametrize("change", [{"active": False}, {"epoch": 1}], ids=["disabled", "called back"])
+async def test_what_ends_an_account_ends_its_sessions(people: People, change: dict[str, object]) -> None:
+    user = await people.add()
+    cookies = await begin(people, user)
+    await people.server.change(user, **change)
+    assert await who(people, cookies) is None
+
+
+@pytest.mark.spec("security 6.47", "security 6.73")
+async def test_an_id_that_is_not_ours_is_never_adopted(people: People) -> None:
+    planted = {sessions.cookie_name(people.services.settings): random_token()}
+    assert await who(people, planted) is None
+    user = await people.add()
+    async with people.services.database.unit() as session:
+        _, value = await sessions.create(
+            people.services.settings, session, people.clock(), user, amr=["pwd"], cookies=planted
+        )
+    assert value not in planted.values()
+    assert await who(people, planted) is None
+
+
+async def test_signing_out_ends_the_row_and_not_only_the_cookie(people: People) -> None:
+    cookies = await begin(people, await people.add())
+    async with people.services.database.unit() as session:
+        await sessions.end(people.services.settings, session, cookies)
+    assert await who(people, cookies) is None
+
+
+@pytest.mark.spec("cognito 9.50")
+def test_the_cookie_is_bound_to_host_and_https_and_comes_back_from_the_app(people: People) -> None:
+    settings = people.services.settings
+    assert sessions.cookie_name(settings) == "__Host-authserver_session"
+    options = sessions.cookie_options(settings)
+    assert options == {"path": "/", "secure": True, "httponly": True, "samesite": "lax"}
