@@ -71,10 +71,11 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         return PresentedGrant(row, token.generation)
 
     def _validate_token_scope(self, token: PresentedGrant) -> None:
-        """Narrower is honoured for this answer only; wider is refused (RFC 6749 §6)."""
-        wanted = self.request.parameters.get("scope")
-        if wanted and not set(wanted.split()) <= set(token.get_scope().split()):
+        """Narrower is honoured for this answer only; wider is refused (RFC 6749 §6). Blank means all."""
+        wanted = list(dict.fromkeys(self.request.parameters.get("scope", "").split()))
+        if not set(wanted) <= set(token.get_scope().split()):
             raise InvalidScopeError("The scope is wider than what was granted")
+        self.request.parameters["scope"] = " ".join(wanted) or token.get_scope()
 
     def authenticate_user(self, presented: PresentedGrant) -> Subject:
         """Applies the client's rotation policy and returns for whom tokens are made. Raises `InvalidGrantError`."""
