@@ -13,6 +13,20 @@ The first tables are our own lists of checks: the services as Alexa sees them, a
 RFC 9700 and the published advisories of other servers). Sections of the specifications follow.
 """
 
+#: sections that are not written as `document §section`, by how they begin
+DOCUMENTS = {
+    "oidcc ": "Modules of the OpenID Connect certification (Basic OP)",
+    "OIDC ": "Modules of the OpenID Connect certification (Basic OP)",
+    "CVE-": "Advisories of other servers and libraries",
+    "GHSA-": "Advisories of other servers and libraries",
+    "PYSEC-": "Advisories of other servers and libraries",
+    "alexa ": "Notes on Alexa",
+    "cognito ": "Notes on Cognito",
+    "Cognito": "Notes on Cognito",
+    "decision ": "Decisions of the design",
+    "design ": "Decisions of the design",
+}
+
 
 def conformance() -> str:
     held = markers()
@@ -23,28 +37,22 @@ def conformance() -> str:
         parts.append("\n")
     by_document: dict[str, list[str]] = defaultdict(list)
     for section in held:
-        if section not in KNOWN and not section.startswith(("alexa ", "cognito ")):
+        if section not in KNOWN:
             by_document[document_of(section)].append(section)
     for document in sorted(by_document, key=_in_order):
         parts.append(f"## {document}\n\n| Section | Held by |\n|---|---|\n")
-        parts += [
-            f"| {section} | {_tests(held[section])} |\n" for section in sorted(by_document[document], key=_in_order)
-        ]
+        for section in sorted(by_document[document], key=_in_order):
+            title = f": {NOTES[section]}" if section in NOTES else ""
+            parts.append(f"| {section}{title} | {_tests(held[section])} |\n")
         parts.append("\n")
-    parts.append("## Notes on Alexa and Cognito\n\n| Section | Held by |\n|---|---|\n")
-    for section in sorted(held, key=_in_order):
-        if section.startswith(("alexa ", "cognito ")):
-            parts.append(f"| {section}: {title_of(section)} | {_tests(held[section])} |\n")
     return "".join(parts).rstrip("\n") + "\n"
-
-
-def title_of(section: str) -> str:
-    """A row (`cognito 9.12`) has the title of its section."""
-    return NOTES.get(section) or NOTES[section.rpartition(".")[0]]
 
 
 def document_of(section: str) -> str:
     """`RFC 6749 §4.1.2` is of RFC 6749."""
+    for start, document in DOCUMENTS.items():
+        if section.startswith(start):
+            return document
     return re.split(r"\s*§", section)[0].strip()
 
 

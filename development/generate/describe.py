@@ -7,10 +7,11 @@ import ast
 import importlib
 import json
 import pkgutil
+import re
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+
+from development.generate.oauth_errors import OAUTH_ERRORS
 
 #: enough to build the service without serving it; the database is never opened
 ENVIRONMENT = {
@@ -38,6 +41,8 @@ ENVIRONMENT = {
         "bridge_secret": "x" * 32,
     },
 }
+#: "`POST /oauth2/token` (RFC 6749 §3.2): what it is."
+ABOUT_A_PATH = re.compile(r"(?:`[A-Z]+` and )?`(?:[A-Z]+ )?/[^`]*`(?: \([^)]*\))?: (.*)")
 #: where the names of the fields that may come from a file are kept
 SECRET_FIELDS = {"authserver": "SECRET_FIELDS", "skill": "SECRETS"}
 
@@ -147,7 +152,7 @@ def _routes_of(app: Any, prefix: str) -> Iterator[dict[str, Any]]:
         if getattr(route, "methods", None):
             methods = [method for method in sorted(route.methods) if method not in ("HEAD", "OPTIONS")]
             if methods:  # what answers a browser's CORS question alone is no route of its own
-                yield {"path": path, "methods": methods, "summary": first_line(route.endpoint)}
+                yield {"path": path, "methods": methods, "summary": summary_of(route.endpoint)}
         elif hasattr(_unwrapped(route.app), "routes"):
             yield from _routes_of(route.app, path)
         else:
@@ -164,29 +169,48 @@ def _unwrapped(app: Any) -> Any:
     return app
 
 
-def first_line(documented: Any) -> str:
-    lines = (getattr(documented, "__doc__", None) or "").strip().splitlines()
-    return lines[0].strip() if lines else ""
+def summary_of(endpoint: Any) -> str:
+    """What a route is: the module's docstring where it is about this one path, otherwise the function's own."""
+    kind = endpoint if hasattr(endpoint, "__name__") else type(endpoint)
+    module = sys.modules[kind.__module__]
+    about = ABOUT_A_PATH.match(first_paragraph(module))
+    own = first_sentence(first_paragraph(endpoint))
+    if about and (kind.__name__ == module.__name__.rpartition(".")[2] or len(own) < 20):
+        return first_sentence(about.group(1)[:1].upper() + about.group(1)[1:])
+    return own
+
+
+def first_paragraph(documented: Any) -> str:
+    words = " ".join((getattr(documented, "__doc__", None) or "").strip().partition("\n\n")[0].split())
+    return re.sub(r" \((?:contracts?|design)\b[^)]*\)", "", words)
+
+
+def first_sentence(text: str) -> str:
+    return re.split(r"(?<=[^.\d]\.) (?=[A-Z`])", text)[0]
 
 
 def errors(service: str) -> Iterator[dict[str, Any]]:
-    """Error classes that the service's own source names: Authlib's OAuth errors, Alexa's error responses."""
+    """The codes of error classes that the service's own source names, and of errors that it answers by name."""
     package = importlib.import_module(service)
+    found: dict[str, str] = {}
     named: set[str] = set()
+    for _, tree in sources(package):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                named.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                named.add(node.attr)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("error_response", "_refused"):
+                found |= {str(word.value): "" for word in node.args[:1] if isinstance(word, ast.Constant)}
     for module in pkgutil.walk_packages(package.__path__, f"{service}."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for _, tree in sources(package):
-        named |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        named |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    found = {kind.__name__: kind for kind in _errors_below(_root_error(service)) if kind.__name__ in named}
-    for name in sorted(found):
-        kind = found[name]
+    for kind in _errors_below(_root_error(service)):
         code = str(getattr(kind, "error", None) or getattr(kind, "type", ""))
-        if code:
-            own = kind.__doc__ if "__doc__" in vars(kind) else ""
-            status = int(getattr(kind, "status_code", 200))
-            yield {"code": code, "status": status, "words": " ".join((own or "").split()), "class": name}
+        if code and kind.__name__ in named:
+            found[code] = first_paragraph(kind)
+    for code in sorted(found):
+        yield {"code": code, "words": OAUTH_ERRORS.get(code, "") if service == "authserver" else found[code]}
 
 
 def _root_error(service: str) -> type[Exception]:
@@ -209,24 +233,41 @@ def _errors_below(kind: type[Exception]) -> Iterator[type[Exception]]:
 def page_errors(service: str) -> Iterator[dict[str, Any]]:
     """What people are shown on a page of its own: every `PageError(reason, message, status)` in the source."""
     found = {}
-    for _, tree in sources(importlib.import_module(service)):
+    said: dict[str, str] = {}  # messages that have a name; one of the same file goes before one of another
+    trees = [tree for _, tree in sources(importlib.import_module(service))]
+    for tree in trees:
+        said |= _named(tree)
+    for tree in trees:
+        said |= _named(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PageError" and len(node.args) >= 2:
                 given = [*node.args[2:3], *(word.value for word in node.keywords if word.arg == "status")]
                 status = given[0].value if given and isinstance(given[0], ast.Constant) else 400
                 if isinstance(node.args[0], ast.Constant):
-                    found[str(node.args[0].value)] = (status, _text(node.args[1]))
+                    found[str(node.args[0].value)] = (status, _text(node.args[1], said))
     for reason, (status, message) in sorted(found.items()):
         yield {"reason": reason, "status": status, "message": message}
 
 
-def _text(node: ast.expr) -> str:
+def _named(tree: ast.Module) -> dict[str, str]:
+    named = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            named[node.targets[0].id] = _text(node.value, {})
+        elif isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Return) and node.body[-1].value:
+            named[node.name] = _text(node.body[-1].value, {})
+    return named
+
+
+def _text(node: ast.expr, said: Mapping[str, str]) -> str:
     """A message as written; what is filled in is shown as `…`."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
-    return "…"
+    if isinstance(node, ast.Call):
+        return _text(node.args[0] if node.args else node.func, said)
+    return said.get(node.id, "…") if isinstance(node, ast.Name) else "…"
 
 
 def sources(package: types.ModuleType) -> Iterator[tuple[Path, ast.Module]]:

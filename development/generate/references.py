@@ -60,20 +60,18 @@ def errors(services: Described) -> str:
     parts = ["# Errors\n\n", DO_NOT_EDIT]
     authserver, skill = services["authserver"], services["skill"]
     parts.append(
-        "\n## OAuth errors of authserver\n\nIn `error` of a JSON answer, or at the client's redirect URI."
-        "\n\n| Error | Status | Meaning |\n|---|---|---|\n"
+        "\n## OAuth errors of authserver\n\nIn `error` of a JSON answer (status 400 unless said), or at the client's"
+        " redirect URI; `error_description` says more.\n\n| Error | Meaning |\n|---|---|\n"
     )
-    parts += [f"| `{error['code']}` | {error['status']} | {_cell(error['words'])} |\n" for error in _unique(authserver)]
-    parts.append(
-        "\n## Pages of authserver\n\nShown to the person; never sent to a client.\n\n| Reason | Status | Text |\n"
-    )
-    parts.append("|---|---|---|\n")
+    parts += [f"| `{error['code']}` | {_cell(error['words'])} |\n" for error in authserver["errors"]]
+    parts.append("\n## Pages of authserver\n\nShown to the person, never sent to a client; the log has the reason.\n")
+    parts.append("\n| Reason | Status | Text |\n|---|---|---|\n")
     parts += [f"| `{page['reason']}` | {page['status']} | {_cell(page['message'])} |\n" for page in authserver["pages"]]
     parts.append(
         "\n## Alexa error responses of skill\n\nAlways with HTTP status 200, in `event.payload.type`."
         "\n\n| Type | Meaning |\n|---|---|\n"
     )
-    parts += [f"| `{error['code']}` | {_cell(error['words'])} |\n" for error in _unique(skill)]
+    parts += [f"| `{error['code']}` | {_cell(error['words'])} |\n" for error in skill["errors"]]
     return "".join(parts)
 
 
@@ -84,14 +82,6 @@ def routes(services: Described) -> str:
         for route in described["routes"]:
             parts.append(f"| {', '.join(route['methods'])} | `{route['path']}` | {_cell(route['summary'])} |\n")
     return "".join(parts)
-
-
-def _unique(described: Mapping[str, Any]) -> list[Any]:
-    """One row for each code; the class that says what it means wins."""
-    rows: dict[str, Any] = {}
-    for error in sorted(described["errors"], key=lambda error: (error["code"], not error["words"], error["class"])):
-        rows.setdefault(error["code"], error)
-    return list(rows.values())
 
 
 def _cell(words: str) -> str:

@@ -42,6 +42,7 @@ def simulator_routes(
 
 
 async def _to_folder(request: Request) -> Response:
+    """Leads to `/simulator/`."""
     return RedirectResponse("simulator/", 307)
 
 
@@ -75,6 +76,7 @@ class Simulator:
         ]
 
     async def show(self, request: Request) -> Response:
+        """The page that plays Alexa: link, discover, speak, and see the lamps."""
         if elsewhere := self._own_address(request):
             return RedirectResponse(elsewhere, 307)
         browser = self.browsers.find(request.cookies.get(COOKIE)) or self.browsers.new()
@@ -109,9 +111,11 @@ class Simulator:
                 return pages.refusal("Please load the page again", str(forbidden), 403)
             return RedirectResponse(await action(browser, form) or "./", 303)
 
+        endpoint.__doc__ = action.__doc__
         return endpoint
 
     async def link(self, browser: Browser, form: Form) -> str | None:
+        """Sends the browser to the authorization endpoint, as the Alexa app does."""
         browser.notice = None
         if self.server is None:
             browser.notice = explained("invalid_client")
@@ -134,7 +138,8 @@ class Simulator:
         return url
 
     async def callback(self, request: Request) -> Response:
-        """RFC 6749 §4.1.2. First the state, which says that this browser began; then `iss` (RFC 9207 §2.4)."""
+        """The redirect URI (RFC 6749 §4.1.2): first the state, which says that this browser began; then `iss` (RFC 9207
+        §2.4)."""
         browser = self.browsers.find(request.cookies.get(COOKIE))
         asked = dict(request.query_params)
         now = self.clock()
@@ -179,14 +184,17 @@ class Simulator:
         browser.notice = None
 
     async def discover(self, browser: Browser, form: Form) -> None:
+        """Sends `Discover` and shows the lamps that come back."""
         browser.notice = None
         await self.alexa.discover(browser)
 
     async def speak(self, browser: Browser, form: Form) -> None:
+        """A sentence for Alexa, as typed or as suggested."""
         browser.notice = None
         await self.alexa.hear(browser, form.get("suggestion") or form.get("said", ""))
 
     async def refresh(self, browser: Browser, form: Form) -> None:
+        """Exchanges the refresh token for a new access token."""
         browser.notice = None
         await self.alexa.renew(browser)
 

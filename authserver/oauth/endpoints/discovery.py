@@ -48,7 +48,7 @@ def metadata(issuer: str, algorithms: list[str]) -> dict[str, Any]:
 
 
 async def openid_configuration(request: Request) -> Response:
-    """OpenID Connect Discovery §4 and RFC 8414 §3: one document at both places."""
+    """The metadata, one document at both places (OpenID Connect Discovery §4, RFC 8414 §3)."""
     services: Services = request.app.state.services
     algorithms = sorted({"RS256", *(key.alg for key in services.keys.keys)})
     body = orjson.dumps(metadata(services.settings.issuer, algorithms))
@@ -56,7 +56,7 @@ async def openid_configuration(request: Request) -> Response:
 
 
 async def jwks(request: Request) -> Response:
-    """RFC 7517 §5; prebuilt bytes. Verifiers look keys up by `kid` and come again for an unknown one."""
+    """The public keys (RFC 7517 §5), prebuilt. Verifiers look keys up by `kid` and come again for an unknown one."""
     services: Services = request.app.state.services
     headers = {"Cache-Control": "public, max-age=300", "ETag": services.keys.etag, **CORS}
     if request.headers.get("if-none-match") == services.keys.etag:

@@ -1,0 +1,25 @@
+"""OAuth errors in our words: the classes are Authlib's, and their docstrings speak of all that a server may do."""
+
+OAUTH_ERRORS = {
+    "access_denied": "The person pressed Cancel or refused consent.",
+    "account_selection_required": "`prompt=none`, and the person would have to choose an account.",
+    "consent_required": "`prompt=none`, and the person would have to agree first.",
+    "insufficient_scope": "403. The access token lacks the scope that this endpoint needs (RFC 6750 §3.1).",
+    "interaction_required": "`prompt=none`, and a page would have to be shown.",
+    "invalid_client": "401. The client is unknown, its secret is wrong, or it may not authenticate in this way.",
+    "invalid_grant": "The code or refresh token is unknown, expired, used, revoked, or of another client, redirect URI"
+    " or verifier. For Alexa this ends the link: it is never the answer to trouble of the server's own.",
+    "invalid_request": "A parameter is missing, malformed or there twice.",
+    "invalid_scope": "A scope that does not exist or that the client may not ask for.",
+    "invalid_target": "`resource` is not an absolute URI without fragment (RFC 8707 §2).",
+    "invalid_token": "401. The access token is missing, expired, revoked or none of ours (RFC 6750 §3.1).",
+    "login_required": "`prompt=none`, and nobody is signed in, or not recently enough.",
+    "request_not_supported": "Request objects (`request`) are not taken.",
+    "request_uri_not_supported": "`request_uri` is not taken, and never fetched.",
+    "server_error": "500. A fault of the server; the log has it.",
+    "temporarily_unavailable": "503 with `Retry-After`. Trouble of the server's own: try again, nothing is lost.",
+    "unauthorized_client": "The client may not use this grant or response type.",
+    "unsupported_grant_type": "A grant type that this server does not have, such as `password`.",
+    "unsupported_response_type": "A response type other than `code`.",
+    "unsupported_token_type": "An access token at the revocation endpoint: revoke the refresh token.",
+}
