@@ -4,6 +4,8 @@
 """
 
 import base64
+import functools
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,7 +88,7 @@ class AuthorizationServer:
     async def is_there(self) -> bool:
         """Whether it answers at all. Alexa does not ask; a person would otherwise be sent to a browser's error page."""
         try:
-            async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+            async with _client() as client:
                 await client.get(f"{self.reachable}/.well-known/openid-configuration")
         except httpx2.HTTPError:
             return False
@@ -117,15 +119,15 @@ class AuthorizationServer:
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
             "User-Agent": USER_AGENT,
         }
-        began = time.perf_counter()
-        try:
-            async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
-                response = await client.post(
-                    f"{self.reachable}/oauth2/token", content=urlencode(asked), headers=headers
-                )
-        except httpx2.HTTPError as error:
-            _note(browser, asked, headers, now, began, "no answer", f"{type(error).__name__} within {PATIENCE} s")
-            raise LinkingFailed(AWAY) from error
+        async with _client() as client:
+            began = time.perf_counter()
+            try:
+                url = f"{self.reachable}/oauth2/token"
+                response = await client.post(url, content=urlencode(asked), headers=headers)
+            except httpx2.HTTPError as error:
+                why = f"{type(error).__name__} within {PATIENCE} s"
+                _note(browser, asked, headers, now, began, "no answer", why)
+                raise LinkingFailed(AWAY) from error
         answer = _object(response)
         shown = as_lines(_chosen(response), ": ") + "\n\n" + pretty(answer)
         _note(browser, asked, headers, now, began, str(response.status_code), shown, response.is_success)
@@ -140,6 +142,16 @@ class AuthorizationServer:
         """RFC 6749 §2.3.1: both halves form-encoded first."""
         pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret.get_secret_value(), safe='')}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Reading the certificate store takes longer than a token request: once."""
+    return ssl.create_default_context()
+
+
+def _client() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(trust_env=False, timeout=PATIENCE, verify=_trust())
 
 
 def _note(
