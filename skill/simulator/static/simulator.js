@@ -48,13 +48,14 @@ document.addEventListener("visibilitychange", listen);
 // ---- Forms: sent in the background, and the answer's parts put in place.
 
 function keep(place, fresh) {
-  // Entries that are shown already stay as they are, with what a person opened or scrolled in them.
+  // Entries that are shown already stay as they are, with what a person opened or scrolled in them. Only the newest
+  // one, which opens by itself, closes when it is no longer the newest.
   const known = new Map([...place.querySelectorAll(":scope > [data-key]")].map((entry) => [entry.dataset.key, entry]));
+  const newest = place.querySelector(":scope > details");
   place.replaceChildren(...[...fresh.childNodes].map((node) => {
     const old = node.dataset && known.get(node.dataset.key);
     if (!old) return node;
-    old.className = node.className;
-    if (!node.open && place.firstElementChild !== node) old.removeAttribute("open");
+    if (old === newest && !node.open) old.removeAttribute("open");
     return old;
   }));
 }
