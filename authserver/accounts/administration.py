@@ -14,7 +14,7 @@ from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts.names import Email, NotAnAddressError, read_email
-from authserver.models import Grant, Mail, Session, SignUp, User, VerificationCode
+from authserver.models import AuthorizationCode, Grant, Mail, Session, SignUp, User, VerificationCode
 
 LONGEST_USERNAME = 128  # characters, as in the table
 
@@ -123,7 +123,12 @@ async def end_sessions(session: AsyncSession, user: User) -> int:
 
 
 async def remove(session: AsyncSession, user: User) -> None:
-    """The account, its sessions and grants (by foreign keys), its waiting sign-ups and codes, its mail."""
+    """The account, its sessions and grants (by foreign keys), its waiting sign-ups and codes, its mail.
+
+    Authorization codes go first: an exchange in flight holds its code and then needs the account, so that the other
+    order would be a deadlock.
+    """
+    await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.sub) == user.sub))
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject) == user.sub))
     await _forget_sign_ups(session, user.email_canonical)
     await session.exec(delete(Mail).where(func.lower(col(Mail.recipient)) == user.email.lower()))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.models import Client, Grant, User
+from authserver.models import AuthorizationCode, Client, Grant, User
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,18 @@ async def revoke(
 ) -> int:
     """Ends the grants that fit everything that is given; at least one must be. Returns how many were live.
 
-    Refreshes are refused from now on; access tokens already issued hold until they expire, except at userinfo.
+    Refreshes are refused from now on; access tokens already issued hold until they expire, except at userinfo. Codes
+    that wait to be exchanged end first: an exchange in flight is waited for, and what it made is ended with the rest.
     """
     named = {Grant.origin_jti: origin_jti, Grant.sub: sub, Grant.client_id: client_id}
     conditions = [col(column) == value for column, value in named.items() if value is not None]
     if not conditions:
         raise ValueError("which grants?")
+    if origin_jti is None:
+        owners = {AuthorizationCode.sub: sub, AuthorizationCode.client_id: client_id}
+        codes = [col(column) == value for column, value in owners.items() if value is not None]
+        await session.exec(
+            update(AuthorizationCode).where(*codes, col(AuthorizationCode.used_at).is_(None)).values(used_at=now)
+        )
     ended = await session.exec(update(Grant).where(*conditions, col(Grant.revoked_at).is_(None)).values(revoked_at=now))
     return int(ended.rowcount)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.models import Client, ClientSecret
+from authserver.models import AuthorizationCode, Client, ClientSecret
 from authserver.oauth.keys import ALGORITHMS, LONGEST_TOKEN
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
 from authserver.oauth.redirects import registration_problem
@@ -190,7 +190,9 @@ async def change(session: AsyncSession, client: Client, policy: Mapping[str, Any
 
 
 async def remove(session: AsyncSession, client: Client) -> None:
-    """The client with its secrets, codes and grants (by foreign keys)."""
+    """The client with its secrets, codes and grants (by foreign keys). Codes go first: an exchange in flight holds its
+    code and then needs the client, so that the other order would be a deadlock."""
+    await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.client_id) == client.client_id))
     await session.exec(delete(Client).where(col(Client.client_id) == client.client_id))
     await announce(session)
 
