@@ -120,9 +120,10 @@ def agree(session: AsyncSession, interaction: Interaction) -> None:
 
 
 def sign_in_again(session: AsyncSession, interaction: Interaction, now: int) -> None:
-    """ "Not you?": whoever is signed in does not count for this interaction any more."""
+    """ "Not you?": whoever is signed in does not count for this interaction any more. The caller ends that session, so
+    that signing in again within the same second counts."""
     interaction.session_digest = None
     interaction.sub = None
     interaction.consented = False
-    interaction.auth_not_before = now + 1
+    interaction.auth_not_before = now
     session.add(interaction)
