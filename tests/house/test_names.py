@@ -12,12 +12,14 @@ def test_no_module_is_named_with_an_empty_word() -> None:
 
 
 def test_files_stay_small() -> None:
-    """A file that passes about 300 lines becomes a folder of its name; a table of words may be longer."""
+    """A file that passes about 300 lines becomes a folder of its name; tables, and tests as tables, may be longer."""
     tables = {"development/generate/checks.py"}
+    most = {"authserver": 330, "skill": 330, "development": 330, "tests": 500}
     long = {
         name_of(path): lines
-        for path in below("authserver", "skill", "tests", "development")
-        if name_of(path) not in tables and (lines := len(path.read_text().splitlines())) > 360
+        for path in below(*most)
+        if name_of(path) not in tables
+        and (lines := len(path.read_text().splitlines())) > most[path.relative_to(ROOT).parts[0]]
     }
     assert long == {}
 
