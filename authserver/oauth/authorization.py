@@ -126,6 +126,9 @@ async def validate(
         error.redirect_uri = to.redirect_uri
         raise
     kept = {name: parameters[name] for name in KEPT if parameters.get(name)}
+    if to.client.row.preset == "alexa":
+        # Alexa never asks for one; a link tampered with must not make tokens that the skill then has to refuse
+        kept.pop("resource", None)
     return {**kept, "redirect_uri": to.redirect_uri, "redirect_uri_sent": to.sent, "scope": request.scope}
 
 
