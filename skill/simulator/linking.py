@@ -1,6 +1,6 @@
 """Account linking as Alexa does it: the authorization URL, the exchange of the code, the refresh.
 
-`contracts` of the requests: an `Apache-HttpClient` with a form body and HTTP Basic, 4.5 s of patience, no redirects.
+As captured from Alexa: an `Apache-HttpClient` with a form body and HTTP Basic, 4.5 s of patience, no redirects.
 """
 
 import base64
