@@ -26,6 +26,7 @@ def verify(keys: KeyRing, issuer: str, value: str, now: int) -> dict[str, Any] |
     claims: dict[str, Any] = token.claims
     if (
         token.header.get("typ") != "at+jwt"
+        or "crit" in token.header  # we never set it; an empty one is malformed (RFC 7515 §4.1.11)
         or claims.get("iss") != issuer
         or claims.get("token_use") != "access"
         or not isinstance(claims.get("exp"), int)
