@@ -1,48 +1,53 @@
 """Builds the service from settings; decides nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 
 from skill.endpoint import DirectiveEndpoint
 from skill.service import Service
 from skill.settings import Settings
 
 
-def build(settings: Settings) -> Starlette:
-    """The ASGI application. `app.state.service` is the running service."""
-    service = Service(settings)
+class Application(Router):
+    """Directives take the short way: a route without the layers that pages need (30 microseconds each time)."""
+
+    def __init__(self, service: Service, pages: Sequence[BaseRoute]) -> None:
+        self.service = service
+        directive = Route("/alexa/directive", DirectiveEndpoint(service), methods=["POST"])
+        super().__init__([directive, Mount("/", Starlette(routes=[directive, *pages]))], lifespan=self._lifespan)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        service.start()
+    async def _lifespan(self, _: object) -> AsyncIterator[None]:
+        self.service.start()
         try:
             yield
         finally:
-            await service.close()
+            await self.service.close()
 
-    routes: list[BaseRoute] = [
-        Route("/alexa/directive", DirectiveEndpoint(service), methods=["POST"]),
-        *_health(service),
-    ]
+
+def build(settings: Settings) -> Application:
+    """The ASGI application; `.service` is the running service."""
+    service = Service(settings)
+    pages = _health(service)
     if settings.development:
         from skill.simulator import simulator_routes
 
-        routes += simulator_routes(settings, service.simulated, service.owner_lamps)
-    app = Starlette(routes=routes, lifespan=lifespan)
-    app.state.service = service
-    return app
+        pages += simulator_routes(settings, service.simulated, service.owner_lamps)
+    return Application(service, pages)
 
 
 def _health(service: Service) -> list[BaseRoute]:
     async def alive(_: Request) -> Response:
+        """Alive: the process answers."""
         return JSONResponse({"status": "alive"})
 
     async def ready(_: Request) -> Response:
+        """Ready: own database at the present schema and keys of the issuer known; 503 with the reason until then."""
         missing = service.not_ready()
         if missing is None:
             return JSONResponse({"status": "ready"})

@@ -73,11 +73,12 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=DRAIN,
         )
     )
-    app.state.service.on_give_up = server.give_up
+    app.service.on_give_up = server.give_up
     server.run(sockets=[listener])
     return GAVE_UP if server.gave_up else 0
 

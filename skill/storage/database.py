@@ -30,7 +30,7 @@ def open_engine(url: str) -> AsyncEngine:
     if not url.startswith(SQLITE):
         # The URL goes to asyncpg as it is: `?host=/dir`, `?sslmode=…` then mean what they mean to psql.
         async def connect() -> Any:
-            return await asyncpg.connect(url, timeout=5)  # type: ignore[no-untyped-call]
+            return await asyncpg.connect(url, timeout=5)
 
         return create_async_engine("postgresql+asyncpg://", async_creator=connect)
     engine = create_async_engine(f"sqlite+aiosqlite:///{sqlite_path(url)}")

@@ -14,7 +14,7 @@ CONNECTIONS = 4
 PATIENCE = 3.0  # seconds for one statement; a directive has five in all
 
 
-class _Connection(asyncpg.Connection):
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
     """Nothing here leaves settings or locks behind: the pool's reset query would double the cost of a read."""
 
     async def reset(self, *, timeout: float | None = None) -> None: ...
@@ -30,7 +30,7 @@ class PostgresStore:
     @classmethod
     async def open(cls, url: str) -> Self:
         return cls(
-            await asyncpg.create_pool(  # type: ignore[no-untyped-call]
+            await asyncpg.create_pool(
                 url,
                 min_size=1,
                 max_size=CONNECTIONS,

@@ -1,4 +1,8 @@
-"""The hot path on SQLite: reads inline on the loop (less than a task switch), writes in group commits on one thread."""
+"""The hot path on SQLite: reads and group commits inline on the loop, since each is less than a switch of threads.
+
+Nothing here waits for a disk or a lock on the loop: with `synchronous=NORMAL` a commit in WAL mode appends without
+syncing, a write lock that a command holds sends the batch to the thread, and so do checkpoints, which do sync.
+"""
 
 import asyncio
 import sqlite3
@@ -13,17 +17,25 @@ from skill.storage.statements import STATE, Sqlite, columns_of, found_of, state_
 from skill.storage.store import Found, Step
 
 T = TypeVar("T")
+COMMITS_BETWEEN_CHECKPOINTS = 500
+LARGEST_LOG = 16_000  # pages of 4 KiB
+
 Job = Callable[[sqlite3.Connection], Any]
 
 
 class SqliteStore:
-    """`synchronous=NORMAL`: after a power cut the last moment of a simulated lamp and of used signatures may be lost,
-    never the file. Lamps are registered by commands, on connections of their own with `synchronous=FULL`."""
+    """After a power cut the last moment of simulated lamps and of used signatures may be lost, never the file. Lamps
+    are registered by commands, on connections of their own with `synchronous=FULL`."""
 
     def __init__(self, url: str) -> None:
         path = sqlite_path(url)
         self._reader = self._connect(f"file:{path}?mode=rw", "PRAGMA query_only=ON")
-        self._writer = self._connect(f"file:{path}?mode=rw", "PRAGMA synchronous=NORMAL")
+        self._writer = self._connect(
+            f"file:{path}?mode=rw", "PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=0", "PRAGMA busy_timeout=0"
+        )
+        self._checkpointer = self._connect(f"file:{path}?mode=rw")
+        self._commits = 0
+        self._overgrown = False
         self._thread = ThreadPoolExecutor(1, "skill-sqlite")
         self._jobs: Batcher[Job, Any] = Batcher(self._run)
 
@@ -35,7 +47,36 @@ class SqliteStore:
         return connection
 
     async def _run(self, jobs: Sequence[Job]) -> Sequence[Any]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, jobs)
+        loop = asyncio.get_running_loop()
+        self._commits += 1
+        if self._commits % COMMITS_BETWEEN_CHECKPOINTS == 0:
+            loop.run_in_executor(self._thread, self._checkpoint)
+        if self._overgrown:
+            await loop.run_in_executor(self._thread, self._restart)
+        try:
+            return self._commit(jobs)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+        return await loop.run_in_executor(self._thread, self._commit_patiently, jobs)
+
+    def _commit_patiently(self, jobs: Sequence[Job]) -> Sequence[Any]:
+        self._writer.execute("PRAGMA busy_timeout=3000")
+        try:
+            return self._commit(jobs)
+        finally:
+            self._writer.execute("PRAGMA busy_timeout=0")
+
+    def _checkpoint(self) -> None:
+        """PASSIVE neither waits for anybody nor keeps anybody waiting; but while commits never pause, it never reaches
+        the log's end, and the log grows."""
+        _, frames, _ = self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        self._overgrown = frames > LARGEST_LOG
+
+    def _restart(self) -> None:
+        """No commit runs beside it, so the log begins anew."""
+        self._checkpointer.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        self._overgrown = False
 
     def _commit(self, jobs: Sequence[Job]) -> Sequence[Any]:
         self._writer.execute("BEGIN IMMEDIATE")
@@ -98,3 +139,4 @@ class SqliteStore:
         self._thread.shutdown()
         self._reader.close()
         self._writer.close()
+        self._checkpointer.close()
