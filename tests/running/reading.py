@@ -103,7 +103,10 @@ class Browser:
 
     def __init__(self, **headers: str) -> None:
         self.client = httpx2.AsyncClient(
-            trust_env=False, timeout=30, headers={"accept": "text/html", "accept-language": "en"} | headers
+            trust_env=False,
+            timeout=30,
+            verify=False,
+            headers={"accept": "text/html", "accept-language": "en"} | headers,
         )
 
     async def __aenter__(self) -> "Browser":
