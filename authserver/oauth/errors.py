@@ -9,6 +9,12 @@ class InvalidTargetError(OAuth2Error):  # type: ignore[misc]
     error = "invalid_target"
 
 
+class UnsupportedTokenTypeError(OAuth2Error):  # type: ignore[misc]
+    """RFC 7009 §2.2.1: 400. Authlib's class of this name is a resource server's: 401, without a description."""
+
+    error = "unsupported_token_type"
+
+
 class PageError(Exception):
     """Shown as a page on our own host and never sent to a client: before the redirect URI is known to be the client's,
     or when a page cannot go on. `reason` is a stable word for tests and logs, `message` says what to do."""

@@ -1,11 +1,12 @@
 """`POST /oauth2/revoke` (RFC 7009), with Cognito's answers: empty 200; 400 `unsupported_token_type` for others."""
 
-from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnsupportedTokenTypeError
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 from sqlalchemy.util.concurrency import greenlet_spawn
 from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.oauth import refresh_token
+from authserver.oauth.errors import UnsupportedTokenTypeError
 from authserver.oauth.requests import ProtocolRequest, read_form
 from authserver.oauth.responses import CORS, NO_STORE, json_response, unavailable
 from authserver.services import Services
