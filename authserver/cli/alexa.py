@@ -71,5 +71,5 @@ def _explain(fields: dict[str, Any], request: dict[str, Any]) -> None:
     typer.echo("Developer console, Build > Account Linking:\n")
     printing.record({field: "(leave empty)" if value == [] else value for field, value in fields.items()}, False)
     typer.echo("\nCompare the Alexa Redirect URLs with those that the console shows. The secret is not shown again.")
-    typer.echo("\nOr as a file for: ask smapi update-account-linking-info -s SKILL_ID --account-linking-request ...\n")
+    typer.echo("\nOr as a file for: ask smapi update-account-linking-info --account-linking-request file:…\n")
     typer.echo(orjson.dumps(request, option=orjson.OPT_INDENT_2).decode())

@@ -75,7 +75,6 @@ def test_several_workers_on_sqlite_are_refused_with_the_reason(on_sqlite: Servic
 
 
 def test_a_busy_port_is_said_so(on_sqlite: Service) -> None:
-    on_sqlite.migrate()
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         taken.listen()
@@ -87,7 +86,6 @@ def test_a_busy_port_is_said_so(on_sqlite: Service) -> None:
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_ends_it_in_order(on_sqlite: Service, with_signal: signal.Signals) -> None:
-    on_sqlite.migrate()
     on_sqlite.start()
     assert on_sqlite.stop(with_signal) == 0
     on_sqlite.check_log()
@@ -95,7 +93,6 @@ def test_a_signal_ends_it_in_order(on_sqlite: Service, with_signal: signal.Signa
 
 @pytest.mark.spec("security 6.75")
 def test_a_wrong_secret_key_stops_the_start(on_sqlite: Service) -> None:
-    on_sqlite.migrate()
     on_sqlite.start()
     on_sqlite.stop()
     on_sqlite.settings["AUTHSERVER_SECRET_KEY"] = "another secret key, also long enough"
@@ -107,7 +104,6 @@ def test_a_wrong_secret_key_stops_the_start(on_sqlite: Service) -> None:
 @pytest.mark.spec("security 6.75")
 def test_the_secret_key_is_changed_in_three_steps(on_sqlite: Service) -> None:
     """New key with the previous one beside it, rewrap, previous one dropped."""
-    on_sqlite.migrate()
     made = on_sqlite.cli_json("key", "rotate")
     before = {row["kid"] for row in on_sqlite.cli_json("key", "list")}
     assert made["kid"] in before
