@@ -89,6 +89,6 @@ def take_turns(rows: Sequence[Row], rounds: int, say: Callable[[str], None]) -> 
                 measured = candidate.run(number)
                 candidate.runs.append(measured)
                 say(
-                    f"round {number + 1}/{rounds}  {row.title[:34]:34}  {candidate.name[:34]:34}"
+                    f"round {number + 1}/{rounds}  {row.title[:42]:42}  {candidate.name[:40]:40}"
                     f"{measured.rate:9.0f}/s {measured.cpu:7.0f} us"
                 )

@@ -91,17 +91,12 @@ def written(
             load.write_requests(file("kept", n), (KEPT.refresh_request(path, token) for token in share(kept, n)))
             for n in numbers
         ],
-        [_lines(file("rotating", n), share(rotating, n)) for n in numbers],
+        [load.write_lines(file("rotating", n), share(rotating, n)) for n in numbers],
         [
             load.write_requests(file("codes", n), (KEPT.code_request(path, code) for code in share(codes, n)))
             for n in numbers
         ],
     )
-
-
-def _lines(file: Path, values: list[str]) -> Path:
-    file.write_text("".join(value + "\n" for value in values))
-    return file
 
 
 async def authserver(servers: Servers, name: str, url: str, secret_key: str, plan: Plan, workers: int = 1) -> Contender:

@@ -93,3 +93,8 @@ def post(path: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
 def write_requests(file: Path, requests: Iterable[bytes]) -> Path:
     file.write_bytes(b"".join(request + b"\0" for request in requests))
     return file
+
+
+def write_lines(file: Path, lines: Iterable[str]) -> Path:
+    file.write_text("".join(line + "\n" for line in lines))
+    return file

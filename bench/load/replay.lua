@@ -1,6 +1,19 @@
 -- Sends prepared requests. Arguments: FILE of whole HTTP requests, each ended by a NUL byte; "again" to begin anew at
 -- the end of the file, "once" to stop there (a code is good for one exchange).
 local requests, count, at, again = {}, 0, 0, true
+local ffi = require("ffi")
+ffi.cdef("typedef struct { long s; long ns; } moment; int clock_gettime(int, moment *);")
+local moment = ffi.new("moment")
+local threads = {}
+
+local function microseconds()
+  ffi.C.clock_gettime(1, moment)
+  return tonumber(moment.s) * 1e6 + tonumber(moment.ns) / 1e3
+end
+
+function setup(thread)
+  table.insert(threads, thread)
+end
 
 function init(args)
   local file = assert(io.open(args[1], "rb"))
@@ -19,17 +32,24 @@ end
 
 function request()
   at = at + 1
+  begun = begun or microseconds()
   if at > count then
-    if not again then wrk.thread:stop() end
+    if not again then
+      ended = ended or microseconds()
+      wrk.thread:stop()
+    end
     at = 1
   end
   return requests[at]
 end
 
+-- wrk itself counts the whole duration, also when the requests came to their end before.
 function done(summary, latency, _)
+  local ended = threads[1]:get("ended")
+  local duration = ended and ended - threads[1]:get("begun") or summary.duration
   io.write(string.format(
     '\n{"requests":%d,"microseconds":%d,"p50":%d,"p99":%d,"longest":%d,"refused":%d,"broken":%d}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.max,
+    summary.requests, duration, latency:percentile(50), latency:percentile(99), latency.max,
     summary.errors.status,
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
 end

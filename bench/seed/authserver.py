@@ -88,12 +88,12 @@ class People:
 
 @dataclass
 class Grants:
-    """Grants of one client, last used an hour ago, as Alexa does. Every `keep`-th is remembered: its refresh token can
-    be made."""
+    """Grants of one client. Every `keep`-th is remembered: its refresh token can be made."""
 
     people: People
     client: BenchClient
     count: int
+    last_used: int
     keep: int = 1
     kept: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -106,7 +106,7 @@ class Grants:
             yield [
                 *(grant_id, source.uuid(), people.subs[number % people.count], self.client.client_id, "openid", seed),
                 *(1, 0, now - YEAR, '["pwd"]', None, "{}"),
-                *(now - YEAR, None, now - HOUR, now + 9 * YEAR, None),
+                *(now - YEAR, None, self.last_used, now + 9 * YEAR, None),
             ]
 
     def tokens(self, key: SecretKey) -> list[str]:
@@ -192,12 +192,23 @@ class Seeded:
 
 
 async def seed(
-    url: str, secret_key: str, now: int, kept: int, rotating: int, codes: int, *, grants_each: int = 1, keep: int = 1
+    url: str,
+    secret_key: str,
+    now: int,
+    kept: int,
+    rotating: int,
+    codes: int,
+    *,
+    grants_each: int = 1,
+    keep: int = 1,
+    last_used: int | None = None,
 ) -> Seeded:
-    """`kept` and `rotating` grants of people with `grants_each`, and codes. Every `keep`-th grant gives a token."""
+    """`kept` and `rotating` grants of people with so many of each, and codes. Every `keep`-th grant gives a token. They
+    were last used an hour ago, as Alexa does, unless `last_used` (Unix seconds) says otherwise."""
     check_order()
+    used = now - HOUR if last_used is None else last_used
     people = People(now, max(kept, rotating) // grants_each)
-    first, second = Grants(people, KEPT, kept, keep), Grants(people, ROTATING, rotating, keep)
+    first, second = Grants(people, KEPT, kept, used, keep), Grants(people, ROTATING, rotating, used, keep)
     made = Codes(people, codes)
     written: bulk.Written = [(User, people.rows()), (Grant, first.rows()), (Grant, second.rows())]
     await bulk.write(url, [*clients(now), *written, (AuthorizationCode, made.rows())])

@@ -1,0 +1,111 @@
+"""A storm of sign-ins: 32 connections post wrong passwords while 4 refresh."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from bench import load
+from bench.measuring import Measured, under_load
+from bench.plan import Plan
+from bench.seed.authserver import KEPT, REDIRECT, seed
+from bench.servers import Contestant, Servers
+from tests.running.reading import Browser
+
+REFRESHING = 4  # connections
+FORMS = 4000
+UNLIMITED = "1000000000"
+
+
+@dataclass
+class Storm:
+    """One server; the refreshes in quiet and in the storm, and what became of the sign-ins in each second."""
+
+    server: Contestant
+    limits: str  # how the server limits attempts
+    refreshes: Path
+    forms: Path
+    quiet: list[Measured] = field(default_factory=list)
+    stormy: list[Measured] = field(default_factory=list)
+    answers: dict[str, list[float]] = field(default_factory=dict)
+
+    def measure(self, seconds: int) -> None:
+        self.quiet.append(self._refresh(seconds))
+        storm = load.start(self.server.url, "storm.lua", [self.forms], seconds + 2)
+        time.sleep(1)
+        self.stormy.append(self._refresh(seconds))
+        text, _ = storm.communicate()
+        seen = json.loads([line for line in text.splitlines() if line.startswith("{")][-1])
+        if seen["other"]:
+            raise load.CannotMeasureError(f"{seen['other']} sign-ins of the storm got an answer that no sign-in gets")
+        passed = seen.pop("microseconds") / 1e6
+        for name, count in seen.items():
+            self.answers.setdefault(name, []).append(count / passed)
+
+    def _refresh(self, seconds: int) -> Measured:
+        return under_load(self.server, "", "replay.lua", [self.refreshes, "again"], seconds, REFRESHING)
+
+    @property
+    def kept(self) -> float:
+        """The throughput of refreshes in the storm as a part of the one in quiet."""
+        pairs = zip(self.stormy, self.quiet, strict=True)
+        return statistics.median(stormy.rate / quiet.rate for stormy, quiet in pairs)
+
+    @property
+    def p99(self) -> float:
+        """Of refreshes in the storm, milliseconds."""
+        return statistics.median(run.p99 or 0 for run in self.stormy)
+
+
+async def _interactions(issuer: str) -> list[tuple[str, str, str]]:
+    """Path, cookie and hidden fields of the sign-in page of so many browsers, each in the middle of a linking."""
+    found = []
+    asked = {"response_type": "code", "client_id": KEPT.client_id, "redirect_uri": REDIRECT, "state": "storm"}
+    for _ in range(load.CONNECTIONS):
+        async with Browser() as browser:
+            page = await browser.open(f"{issuer}/oauth2/authorize?{urlencode(asked)}")
+            form = next(page.forms_with("username", "password"))
+            cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.client.cookies.jar)
+            parts = urlsplit(page.url)
+            found.append((f"{parts.path}?{parts.query}", cookies, urlencode(form.hidden)))
+    return found
+
+
+def _forms(issuer: str, interactions: list[tuple[str, str, str]]) -> Iterator[bytes]:
+    """Each for another account: what slows down guesses at one account must not hide what hashing costs."""
+    for number in range(FORMS):
+        path, cookies, hidden = interactions[number % len(interactions)]
+        typed = urlencode({"username": f"nobody-{number}@example.org", "password": f"wrong password {number}"})
+        headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", cookies), ("Origin", issuer)]
+        yield load.post(path, headers, f"{hidden}&{typed}".encode())
+
+
+async def prepare(servers: Servers, secret_key: str, plan: Plan) -> list[Storm]:
+    """Both databases, without the limit for one network address, which would end the storm after a hundred attempts;
+    and SQLite as it comes."""
+    storms = []
+    make: list[tuple[str, Callable[[], str], str, dict[str, str]]] = [
+        ("authserver, SQLite", lambda: servers.new_sqlite("storm"), "none", {"AUTHSERVER_ADDRESS_ATTEMPTS": UNLIMITED}),
+        ("authserver, PostgreSQL", servers.postgres.new_database, "none", {"AUTHSERVER_ADDRESS_ATTEMPTS": UNLIMITED}),
+        ("authserver, SQLite", lambda: servers.new_sqlite("limited"), "as shipped", {}),
+    ]
+    for number, (name, database, limits, settings) in enumerate(make):
+        url = database()
+        service = servers.authserver(url, secret_key, **settings)
+        seeded = await seed(url, secret_key, int(time.time()), plan.kept * 2, 0, 0)
+        server = servers.start(name, service)
+        issuer = service.settings["AUTHSERVER_ISSUER"]
+        refreshes = (KEPT.refresh_request("/oauth2/token", token) for token in seeded.kept)
+        forms = _forms(issuer, await _interactions(issuer))
+        storms.append(
+            Storm(
+                server,
+                limits,
+                load.write_requests(servers.requests / f"storm.refreshes.{number}", refreshes),
+                load.write_requests(servers.requests / f"storm.forms.{number}", forms),
+            )
+        )
+    return storms
