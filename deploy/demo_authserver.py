@@ -7,6 +7,7 @@ Runs in authserver's image and uses the operator's commands alone. What it made 
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,7 @@ def add_client(made: dict[str, str], redirect_uri: str) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # process 1 of a container ignores it otherwise
     if os.environ.get("AUTHSERVER_DEVELOPMENT", "").lower() not in TRUE:
         print("demo: not in development mode, nothing is registered")
         return

@@ -5,6 +5,7 @@
     secrets mqtt-user NAME          a user of the broker for a lamp or a gateway; prints the new password once
     secrets rotate NAME             a new secret-key or bridge-secret beside the old one, which is still accepted
     secrets finish NAME             drops the old one
+    secrets set smtp-url            the mail server's address and password, from standard input
 
 /secrets holds one folder (one volume) for each reader. Passwords that two services share are made in one of them and
 copied into the other; where only the copy is left, that is an error and not a reason to make a new password.
@@ -146,6 +147,8 @@ def main() -> int:
                 rotate(name)
             case ["finish", name] if name in ROTATING:
                 finish(name)
+            case ["set", "smtp-url"]:
+                write("authserver/smtp-url", sys.stdin.read().strip(), PRIVATE)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

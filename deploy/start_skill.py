@@ -6,6 +6,7 @@ client beside SKILL_CLIENT_IDS. Otherwise nothing is changed.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -47,6 +48,7 @@ def demo() -> dict[str, str] | None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # process 1 of a container ignores it otherwise
     environment = os.environ
     if environment.get("SKILL_DEVELOPMENT", "").lower() in TRUE and (made := demo()):
         add_lamps(made["owner"])

@@ -77,7 +77,11 @@ class Stack:
         """All that all containers wrote."""
         return self.run("logs", with_errors=True)
 
+    def down(self) -> None:
+        self.run("down", "-v", "--remove-orphans", within=UP_WITHIN)
+
     def __enter__(self) -> "Stack":
+        self.down()  # what a run that was killed left behind
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -87,4 +91,4 @@ class Stack:
                 print("\n".join(self.logs().splitlines()[-250:]), flush=True)
         finally:
             say("taking it down, with its volumes")
-            self.run("down", "-v", "--remove-orphans", within=UP_WITHIN)
+            self.down()
