@@ -36,7 +36,7 @@ async def send(linking: Linking, path: str, page: Page, **fields: str) -> Page:
     return Page(linking.url(path), answer, left_to=answer.headers.get("location"))
 
 
-@pytest.mark.spec("alexa 1.3", "cognito 9.1", "A09")
+@pytest.mark.spec("alexa 1.3", "cognito 9.1", "A02")
 async def test_signing_in_and_allowing_leads_back_with_code_and_state(people: People, linking: Linking) -> None:
     user = await people.add()
     page = await linking.signed_in(user.email)
@@ -47,7 +47,7 @@ async def test_signing_in_and_allowing_leads_back_with_code_and_state(people: Pe
     assert linking.interaction_cookies() == []
 
 
-@pytest.mark.spec("cognito 9.45", "cognito 9.46")
+@pytest.mark.spec("A06", "cognito 9.45", "cognito 9.46")
 async def test_signing_up_in_the_middle_leads_back_with_state_intact(people: People, linking: Linking) -> None:
     email, page = await sign_up(linking, await linking.start())
     page = await linking.browser.press(page, "confirm", code=await people.code(email))
@@ -56,7 +56,7 @@ async def test_signing_up_in_the_middle_leads_back_with_state_intact(people: Peo
     assert (await linking.client.exchange(given["code"])).status_code == 200
 
 
-@pytest.mark.spec("alexa 1.3", "A12")
+@pytest.mark.spec("alexa 1.3", "A07")
 async def test_a_wrong_password_keeps_the_address_and_can_be_tried_again(people: People, linking: Linking) -> None:
     user = await people.add()
     page = await linking.signed_in(user.email, OTHER)
@@ -67,7 +67,7 @@ async def test_a_wrong_password_keeps_the_address_and_can_be_tried_again(people:
     linking.returned(await linking.browser.press(page, "allow"))
 
 
-@pytest.mark.spec("RFC 6749 §4.1.2.1", "A13")
+@pytest.mark.spec("RFC 6749 §4.1.2.1", "A08")
 @pytest.mark.parametrize("where", ["login", "consent"])
 async def test_not_wanting_to_is_access_denied(people: People, linking: Linking, where: str) -> None:
     user = await people.add()
