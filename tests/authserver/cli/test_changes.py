@@ -93,7 +93,7 @@ async def test_an_inactive_client_is_refused_and_its_links_come_back_with_it(aut
     assert await soon(lambda: answers(401))
 
 
-@pytest.mark.spec("A28", "RFC 7517 §5")
+@pytest.mark.spec("A28", "RFC 7517 §5", "cognito 9.34")
 async def test_a_rotated_key_is_published_before_it_signs_and_a_revoked_one_is_gone(authserver: Service) -> None:
     before = await published(authserver)
     made = authserver.cli_json("key", "rotate")

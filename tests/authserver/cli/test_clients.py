@@ -91,6 +91,8 @@ def test_every_unregistrable_uri_is_named_and_nothing_is_registered(operator: Se
         {"refresh_rotation_grace": 61},
         {"preset": "alexa", "access_token_lifetime": 359},
         {"preset": "alexa", "grant_types": ["authorization_code"]},
+        {"preset": "alexa", "first_party": True},
+        {"preset": "alexa", "token_endpoint_auth_methods": ["none"], "require_pkce": True, "refresh_rotation": True},
     ],
     ids=str,
 )
@@ -138,7 +140,7 @@ def test_a_public_client_has_no_secret_but_pkce_and_rotation(operator: Service) 
     assert operator.cli("client", "update", made["client_id"], "--auth-method", "client_secret_basic").returncode == 1
 
 
-@pytest.mark.spec("Cognito")
+@pytest.mark.spec("cognito 9.57")
 def test_an_update_changes_what_it_names_and_nothing_else(operator: Service) -> None:
     """Cognito's resets whatever an update omits."""
     options = [
