@@ -58,6 +58,7 @@ def problems(client: Client) -> list[str]:
         _authentication_problems,
         _token_problems,
         _seconds_problems,
+        _alexa_problems,
     )
     return [problem for check in checks for problem in check(client)]
 
@@ -100,8 +101,6 @@ def _authentication_problems(client: Client) -> list[str]:
         found.append(f"authentication is by one or both of {', '.join(SECRET_METHODS)}")
     if not client.grant_types or not set(client.grant_types) <= set(GRANT_TYPES):
         found.append(f"grant types are of {', '.join(GRANT_TYPES)}")
-    if client.preset == "alexa" and not set(GRANT_TYPES) <= set(client.grant_types):
-        found.append("Alexa needs both grant types: without a refresh token the link ends within the hour")
     return found
 
 
@@ -123,12 +122,26 @@ def _seconds_problems(client: Client) -> list[str]:
         value = getattr(client, name)
         if value is not None and not least <= value <= most:
             found.append(f"{name.replace('_', ' ')} must be {least} to {most} seconds")
-    lifetime = client.access_token_lifetime
-    if client.preset == "alexa" and lifetime is not None and lifetime < ALEXA_SHORTEST_ACCESS_TOKEN:
+    return found
+
+
+def _alexa_problems(client: Client) -> list[str]:
+    """contracts/alexa.md section 0; the consent page is what tells a person of a link that somebody else prepared
+    (contracts/security.md 6.61)."""
+    if client.preset != "alexa":
+        return []
+    found = []
+    if client.access_token_lifetime is not None and client.access_token_lifetime < ALEXA_SHORTEST_ACCESS_TOKEN:
         found.append(
             f"access tokens of an Alexa client must live at least {ALEXA_SHORTEST_ACCESS_TOKEN} seconds; Alexa refuses "
             "shorter ones"
         )
+    if not set(GRANT_TYPES) <= set(client.grant_types):
+        found.append("Alexa needs both grant types: without a refresh token the link ends within the hour")
+    if client.token_endpoint_auth_methods == ["none"]:
+        found.append("an Alexa client has a secret: Amazon demands one")
+    if client.first_party:
+        found.append("an Alexa client asks for consent at every linking")
     return found
 
 
