@@ -142,13 +142,12 @@ class Settings(DatabaseSettings):
     def _issuer_is_an_identifier(cls, issuer: str) -> str:
         """RFC 8414 §2: a URL without query and fragment. A trailing slash is dropped: people type it or not."""
         parts = urlsplit(issuer)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or "@" in parts.netloc
-        ):
+        try:
+            plain = parts.port is None or parts.port > 0
+        except ValueError:
+            plain = False
+        plain = plain and all(0x21 <= ord(character) <= 0x7E and character not in "?#" for character in issuer)
+        if not plain or parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("must be an http(s) URL without query, fragment or user, such as https://auth.example.org")
         return issuer.rstrip("/")
 
