@@ -1,7 +1,8 @@
 """The hosted pages: what a person sees. One file for each page; rules are in `accounts` and `oauth`.
 
-`routes(settings)`, `error_page` and `not_found` are all that `app` needs. Every page is complete without JavaScript, loads nothing from elsewhere and stores nothing in the browser
-but cookies. Every form is checked by `forms` before anything else happens.
+`routes(settings)`, `error_page` and `not_found` are all that `app` needs. Every page is complete without JavaScript,
+loads nothing from elsewhere and stores nothing in the browser but cookies. Every form is checked by `forms` before
+anything else happens.
 """
 
 from collections.abc import Awaitable, Callable

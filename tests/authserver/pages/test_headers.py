@@ -157,7 +157,7 @@ async def test_a_body_that_cannot_be_read_is_a_page_and_no_trace(
     assert "Traceback" not in answer.text
 
 
-@pytest.mark.spec("security 7: authentik CVE-2026-42849")
+@pytest.mark.spec("CVE-2026-42849")
 async def test_what_was_typed_stays_text(linking: Linking) -> None:
     evil = '"><script>alert(1)</script>@example.org'
     page = await linking.browser.press(await linking.start(), "sign_in", username=evil, password=OTHER)

@@ -184,7 +184,7 @@ async def test_a_form_from_elsewhere_does_nothing_even_with_the_token(
     assert await codes_of(people, linking.client) == 0
 
 
-@pytest.mark.spec("security 7: authentik CVE-2026-49448, Keycloak CVE-2026-18963")
+@pytest.mark.spec("CVE-2026-49448", "CVE-2026-18963")
 async def test_no_step_can_be_skipped_posted_empty_or_out_of_order(people: People, linking: Linking) -> None:
     page = await linking.start()
     query = f"?interaction={interaction_of(page)}"
@@ -304,7 +304,7 @@ async def test_a_visit_without_an_application_ends_on_a_page_of_ours(people: Peo
     assert (await linking.browser.open(linking.url("/signed-in"))).asks_for("username", "password")
 
 
-@pytest.mark.spec("cognito 1.5")
+@pytest.mark.spec("cognito 1")
 async def test_login_takes_the_parameters_of_the_authorization_endpoint(linking: Linking) -> None:
     query = str(httpx2.QueryParams(linking.client.authorization()))
     page = await linking.browser.open(linking.url(f"/login?{query}"))
