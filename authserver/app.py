@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -26,6 +26,7 @@ from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
 from authserver.oauth.server import OAuthServer
 from authserver.oauth.tokens import Subject
 from authserver.oauth.unlink import unlink_token
+from authserver.proxies import TrustedProxies, parse_networks
 from authserver.secret_values import SecretKey, SecretKeys
 from authserver.services import Services
 from authserver.settings import Settings, SettingsError
@@ -105,6 +106,16 @@ async def prepare_patiently(settings: Settings, app: FastAPI, clock: Clock) -> S
             await asyncio.sleep(0.5)
 
 
+async def keep_going(job: Callable[[], Awaitable[None]]) -> None:
+    """A job of the background that fails is logged and begun again: none may take the service with it."""
+    while True:
+        try:
+            return await job()
+        except Exception:
+            log.exception("a job in the background failed; it begins again")
+            await asyncio.sleep(5)
+
+
 def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
     """The ASGI application. Its start never waits: until it is ready `/readyz` says why not, and all else is 503."""
 
@@ -132,7 +143,9 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
         log.info("ready: issuer %s", settings.issuer)
         try:
             await asyncio.gather(
-                Changes(services.database, changed).run(), run_housekeeping(services), run_outbox(services)
+                keep_going(Changes(services.database, changed).run),
+                keep_going(lambda: run_housekeeping(services)),
+                keep_going(lambda: run_outbox(services)),
             )
         finally:
             services.passwords.close()
@@ -177,4 +190,6 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
         error_page=pages.error_page,
         machine_paths=machine_paths(settings.issuer_path),
     )
+    if trusted := parse_networks(settings.trusted_proxies):
+        app.add_middleware(TrustedProxies, trusted=trusted)
     return app

@@ -158,6 +158,16 @@ class Settings(DatabaseSettings):
             raise ValueError("must have at least 32 bytes; make one with: openssl rand -base64 48")
         return secret
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, text: str) -> str:
+        for part in filter(None, map(str.strip, text.split(","))):
+            try:
+                ipaddress.ip_network(part, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{part!r} is no address or network such as 10.0.0.0/8") from error
+        return text
+
     @field_validator("smtp_url")
     @classmethod
     def _smtp_url_is_known(cls, url: SecretStr | None) -> SecretStr | None:
