@@ -22,6 +22,7 @@ DOCUMENTS = {
     "PYSEC-": "Advisories of other servers and libraries",
     "alexa ": "Notes on Alexa",
     "cognito ": "Notes on Cognito",
+    "performance ": "Notes on performance",
     "Cognito": "Notes on Cognito",
     "decision ": "Decisions of the design",
     "design ": "Decisions of the design",
