@@ -82,7 +82,8 @@ async def load(
 ) -> Interaction:
     """Raises `PageError` when it is unknown, expired, done, or another browser's: the same page for all four."""
     cookie = cookies.get(cookie_name(settings, interaction_id), "")
-    interaction = await session.get(Interaction, interaction_id) if len(interaction_id) <= 32 else None
+    possible = len(interaction_id) <= 32 and interaction_id.isprintable()  # no database takes a NUL
+    interaction = await session.get(Interaction, interaction_id) if possible else None
     if (
         interaction is None
         or not same(interaction.secret_digest, digest(cookie))
