@@ -184,11 +184,8 @@ async def test_rotation_comes_by_itself_and_once_across_replicas(own: Server) ->
     await housekeeping.round_once(own.services)
     assert await published(own) == [first]
     own.clock.advance(own.settings.housekeeping_interval + 1)
-    async with (
-        Server(own.settings, own.clock)
-        if own.settings.database_url.get_secret_value().startswith("postgresql")
-        else contextless(own) as other
-    ):
+    replicated = own.settings.database_url.get_secret_value().startswith("postgresql")
+    async with Server(own.settings, own.clock) if replicated else nullcontext(own) as other:
         await asyncio.gather(*(housekeeping.round_once(server.services) for server in (own, other, own, other)))
         async with own.services.database.unit() as session:
             rows = (await session.exec(select(SigningKey))).all()
