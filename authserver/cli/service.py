@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import logging
 import signal
 import time
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from authserver.cli.running import REFUSED, WRONG, database_url, fail, settings_
 from authserver.settings import DatabaseSettings, Settings
 from authserver.storage import migrations
 from authserver.storage.database import DatabaseUrl, StorageError
+
+log = logging.getLogger(__name__)
 
 PAUSE = 0.5  # seconds between two looks at a database that is away
 
@@ -44,6 +47,7 @@ def serve(
         processes.claim(*at)
     except processes.PortBusyError as error:
         fail(str(error))
+    log.info("listening on %s port %d with %d worker(s)", *at, workers)
     begin = functools.partial(build, settings)
     if workers > 1:
         raise typer.Exit(processes.supervise(begin, *at, workers))

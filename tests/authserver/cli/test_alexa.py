@@ -46,10 +46,10 @@ async def test_what_is_printed_is_what_the_server_announces_and_does(authserver:
 
 
 @pytest.mark.spec("A31")
-def test_people_read_every_field(operator: Service) -> None:
-    done = operator.cli("client", "add-alexa", "--vendor-id", VENDOR_ID, "--name", "My lamps")
+def test_people_read_every_field(on_sqlite: Service) -> None:
+    done = on_sqlite.cli("client", "add-alexa", "--vendor-id", VENDOR_ID, "--name", "My lamps")
     assert done.returncode == 0
-    issuer = operator.settings["AUTHSERVER_ISSUER"]
+    issuer = on_sqlite.settings["AUTHSERVER_ISSUER"]
     for line in (
         f"Your Web Authorization URI            {issuer}/oauth2/authorize",
         f"Access Token URI                      {issuer}/oauth2/token",

@@ -58,15 +58,15 @@ def test_https_loopback_and_schemes_of_ones_own_can_be_registered(uri: str) -> N
 
 
 @pytest.mark.spec("security 6.5", "security 6.6", "security 6.71")
-def test_every_unregistrable_uri_is_named_and_nothing_is_registered(operator: Service) -> None:
-    before = operator.cli_json("client", "list")
+def test_every_unregistrable_uri_is_named_and_nothing_is_registered(on_sqlite: Service) -> None:
+    before = on_sqlite.cli_json("client", "list")
     options = [option for uri in UNREGISTRABLE.values() for option in ("--redirect-uri", uri)]
-    done = operator.cli("client", "add", "Evil", "--redirect-uri", CALLBACK, *options)
+    done = on_sqlite.cli("client", "add", "Evil", "--redirect-uri", CALLBACK, *options)
     assert done.returncode == 1
     for uri in UNREGISTRABLE.values():
         assert repr(uri) in done.stderr
     assert repr(CALLBACK) not in done.stderr
-    assert operator.cli_json("client", "list") == before
+    assert on_sqlite.cli_json("client", "list") == before
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_a_secret_is_told_once(operator: Service) -> None:
 
 
 @pytest.mark.spec("RFC 9700 §2.1.1", "RFC 9700 §2.2.2", "security 6.16")
-def test_a_public_client_has_no_secret_but_pkce_and_rotation(operator: Service) -> None:
-    made = operator.cli_json("client", "add", "Phone", "--public", "--redirect-uri", "org.example.phone:/cb")
+def test_a_public_client_has_no_secret_but_pkce_and_rotation(on_sqlite: Service) -> None:
+    made = on_sqlite.cli_json("client", "add", "Phone", "--public", "--redirect-uri", "org.example.phone:/cb")
     assert "client_secret" not in made
     assert made["secrets"] == []
     assert (made["token_endpoint_auth_methods"], made["require_pkce"], made["refresh_rotation"]) == (
@@ -135,13 +135,13 @@ def test_a_public_client_has_no_secret_but_pkce_and_rotation(operator: Service) 
         True,
     )
     for option in ("--no-rotation", "--no-require-pkce"):
-        assert operator.cli("client", "update", made["client_id"], option).returncode == 1
-    assert operator.cli("client", "secret", "add", made["client_id"]).returncode == 1
-    assert operator.cli("client", "update", made["client_id"], "--auth-method", "client_secret_basic").returncode == 1
+        assert on_sqlite.cli("client", "update", made["client_id"], option).returncode == 1
+    assert on_sqlite.cli("client", "secret", "add", made["client_id"]).returncode == 1
+    assert on_sqlite.cli("client", "update", made["client_id"], "--auth-method", "client_secret_basic").returncode == 1
 
 
 @pytest.mark.spec("cognito 9.57")
-def test_an_update_changes_what_it_names_and_nothing_else(operator: Service) -> None:
+def test_an_update_changes_what_it_names_and_nothing_else(on_sqlite: Service) -> None:
     """Cognito's resets whatever an update omits."""
     options = [
         "--redirect-uri",
@@ -152,24 +152,24 @@ def test_an_update_changes_what_it_names_and_nothing_else(operator: Service) -> 
         "--audience",
         "https://api.example.org",
     ]
-    made = operator.cli_json("client", "add", "An app", *options)
+    made = on_sqlite.cli_json("client", "add", "An app", *options)
     del made["client_secret"]
     client_id = made["client_id"]
     assert (made["access_token_lifetime"], made["refresh_rotation"]) == (900, True)
-    changed = operator.cli_json("client", "update", client_id, "--name", "Renamed", "--first-party")
+    changed = on_sqlite.cli_json("client", "update", client_id, "--name", "Renamed", "--first-party")
     assert changed == made | {
         "client_name": "Renamed",
         "first_party": True,
         "updated_at": changed["updated_at"],
     }
     second = "https://app.example.org/second"
-    changed = operator.cli_json("client", "update", client_id, "--add-redirect-uri", second)
+    changed = on_sqlite.cli_json("client", "update", client_id, "--add-redirect-uri", second)
     assert changed["redirect_uris"] == [CALLBACK, second]
-    changed = operator.cli_json("client", "update", client_id, "--remove-redirect-uri", CALLBACK)
+    changed = on_sqlite.cli_json("client", "update", client_id, "--remove-redirect-uri", CALLBACK)
     assert changed["redirect_uris"] == [second]
-    assert operator.cli("client", "update", client_id, "--remove-redirect-uri", CALLBACK).returncode == 1
-    assert operator.cli("client", "update", client_id, "--remove-redirect-uri", second).returncode == 1
-    changed = operator.cli_json(
+    assert on_sqlite.cli("client", "update", client_id, "--remove-redirect-uri", CALLBACK).returncode == 1
+    assert on_sqlite.cli("client", "update", client_id, "--remove-redirect-uri", second).returncode == 1
+    changed = on_sqlite.cli_json(
         "client",
         "update",
         client_id,
@@ -181,9 +181,9 @@ def test_an_update_changes_what_it_names_and_nothing_else(operator: Service) -> 
         "",
     )
     assert (changed["redirect_uris"], changed["access_token_lifetime"], changed["audience"]) == ([CALLBACK], None, None)
-    assert changed == operator.cli_json("client", "show", client_id)
-    assert operator.cli("client", "update", client_id, "--access-token-lifetime", "soon").returncode == 2
-    assert operator.cli("client", "update", "nothing", "--name", "x").returncode == 1
+    assert changed == on_sqlite.cli_json("client", "show", client_id)
+    assert on_sqlite.cli("client", "update", client_id, "--access-token-lifetime", "soon").returncode == 2
+    assert on_sqlite.cli("client", "update", "nothing", "--name", "x").returncode == 1
 
 
 def test_a_client_has_at_most_two_secrets_and_keeps_the_last(operator: Service) -> None:
@@ -232,13 +232,13 @@ def test_removing_asks_first(operator: Service) -> None:
 
 
 @pytest.mark.spec("A30")
-def test_short_tokens_for_alexa_are_refused_when_they_are_set(operator: Service) -> None:
-    short = operator.cli("client", "add-alexa", "--vendor-id", VENDOR_ID, "--access-token-lifetime", "359")
+def test_short_tokens_for_alexa_are_refused_when_they_are_set(on_sqlite: Service) -> None:
+    short = on_sqlite.cli("client", "add-alexa", "--vendor-id", VENDOR_ID, "--access-token-lifetime", "359")
     assert (short.returncode, "at least 360" in short.stderr) == (1, True)
-    client_id = operator.cli_json("client", "add-alexa", "--vendor-id", VENDOR_ID)["client_id"]
-    short = operator.cli("client", "update", client_id, "--access-token-lifetime", "5m")
+    client_id = on_sqlite.cli_json("client", "add-alexa", "--vendor-id", VENDOR_ID)["client_id"]
+    short = on_sqlite.cli("client", "update", client_id, "--access-token-lifetime", "5m")
     assert (short.returncode, "at least 360" in short.stderr) == (1, True)
     assert (
-        operator.cli_json("client", "update", client_id, "--access-token-lifetime", "360")["access_token_lifetime"]
+        on_sqlite.cli_json("client", "update", client_id, "--access-token-lifetime", "360")["access_token_lifetime"]
         == 360
     )
