@@ -274,7 +274,7 @@ NOTES: dict[str, str] = {
     "cognito 2": "tokens",
     "cognito 3.3": "lock-out",
     "cognito 3.4": "who has an account",
-    "performance 4": "behaviour under load and in outages",
+    "performance 4": "the shape of the processes and of storage",
     "decision 2": "what Authlib leaves open",
     "decision 3": "two data paths",
     "decision 4": "one request, one transaction, one moment",
