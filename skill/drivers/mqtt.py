@@ -195,6 +195,8 @@ class MqttDriver:
             finally:
                 self._client = None
                 self._connected.clear()
+                for heard in self._heard.values():  # what was said of being there holds no longer
+                    heard.state = replace(heard.state, online=None)
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_LONGEST)
 

@@ -1,0 +1,244 @@
+"""Lamps behind a real mosquitto: confirmation, last will, outage. The lamp in these tests is a client of its own."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import pytest
+from pydantic import SecretStr
+
+from skill.canonical import Brightness, BrightnessStep, Change, Lamp, LampState, Power
+from skill.drivers.codecs import home_assistant
+from skill.drivers.mqtt import BadTopic, MqttDriver, check_topic
+from skill.errors import BridgeUnreachable, EndpointUnreachable
+from tests.running.broker import Broker
+
+Behave = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
+
+
+def obey(state: dict[str, Any], command: dict[str, Any]) -> dict[str, Any]:
+    return state | command
+
+
+class Bulb:
+    """Speaks the JSON light schema; its last will says that it is offline."""
+
+    def __init__(self, broker: Broker, behave: Behave = obey) -> None:
+        self.broker, self.behave = broker, behave
+        self.base = f"home/{uuid.uuid4().hex}"
+        self.state: dict[str, Any] = {"state": "OFF", "brightness": 255, "color_mode": "brightness"}
+        self.commands: list[dict[str, Any]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    def lamp(self, **options: str) -> Lamp:
+        topics = {"command_topic": "set", "state_topic": "state", "availability_topic": "status"}
+        wired = {name: f"{self.base}/{topic}" for name, topic in topics.items()} | options
+        return Lamp(f"lamp-{uuid.uuid4().hex}", "u1", "Bulb", "mqtt", {k: v for k, v in wired.items() if v})
+
+    async def __aenter__(self) -> "Bulb":
+        self._task = asyncio.create_task(self._run())
+        await asyncio.wait_for(self._ready.wait(), 5)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        status = f"{self.base}/status"
+        will = aiomqtt.Will(status, "offline", qos=1, retain=True)
+        async with aiomqtt.Client(self.broker.host, self.broker.port, will=will) as client:
+            await client.subscribe(f"{self.base}/set", qos=1)
+            await client.publish(f"{self.base}/state", json.dumps(self.state), qos=1, retain=True)
+            await client.publish(status, "online", qos=1, retain=True)
+            self._ready.set()
+            async for message in client.messages:
+                assert isinstance(message.payload, bytes)
+                command = json.loads(message.payload)
+                self.commands.append(command)
+                answer = self.behave(self.state, command)
+                if answer is not None:
+                    self.state = answer
+                    await client.publish(f"{self.base}/state", json.dumps(answer), qos=1, retain=True)
+
+    async def say(self, topic: str, payload: str) -> None:
+        async with aiomqtt.Client(self.broker.host, self.broker.port) as client:
+            await client.publish(f"{self.base}/{topic}", payload, qos=1, retain=True)
+
+
+@pytest.fixture
+async def driver(mosquitto: Broker) -> AsyncIterator[MqttDriver]:
+    driver = MqttDriver(SecretStr(mosquitto.url), time.time)
+    running = asyncio.create_task(driver.run())
+    yield driver
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_retained_state_is_known_at_the_first_question(driver: MqttDriver, mosquitto: Broker) -> None:
+    async with Bulb(mosquitto) as bulb:
+        bulb.state |= {"state": "ON", "brightness": 128}
+        await bulb.say("state", json.dumps(bulb.state))
+        sample = await driver.sample(bulb.lamp(), None)
+    assert (sample.state.power, sample.state.brightness, sample.state.online) == (True, 50, True)
+    assert abs(sample.at - time.time()) < 5
+
+
+@pytest.mark.spec("alexa 6.2", "S06")
+async def test_S06_a_change_is_one_message_and_is_confirmed_by_its_echo(driver: MqttDriver, mosquitto: Broker) -> None:
+    async with Bulb(mosquitto) as bulb:
+        lamp = bulb.lamp()
+        for change, power, brightness in [
+            (Power(on=True), True, 100),
+            (Brightness(50), True, 50),
+            (BrightnessStep(-25), True, 25),
+            (Brightness(0), False, 0),
+            (Power(on=True), True, 25),
+        ]:
+            sample = await driver.apply(lamp, change)
+            assert (sample.state.power, sample.state.brightness) == (power, brightness)
+    assert bulb.commands == [
+        {"state": "ON"},
+        {"state": "ON", "brightness": 128},
+        {"state": "ON", "brightness": 64},
+        {"state": "OFF"},
+        {"state": "ON"},
+    ]
+
+
+@pytest.mark.spec("alexa 6.2")
+async def test_an_echo_within_one_step_is_reported_as_requested(driver: MqttDriver, mosquitto: Broker) -> None:
+    def rounds_down(state: dict[str, Any], command: dict[str, Any]) -> dict[str, Any]:
+        return state | command | {"brightness": command.get("brightness", 255) - 1}
+
+    async with Bulb(mosquitto, rounds_down) as bulb:
+        assert (await driver.apply(bulb.lamp(), Brightness(50))).state.brightness == 50
+
+
+@pytest.mark.spec("alexa 2.6", "S14")
+async def test_S14_a_lamp_whose_last_will_came_is_unreachable_at_once(driver: MqttDriver, mosquitto: Broker) -> None:
+    async with Bulb(mosquitto) as bulb:
+        lamp = bulb.lamp()
+        await driver.apply(lamp, Brightness(42))
+        await bulb.say("status", "offline")
+        await asyncio.sleep(0.2)
+        started = time.monotonic()
+        with pytest.raises(EndpointUnreachable):
+            await driver.apply(lamp, Power(on=True))
+        assert time.monotonic() - started < 0.2
+        sample = await driver.sample(lamp, None)
+        assert (sample.state.online, sample.state.brightness) == (False, 42)
+
+
+@pytest.mark.spec("alexa 2.6", "S16")
+async def test_S16_a_silent_lamp_is_unreachable_within_the_budget(driver: MqttDriver, mosquitto: Broker) -> None:
+    async with Bulb(mosquitto, lambda *_: None) as bulb:
+        started = time.monotonic()
+        with pytest.raises(EndpointUnreachable):
+            await driver.apply(bulb.lamp(), Brightness(42))
+        assert 1.5 < time.monotonic() - started < 4
+        optimistic = await driver.apply(bulb.lamp(confirm="optimistic"), Brightness(42))
+        assert optimistic.state.brightness == 42
+        without_state = await driver.apply(bulb.lamp(state_topic=""), Brightness(43))
+        assert without_state.state.brightness == 43
+
+
+async def test_a_lamp_that_passes_through_other_values_is_waited_for(driver: MqttDriver, mosquitto: Broker) -> None:
+    async with Bulb(mosquitto, lambda *_: None) as bulb:
+        change = asyncio.create_task(driver.apply(bulb.lamp(), Brightness(60)))
+        await asyncio.sleep(0.5)
+        for brightness in (10, 80, 120, 153):
+            await bulb.say("state", json.dumps({"state": "ON", "brightness": brightness}))
+        assert (await change).state.brightness == 60
+
+
+@pytest.mark.spec("alexa 6.2", "S24")
+async def test_S24_two_steps_at_once_for_one_lamp_follow_each_other(driver: MqttDriver, mosquitto: Broker) -> None:
+    async with Bulb(mosquitto) as bulb:
+        lamp = bulb.lamp()
+        await driver.apply(lamp, Brightness(10))
+        await asyncio.gather(*(driver.apply(lamp, BrightnessStep(20)) for _ in range(3)))
+        assert (await driver.sample(lamp, None)).state.brightness == 70
+
+
+async def test_nonsense_from_a_lamp_changes_nothing(driver: MqttDriver, mosquitto: Broker) -> None:
+    async with Bulb(mosquitto) as bulb:
+        lamp = bulb.lamp()
+        before = (await driver.apply(lamp, Brightness(30))).state
+        for payload in ("", "{", "[]", '"ON"', '{"state":"MAYBE"}', '{"brightness":"x"}', '{"brightness":0}', "\xff"):
+            await bulb.say("state", payload)
+        await bulb.say("status", "perhaps")
+        await asyncio.sleep(0.2)
+        assert (await driver.sample(lamp, None)).state == before
+
+
+@pytest.mark.spec("alexa 2.6", "S15")
+async def test_S15_a_broker_that_is_away_is_said_and_comes_back(tmp_path: Path) -> None:
+    broker = Broker(tmp_path)
+    driver = MqttDriver(SecretStr(broker.url), time.time)
+    running = asyncio.create_task(driver.run())
+    bulb = Bulb(broker)
+    lamp = bulb.lamp()
+    with pytest.raises(BridgeUnreachable):
+        await driver.apply(lamp, Power(on=True))
+    broker.start()
+    for _ in range(100):
+        try:
+            await driver.sample(lamp, None)
+            break
+        except BridgeUnreachable:
+            await asyncio.sleep(0.1)
+    async with bulb:
+        assert (await driver.apply(lamp, Brightness(20))).state.brightness == 20
+        broker.stop()
+        await asyncio.sleep(0.3)
+        with pytest.raises(BridgeUnreachable):
+            await driver.apply(lamp, Power(on=False))
+    broker.start()
+    async with bulb:
+        for _ in range(150):
+            try:
+                sample = await driver.apply(lamp, Brightness(30))
+                break
+            except BridgeUnreachable:
+                await asyncio.sleep(0.1)
+        assert sample.state.brightness == 30
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    broker.stop()
+
+
+async def test_without_a_broker_set_up_a_lamp_cannot_be_reached_at_once() -> None:
+    driver = MqttDriver(None, time.time)
+    await driver.run()
+    started = time.monotonic()
+    with pytest.raises(BridgeUnreachable):
+        await driver.sample(Lamp("lamp-1", "u1", "Bulb", "mqtt", {"command_topic": "a"}), None)
+    assert time.monotonic() - started < 0.5
+
+
+@pytest.mark.spec("alexa 6.2", "S26")
+@pytest.mark.parametrize("scale", [100, 254, 255, 1000])
+def test_S26_every_percentage_survives_the_way_to_the_lamp_and_back(scale: int) -> None:
+    for percent in range(1, 101):
+        assert home_assistant.to_percent(home_assistant.to_device(percent, scale), scale) == percent
+
+
+@pytest.mark.parametrize("change", [Power(on=True), Brightness(50), BrightnessStep(10)])
+def test_a_lamp_of_which_nothing_is_known_can_be_commanded(change: Change) -> None:
+    unknown = LampState(power=None, last_brightness=None)
+    target = change.applied_to(unknown)
+    assert json.loads(home_assistant.command(change, target, 255))["state"] == "ON"
+
+
+@pytest.mark.parametrize("topic", ["", "#", "home/#", "home/+/set", "$SYS/broker", "a\0b", "x" * 1025])
+def test_topics_that_reach_further_than_one_lamp_are_refused(topic: str) -> None:
+    with pytest.raises(BadTopic):
+        check_topic(topic)
