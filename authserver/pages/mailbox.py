@@ -36,14 +36,17 @@ async def mailbox(request: Request) -> Response:
         {"mail": mail, "when": datetime.fromtimestamp(mail.created_at, UTC).strftime("%-d %b %H:%M:%S UTC")}
         for mail in found
     ]
-    return page(request, "mailbox.html", mails=mails)
+    return page(request, "mailbox.html", mails=mails, sending=services_of(request).settings.smtp_url is not None)
 
 
 async def letter(request: Request) -> Response:
     """The HTML of one mail, as a mail program shows it."""
+    mail_id = request.path_params["mail_id"]
+    if not _is_here(request) or not mail_id.isprintable():
+        return await not_found(request)
     async with services_of(request).database.unit() as session:
-        mail = await session.get(Mail, request.path_params["mail_id"][:32])
-    if not _is_here(request) or mail is None:
+        mail = await session.get(Mail, mail_id)
+    if mail is None:
         return await not_found(request)
     found = headers(services_of(request).settings)
     return HTMLResponse(mail.html, headers=found | {"Content-Security-Policy": LETTER_POLICY})

@@ -55,7 +55,6 @@ def headers(settings: Settings, *, redirect_uri: str = "", referrer: str = "same
         "Referrer-Policy": referrer,
         "Cache-Control": "no-store",
         "Content-Language": texts.LANGUAGE,
-        "Cross-Origin-Opener-Policy": "same-origin",
     }
     if settings.secure:
         found["Strict-Transport-Security"] = "max-age=31536000"

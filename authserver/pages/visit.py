@@ -10,6 +10,7 @@ from starlette.responses import Response
 from authserver.accounts import sessions
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import authorization, interactions
+from authserver.oauth.errors import PageError
 from authserver.oauth.interactions import Step
 from authserver.pages.forms import check_token
 from authserver.pages.render import go, services_of
@@ -61,6 +62,8 @@ async def load(request: Request, session: AsyncSession, form: dict[str, str] | N
     services = services_of(request)
     settings, now = services.settings, services.clock()
     interaction_id = request.query_params.get("interaction", "")
+    if interactions.cookie_name(settings, interaction_id) not in request.cookies:
+        raise PageError("interaction_not_found", interactions.START_OVER)
     interaction = await interactions.load(settings, session, now, interaction_id, request.cookies)
     cookie = request.cookies[interactions.cookie_name(settings, interaction_id)]
     if form is not None:

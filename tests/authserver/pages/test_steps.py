@@ -267,6 +267,14 @@ async def test_consent_under_another_session_than_the_named_one_starts_over(peop
     assert await codes_of(people, linking.client) == 0
 
 
+@pytest.mark.parametrize("interaction", ["%00", "x" * 5000, "%ff", "..%2f", "a;b", ""])
+@pytest.mark.parametrize("path", ["login", "signup", "confirm", "consent"])
+async def test_what_is_no_interaction_is_a_page_that_says_so(linking: Linking, path: str, interaction: str) -> None:
+    page = await linking.browser.open(linking.url(f"/{path}?interaction={interaction}"))
+    assert page.status == 400
+    assert "interaction_not_found" in page.text
+
+
 async def test_an_interaction_ends_after_half_an_hour(people: People, linking: Linking) -> None:
     user = await people.add()
     page = await linking.start()
