@@ -20,7 +20,7 @@ RETRY_AFTER = 2  # seconds
 
 def error_page(request: Request, error: PageError) -> Response:
     """What happened and what to do. It needs no database: it also says that there is none."""
-    log.info("page %s: %s", request.url.path, error.reason)
+    log.info("page %s: %s", request.scope["path"], error.reason)
     ours = error.status >= 500
     return page(
         request,
