@@ -188,6 +188,25 @@ class Server:
         query = asked if isinstance(asked, str) else urlencode(asked, quote_via=quote, safe="")
         return await self.http.get(f"{self.path}/oauth2/authorize?{query}", headers=headers)
 
+    async def raw_get(self, path: str, query: bytes) -> tuple[int, dict[str, str], str]:
+        """Status, headers and text for a query that no client library would send."""
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "https",
+            "path": self.path + path, "raw_path": (self.path + path).encode(), "query_string": query, "headers": [],
+            "server": ("127.0.0.1", 443), "client": ("127.0.0.1", 1), "root_path": "",
+        }  # fmt: skip
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent[1:]).decode()
+
     async def userinfo(self, token: str, **headers: str) -> httpx2.Response:
         return await self.http.get(
             f"{self.path}/oauth2/userInfo", headers={"authorization": f"Bearer {token}"} | headers
