@@ -230,12 +230,12 @@ MIGRATION = "not yet: comes with Cognito's JSON API and migration"
 
 NOT_YET: dict[str, str] = {
     **{f"security 6.{row}": ACCOUNTS for row in (59, 62, 63, 64, 67, 68)},
-    **{f"security 6.{row}": PROTOCOL for row in (31, 33, 34, 35, 40, 53, 54, 55, 60, 65, 66, 70, 71, 77, 78, 79, 80)},
+    **{f"security 6.{row}": PROTOCOL for row in (33, 40, 53, 54, 60, 70, 77, 78, 79)},
     "cognito 9.27": PROTOCOL,
     "cognito 9.30": ACCOUNTS,
     "cognito 9.44": PROTOCOL,
     **{f"cognito 9.{row}": MIGRATION for row in (38, 51, 52, 53, 54, 55, 56)},
-    **dict.fromkeys(("S07", "S14", "S15", "S16", *(f"S{number}" for number in range(21, 28))), LAMPS),
+    **dict.fromkeys(("S07", "S21", "S22", "S23", "S25", "S27"), LAMPS),
 }
 
 CHECKS: dict[str, dict[str, str]] = {
