@@ -1,0 +1,99 @@
+"""Authlib calls us back by name; a misspelt name never runs and nobody notices (decision 2)."""
+
+import logging
+from collections import Counter
+from typing import Any
+
+import pytest
+from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin
+from authlib.oauth2.rfc6749 import grants as authlib_grants
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oidc.core.grants.code import OpenIDCode, OpenIDToken
+
+from authserver.cli import logs
+from authserver.models import User
+from authserver.oauth.clients import RegisteredClient
+from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
+from authserver.oauth.grants.refresh_token import RefreshTokenGrant
+from authserver.oauth.server import IdTokenOfCode, IdTokenOfRefresh, OAuthServer
+from tests.authserver.protocol.harness import Server, challenge_of
+from tests.authserver.protocol.test_authorization_request import answered
+
+#: our class, Authlib's, and what is our own in it
+CLASSES: dict[type, tuple[type, set[str]]] = {
+    OAuthServer: (AuthorizationServer, {"_generate", "id_token", "refresh_token"}),
+    AuthorizationCodeGrant: (authlib_grants.AuthorizationCodeGrant, {"_new_subject"}),
+    Sha256CodeChallenge: (CodeChallenge, set()),
+    IdTokenOfCode: (OpenIDCode, set()),
+    IdTokenOfRefresh: (OpenIDToken, set()),
+    RefreshTokenGrant: (authlib_grants.RefreshTokenGrant, {"_kept", "_rotated", "_of_predecessor"}),
+    # `get_client_id` belongs to the mixin; nothing that we use of Authlib asks for it
+    RegisteredClient: (ClientMixin, {"client_id", "is_public", "needs_pkce", "get_client_id"}),
+}
+CASES = pytest.mark.parametrize("ours", CLASSES, ids=lambda ours: ours.__name__)
+
+
+def overrides(ours: type) -> set[str]:
+    """What a class defines that Authlib shall call."""
+    written = {
+        name
+        for name, value in vars(ours).items()
+        if callable(value) and not (name.startswith("__") and name.endswith("__"))
+    }
+    return written - CLASSES[ours][1]
+
+
+@CASES
+@pytest.mark.spec("decision 2")
+def test_every_name_that_we_override_is_one_of_authlibs(ours: type) -> None:
+    base, _ = CLASSES[ours]
+    unknown = {name for name in overrides(ours) if not hasattr(base, name)}
+    assert not unknown, f"{base.__name__} never calls {unknown}"
+
+
+@CASES
+@pytest.mark.spec("decision 2")
+async def test_every_hook_runs_in_a_linking(
+    server: Server, person: User, ours: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the authorization request to a refresh: what Authlib never calls here guards nothing."""
+    ran: Counter[str] = Counter()
+
+    def watched(name: str, original: Any) -> Any:
+        def run(*given: Any, **named: Any) -> Any:
+            ran[name] += 1
+            return original(*given, **named)
+
+        return run
+
+    for name in overrides(ours):
+        monkeypatch.setattr(ours, name, watched(name, getattr(ours, name)))
+    client = await server.add_client(
+        "public", first_party=True, token_endpoint_auth_methods=["client_secret_basic"], redirect_uris=["https://a.b/c"]
+    )
+    verifier = "v" * 50
+    asked = client.authorization(
+        code_challenge=challenge_of(verifier), code_challenge_method="S256", nonce="n", redirect_uri="https://a.b/c"
+    )
+    cookie = await server.signed_in(person)
+    code = answered(await server.authorize(asked, **cookie), "https://a.b/c")["code"]
+    error = await server.authorize(client.authorization(redirect_uri=None, scope="unknown"), **cookie)
+    assert error.status_code in (303, 400)
+    answer = await client.exchange(code, code_verifier=verifier)
+    assert answer.status_code == 200, answer.text
+    assert (await client.refresh(answer.json()["refresh_token"])).status_code == 200
+    assert (await client.refresh("wrong")).status_code == 400
+    assert overrides(ours) - set(ran) == set()
+
+
+@pytest.mark.spec("decision 2", "A32")
+def test_authlib_never_logs_tokens_whatever_the_level(caplog: pytest.LogCaptureFixture) -> None:
+    root, before = logging.getLogger(), logging.getLogger("authlib").level
+    handlers, level = list(root.handlers), root.level
+    try:
+        logs.set_up("debug")
+        assert not logging.getLogger("authlib").isEnabledFor(logging.DEBUG)
+        assert not logging.getLogger("authlib.oauth2.rfc6749.grants.authorization_code").isEnabledFor(logging.DEBUG)
+    finally:
+        root.handlers[:], root.level = handlers, level
+        logging.getLogger("authlib").setLevel(before)
