@@ -46,7 +46,7 @@ class Clock:
     """Unix seconds; stands still until it is moved."""
 
     def __init__(self) -> None:
-        self.began = self.now = int(time.time())
+        self.now = int(time.time())
 
     def __call__(self) -> int:
         return self.now
