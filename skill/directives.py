@@ -44,7 +44,7 @@ def loads(body: bytes) -> object:
 
 
 def _part(value: object, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else None
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _text(value: object, longest: int) -> str | None:
@@ -67,7 +67,7 @@ def read(document: object) -> Directive:
     """Raises InvalidDirective; whether namespace and name mean anything is the registry of handlers' to say."""
     directive = _part(document, "directive")
     header = _part(directive, "header")
-    if not isinstance(header, Mapping):
+    if not isinstance(header, dict):
         raise InvalidDirective("The body holds no directive with a header.")
     if header.get("payloadVersion") != "3":
         raise InvalidDirective("payloadVersion must be 3.")
@@ -77,7 +77,7 @@ def read(document: object) -> Directive:
     if header.get("correlationToken") is not None and address.correlation_token is None:
         raise InvalidDirective("correlationToken is not a usable string.")
     payload = directive.get("payload")
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, dict):
         raise InvalidDirective("The directive has no payload.")
     kind = (address.namespace, address.name)
     endpoint = directive.get("endpoint")

@@ -63,9 +63,14 @@ class KeySetRow(Table, table=True):
 
 
 class BridgeSignatureRow(Table, table=True):
-    """A bridge signature that was used, until no replica would take its timestamp any more."""
+    """A bridge signature that was used, until no replica would take its timestamp any more.
+
+    A signature covers its timestamp, so the pair is as unique as the signature; ordered by time, in one tree, because
+    every directive writes here and the old end is purged.
+    """
 
     __tablename__ = "bridge_signature"
+    __table_args__ = {"sqlite_with_rowid": False}
 
+    expires_at: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     signature: bytes = Field(sa_column=Column(LargeBinary(32), primary_key=True))
-    expires_at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))

@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql as postgresql_dialect
@@ -48,12 +49,12 @@ _LAMPS_OF = (
     .offset(literal_column("0"))
 )
 _EXPIRED = (
-    select(SIGNATURE.c.signature)
+    select(SIGNATURE.c.expires_at, SIGNATURE.c.signature)
     .where(SIGNATURE.c.expires_at < bindparam("now", type_=BigInteger))
     .limit(bindparam("limit", type_=Integer))
     .offset(literal_column("0"))
 )
-_PURGE = delete(SIGNATURE).where(SIGNATURE.c.signature.in_(_EXPIRED.scalar_subquery()))
+_PURGE = delete(SIGNATURE).where(tuple_(SIGNATURE.c.expires_at, SIGNATURE.c.signature).in_(_EXPIRED))
 _KEY_SET = select(KEY_SET.c.document, KEY_SET.c.fetched_at).where(KEY_SET.c.issuer == bindparam("issuer"))
 
 

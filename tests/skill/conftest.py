@@ -29,12 +29,15 @@ def issuer() -> Iterator[Issuer]:
 def skill(database_kind: str, new_database: NewDatabase, module_folder: Path, issuer: Issuer) -> Iterator[Service]:
     """A running skill with a bridge secret, in development mode (its issuer is on loopback)."""
     port = free_port()
-    settings = skill_settings(new_database(database_kind), port, issuer.url, CLIENT_ID, SKILL_JWKS_COOLDOWN="0.5")
+    settings = skill_settings(
+        new_database(database_kind), port, issuer.url, CLIENT_ID, SKILL_JWKS_COOLDOWN="0.5", SKILL_LOG_LEVEL="DEBUG"
+    )
     service = Service("skill", settings, module_folder, port)
     service.must_not_log(settings["SKILL_BRIDGE_SECRET"])
     service.migrate()
     with service:
         yield service
+        service.must_not_log(*issuer.made, *(token.rpartition(".")[2] for token in issuer.made))
 
 
 @pytest.fixture

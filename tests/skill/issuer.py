@@ -39,6 +39,7 @@ class Issuer:
         self.body: bytes | None = None  # instead of a key set
         self.metadata_issuer: str | None = None  # instead of our own
         self.requests = 0  # for the key set
+        self.made: list[str] = []  # every token: no log may hold one
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -97,7 +98,9 @@ class Issuer:
         usual: dict[str, Any] = {"alg": "RS256", "kid": "key-1", "typ": "at+jwt"}
         merged = {name: value for name, value in (usual | (header or {})).items() if value is not None}
         key = key or self.keys.get(merged.get("kid", ""), rsa_key(0))
-        return sign(merged, orjson.dumps(self.claims(**changes)), key)
+        token = sign(merged, orjson.dumps(self.claims(**changes)), key)
+        self.made.append(token)
+        return token
 
 
 def sign(header: dict[str, Any], payload: bytes, key: Key) -> str:

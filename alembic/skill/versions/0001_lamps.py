@@ -51,11 +51,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "bridge_signature",
+        sa.Column("expires_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("signature", sa.LargeBinary(32), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("signature", name="pk_bridge_signature"),
+        sa.PrimaryKeyConstraint("expires_at", "signature", name="pk_bridge_signature"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_bridge_signature_expires_at", "bridge_signature", ["expires_at"])
 
 
 def downgrade() -> None:
