@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import ServerState, SigningKey
+from authserver.oauth.compact import Key, Signer
 from authserver.secret_values import SealError, SecretKey, SecretKeys
 from authserver.settings import Settings, SettingsError
 from authserver.storage.changes import announce
@@ -23,7 +24,6 @@ from authserver.storage.changes import announce
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 LONGEST_TOKEN = 86_400  # seconds; the upper bound of every token lifetime that can be set
 SEAL = "signing key"
-Key = RSAKey | ECKey | OKPKey
 
 
 class KeyRingError(Exception):
@@ -39,6 +39,7 @@ class LoadedKey:
     key: Key = field(repr=False)
     signs_from: int
     expires_at: int | None
+    signer: Signer = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _open(row: SigningKey, secret_keys: SecretKeys) -> LoadedKey:
             key = ECKey.import_key(private)
         else:
             key = OKPKey.import_key(private)
-        return LoadedKey(row.kid, row.alg, key, row.signs_from, row.expires_at)
+        return LoadedKey(row.kid, row.alg, key, row.signs_from, row.expires_at, Signer(row.alg, row.kid, key))
     raise SettingsError(
         f"signing key {row.kid} cannot be opened with AUTHSERVER_SECRET_KEY; set the key that this database was made "
         "with, as AUTHSERVER_SECRET_KEY or AUTHSERVER_SECRET_KEY_PREVIOUS"
