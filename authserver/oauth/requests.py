@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 LARGEST = 65_536  # bytes of a body or a query
 FIELDS = 100
@@ -56,14 +56,23 @@ async def read_body(request: Request) -> bytes:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise UnsupportedMediaTypeError("Send the parameters as application/x-www-form-urlencoded")
-    chunks = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST:
-            raise TooLargeError("The request is larger than 64 KiB")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    message = await request.receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        chunks = [body]
+        size = len(body)
+        while message.get("more_body"):
+            message = await request.receive()
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > LARGEST:
+                raise TooLargeError("The request is larger than 64 KiB")
+        body = b"".join(chunks)
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    if len(body) > LARGEST:
+        raise TooLargeError("The request is larger than 64 KiB")
+    return body
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -85,7 +94,9 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         authorization: str = "",
         unit: Any = None,
     ) -> None:
-        super().__init__(method, uri, headers={"Authorization": authorization} if authorization else {})
+        # Authlib would look at each request whether the URI is https or loopback: settings did at the start.
+        super().__init__(method, "https://checked", headers={"Authorization": authorization} if authorization else {})
+        self.uri = uri
         self.payload = BasicOAuth2Payload(parameters)
         self.parameters = parameters
         self.now = now

@@ -1,5 +1,6 @@
 """Answers of the protocol's endpoints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +24,24 @@ class Answer:
         return self.headers.get("Location")
 
 
+class _Json(Response):
+    """An answer whose headers are always the same: encoded once."""
+
+    FIXED = [  # noqa: RUF012
+        (b"content-type", b"application/json"),
+        *((name.lower().encode(), value.encode()) for name, value in (NO_STORE | CORS).items()),
+    ]
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        self.raw_headers = [*self.FIXED, (b"content-length", b"%d" % len(self.body))]
+
+
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """JSON that no cache keeps (RFC 6749 §5.1), readable from any origin."""
-    return Response(orjson.dumps(body), status, {**NO_STORE, **CORS, **(headers or {})}, media_type="application/json")
+    encoded = orjson.dumps(body)
+    if not headers:
+        return _Json(encoded, status)
+    return Response(encoded, status, {**NO_STORE, **CORS, **headers}, media_type="application/json")
 
 
 def error_response(error: str, description: str, status: int = 400, headers: dict[str, str] | None = None) -> Response:

@@ -76,6 +76,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.settings = settings
         self.issuer = settings.issuer
         self.secret_keys = secret_keys
+        self.key_id = secret_keys.current.key_id
         self.clock = clock
         self.clients = clients
         self.hot = hot

@@ -24,9 +24,10 @@ NOTE_AFTER = 60  # seconds; last use is not noted more often
 class PresentedGrant:
     """A live grant and the generation of the refresh token that was presented for it."""
 
-    def __init__(self, row: Row, generation: int) -> None:
+    def __init__(self, row: Row, generation: int, value: str) -> None:
         self.row = row
         self.generation = generation
+        self.value = value  # the token as it came; '' where it was made with an older secret key
 
     def check_client(self, client: RegisteredClient) -> bool:
         return bool(self.row["client_id"] == client.client_id)
@@ -68,7 +69,7 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         genuine = refresh_token.is_genuine(token, self.server.secret_keys, client.client_id, seed)
         if row is None or not genuine or not alive(row, client, now):
             raise InvalidGrantError(INVALID_TOKEN)
-        return PresentedGrant(row, token.generation)
+        return PresentedGrant(row, token.generation, value if token.key_id == self.server.key_id else "")
 
     def _validate_token_scope(self, token: PresentedGrant) -> None:
         """Narrower is honoured for this answer only; wider is refused (RFC 6749 §6). Blank means all."""
@@ -81,9 +82,12 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         """Applies the client's rotation policy and returns for whom tokens are made. Raises `InvalidGrantError`."""
         row, client = presented.row, self.request.client
         generation = self._rotated(presented) if client.row.refresh_rotation else self._kept(presented)
-        self.request.refresh_value = self.server.refresh_token(
-            row["grant_id"], generation, client.client_id, row["seed"]
-        )
+        if generation == presented.generation and presented.value:
+            self.request.refresh_value = presented.value  # what would be derived again
+        else:
+            self.request.refresh_value = self.server.refresh_token(
+                row["grant_id"], generation, client.client_id, row["seed"]
+            )
         subject = Subject(
             sub=row["sub"],
             username=row["username"],
