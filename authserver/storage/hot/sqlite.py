@@ -2,7 +2,9 @@
 
 import asyncio
 import sqlite3
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from authserver.storage.database import SQLITE_PRAGMAS, DatabaseUrl, StorageError
@@ -11,31 +13,52 @@ from authserver.storage.hot.protocol import Job, Row
 from authserver.storage.hot.statement import KeyedRead, Statement
 
 T = TypeVar("T")
-
-
-def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
-    return dict(zip((column[0] for column in cursor.description), values, strict=True))
+NOTES_AT_ONCE = 100
 
 
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma)
-    connection.row_factory = _row
     return connection
 
 
-class SqliteTransaction:
+class _Reading:
+    """Rows as dicts; the names of a statement's columns are asked for once."""
+
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
+        self._names: dict[Statement, tuple[str, ...]] = {}
+
+    def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        cursor = self.connection.execute(statement.sqlite, parameters)
+        # fetchall, not fetchone: an UPDATE … RETURNING is done only when it has been stepped to its end
+        rows = cursor.fetchall()
+        if not rows:
+            return None
+        names = self._names.get(statement)
+        if names is None:
+            names = self._names[statement] = tuple(column[0] for column in cursor.description)
+        return dict(zip(names, rows[0], strict=True))
+
+
+class SqliteTransaction:
+    def __init__(self, reading: _Reading) -> None:
+        self._reading = reading
 
     def one(self, statement: Statement, **parameters: Any) -> Row | None:
-        # fetchall, not fetchone: an UPDATE … RETURNING is done only when it has been stepped to its end
-        rows = self._connection.execute(statement.sqlite, parameters).fetchall()
-        return rows[0] if rows else None
+        return self._reading.one(statement, parameters)
 
     def run(self, statement: Statement, **parameters: Any) -> None:
-        self._connection.execute(statement.sqlite, parameters).fetchall()
+        self._reading.connection.execute(statement.sqlite, parameters).fetchall()
+
+    def run_many(self, statement: Statement, each: list[dict[str, Any]]) -> None:
+        """The same statement with many parameters, without rows."""
+        self._reading.connection.executemany(statement.sqlite, each)
+
+
+def _run_many(statement: Statement, each: list[dict[str, Any]], transaction: Any) -> None:
+    transaction.run_many(statement, each)
 
 
 class SqliteStore:
@@ -44,8 +67,8 @@ class SqliteStore:
 
     def __init__(self, url: DatabaseUrl) -> None:
         try:
-            self._reader = _connect(url.path)
-            self._writer = _connect(url.path)
+            self._reader = _Reading(_connect(url.path))
+            self._writer = _Reading(_connect(url.path))
         except sqlite3.Error as error:
             raise StorageError(f"cannot open {url.path}: {error}") from error
         self._thread = ThreadPoolExecutor(1, "authserver-writer")
@@ -55,10 +78,9 @@ class SqliteStore:
 
     async def read(self, statement: Statement, **parameters: Any) -> Row | None:
         try:
-            row: Row | None = self._reader.execute(statement.sqlite, parameters).fetchone()
+            return self._reader.one(statement, parameters)
         except sqlite3.Error as error:
             raise StorageError(str(error)) from error
-        return row
 
     async def read_key(self, statement: KeyedRead, key: str | bytes) -> Row | None:
         return await self.read(statement.one, key=key)
@@ -76,11 +98,13 @@ class SqliteStore:
         self._notes.add(statement, key, parameters)
 
     async def _write_notes(self, batch: Batch) -> None:
-        def job(transaction: Any) -> None:
-            for statement, parameters in batch:
-                transaction.run(statement, **parameters)
-
-        await self.write(job)
+        """A few at a time: what is waited for must not wait behind thousands of notes."""
+        grouped: dict[Statement, list[dict[str, Any]]] = defaultdict(list)
+        for statement, parameters in batch:
+            grouped[statement].append(parameters)
+        for statement, each in grouped.items():
+            for first in range(0, len(each), NOTES_AT_ONCE):
+                await self.write(partial(_run_many, statement, each[first : first + NOTES_AT_ONCE]))
 
     def _start(self) -> None:
         batch, self._queue = self._queue, []
@@ -90,8 +114,8 @@ class SqliteStore:
 
     def _run(self, jobs: list[Job[Any]]) -> list[tuple[Any, BaseException | None]]:
         """In the writer's thread. Results count only after the COMMIT."""
-        connection = self._writer
-        transaction = SqliteTransaction(connection)
+        connection = self._writer.connection
+        transaction = SqliteTransaction(self._writer)
         results: list[tuple[Any, BaseException | None]] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -135,5 +159,5 @@ class SqliteStore:
         await self._notes.flush()
         await self.write(lambda transaction: None)  # behind all that still waits
         self._thread.shutdown()
-        self._reader.close()
-        self._writer.close()
+        self._reader.connection.close()
+        self._writer.connection.close()
