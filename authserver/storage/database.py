@@ -66,7 +66,7 @@ def cold_engine(url: DatabaseUrl, **options: Any) -> AsyncEngine:
     if url.kind == "postgresql":
         return create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: asyncpg.connect(url.text, timeout=5),
+            async_creator=lambda: asyncpg.connect(url.text, timeout=10),
             pool_pre_ping=True,
             **options,
         )

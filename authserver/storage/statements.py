@@ -7,7 +7,7 @@ from sqlalchemy.sql.expression import ColumnElement, Exists
 from sqlmodel import SQLModel
 
 from authserver.models import AuthorizationCode, Grant, Mail, User
-from authserver.storage.hot import KeyedRead, Statement
+from authserver.storage.hot import KeyedRead, KeyedWrite, Statement
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -84,17 +84,27 @@ FIND_GRANT = KeyedRead(_GRANT_WITH_USER, GRANTS.c.grant_id)
 FIND_GRANT_OF_ACCESS_TOKEN = KeyedRead(_GRANT_WITH_USER, GRANTS.c.origin_jti)
 
 #: parameters: which, presented, successor, at. No row: another refresh was first, or the grant has ended.
-ROTATE_GRANT = Statement(
-    update(GRANTS)
-    .where(
-        GRANTS.c.grant_id == bindparam("which"),
-        GRANTS.c.generation <= bindparam("presented"),
-        GRANTS.c.revoked_at.is_(None),
-        GRANTS.c.expires_at > AT,
-        _user_stands(GRANTS),
-    )
-    .values(generation=bindparam("successor"), rotated_at=AT, last_used_at=AT)
-    .returning(GRANTS.c.generation)
+ROTATE_GRANT = KeyedWrite(
+    lambda given: (
+        update(GRANTS)
+        .where(
+            GRANTS.c.grant_id == given["which"],
+            GRANTS.c.generation <= given["presented"],
+            GRANTS.c.revoked_at.is_(None),
+            GRANTS.c.expires_at > given["at"],
+            _user_stands(GRANTS),
+        )
+        .values(generation=given["successor"], rotated_at=given["at"], last_used_at=given["at"])
+        .returning(GRANTS.c.grant_id, GRANTS.c.generation)
+    ),
+    GRANTS.c.grant_id,
+    "which",
+    {
+        "which": GRANTS.c.grant_id.type,
+        "presented": GRANTS.c.generation.type,
+        "successor": GRANTS.c.generation.type,
+        "at": AT.type,
+    },
 )
 
 #: parameters: which, at
@@ -106,6 +116,14 @@ REVOKE_GRANT = Statement(
 )
 
 #: parameters: which, at
-NOTE_USE = Statement(
-    update(GRANTS).where(GRANTS.c.grant_id == bindparam("which"), GRANTS.c.last_used_at < AT).values(last_used_at=AT)
+NOTE_USE = KeyedWrite(
+    lambda given: (
+        update(GRANTS)
+        .where(GRANTS.c.grant_id == given["which"], GRANTS.c.last_used_at < given["at"])
+        .values(last_used_at=given["at"])
+        .returning(GRANTS.c.grant_id)
+    ),
+    GRANTS.c.grant_id,
+    "which",
+    {"which": GRANTS.c.grant_id.type, "at": AT.type},
 )

@@ -12,7 +12,7 @@ from authserver.oauth import refresh_token
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
-from authserver.storage.hot import Row, Transaction
+from authserver.storage.hot import Row
 from authserver.storage.statements import FIND_GRANT, NOTE_USE, REVOKE_GRANT, ROTATE_GRANT
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         if presented.generation < row["generation"]:
             raise InvalidGrantError(INVALID_TOKEN)
         if now - row["last_used_at"] >= NOTE_AFTER:
-            self.server.hot.note(NOTE_USE, row["grant_id"], which=row["grant_id"], at=now)
+            self.server.hot.note(NOTE_USE, which=row["grant_id"], at=now)
         return presented.generation
 
     def _rotated(self, presented: PresentedGrant) -> int:
@@ -121,17 +121,10 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         row, now = presented.row, self.request.now
         if presented.generation >= row["generation"]:
             successor = presented.generation + 1
-
-            def rotate(transaction: Transaction) -> Row | None:
-                return transaction.one(
-                    ROTATE_GRANT,
-                    which=row["grant_id"],
-                    presented=presented.generation,
-                    successor=successor,
-                    at=now,
-                )
-
-            if await_(self.server.hot.write(rotate)) is not None:
+            rotated = self.server.hot.change(
+                ROTATE_GRANT, which=row["grant_id"], presented=presented.generation, successor=successor, at=now
+            )
+            if await_(rotated) is not None:
                 return successor
             fresh = await_(self.server.hot.read_key(FIND_GRANT, row["grant_id"]))
             if fresh is None or not alive(fresh, self.request.client, now):

@@ -9,9 +9,9 @@ from authserver.storage.database import DatabaseUrl
 from authserver.storage.hot.postgres import PostgresStore
 from authserver.storage.hot.protocol import HotStore, Job, Row, Transaction
 from authserver.storage.hot.sqlite import SqliteStore
-from authserver.storage.hot.statement import KeyedRead, Statement
+from authserver.storage.hot.statement import KeyedRead, KeyedWrite, Statement
 
-__all__ = ["HotStore", "Job", "KeyedRead", "Row", "Statement", "Transaction", "open_store"]
+__all__ = ["HotStore", "Job", "KeyedRead", "KeyedWrite", "Row", "Statement", "Transaction", "open_store"]
 
 
 async def open_store(url: DatabaseUrl) -> HotStore:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import asyncpg
@@ -10,7 +11,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn
 from authserver.storage.database import DatabaseUrl, StorageError
 from authserver.storage.hot.notes import Batch, Notes
 from authserver.storage.hot.protocol import Job, Row
-from authserver.storage.hot.statement import KeyedRead, Statement
+from authserver.storage.hot.statement import KeyedRead, KeyedWrite, Statement
 
 T = TypeVar("T")
 
@@ -37,14 +38,21 @@ class PostgresTransaction:
         await_(self._connection.execute(statement.postgres, *statement.positional(parameters)))
 
 
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(StorageError(f"{type(error).__name__}: {error}"))
+
+
 class PostgresStore:
-    """At most one batch of keyed reads is on its way for each statement; what arrives meanwhile goes with the next. A
-    lone read goes at once."""
+    """At most one batch of keyed reads or changes is on its way for each statement; what arrives meanwhile goes with
+    the next. A lone one goes at once."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._waiting: dict[KeyedRead, dict[Any, list[asyncio.Future[Row | None]]]] = defaultdict(dict)
         self._reading: set[KeyedRead] = set()
+        self._changes: dict[KeyedWrite, list[tuple[dict[str, Any], asyncio.Future[Row | None]]]] = defaultdict(list)
+        self._changing: set[KeyedWrite] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._notes = Notes(self._write_notes)
 
@@ -71,20 +79,17 @@ class PostgresStore:
         self._waiting[statement].setdefault(key, []).append(future)
         if statement not in self._reading:
             self._reading.add(statement)
-            task = asyncio.ensure_future(self._read_keys(statement))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._read_keys(statement))
         return await future
 
     async def _read_keys(self, statement: KeyedRead) -> None:
         while waiting := self._waiting.pop(statement, None):
             try:
                 rows = await self._pool.fetch(statement.many.postgres, list(waiting))
-            except FAILURES as error:
+            except Exception as error:  # whatever it is: nobody may wait for ever
                 for futures in waiting.values():
                     for future in futures:
-                        if not future.done():
-                            future.set_exception(StorageError(f"{type(error).__name__}: {error}"))
+                        _fail(future, error)
                 continue
             found = {row[statement.key]: dict(row) for row in rows}
             for key, futures in waiting.items():
@@ -101,17 +106,57 @@ class PostgresStore:
         except FAILURES as error:
             raise StorageError(f"{type(error).__name__}: {error}") from error
 
-    def note(self, statement: Statement, key: str, **parameters: Any) -> None:
-        self._notes.add(statement, key, parameters)
+    async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
+        future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
+        self._changes[statement].append((parameters, future))
+        if statement not in self._changing:
+            self._changing.add(statement)
+            self._begin(self._change(statement))
+        return await future
 
-    async def _write_notes(self, batch: Batch) -> None:
-        """Ordered by key, so that two workers lock rows in the same order."""
-        grouped: dict[Statement, list[list[Any]]] = defaultdict(list)
-        for statement, parameters in batch:
-            grouped[statement].append(statement.positional(parameters))
-        async with self._pool.acquire(timeout=TIMEOUT) as connection, connection.transaction():
-            for statement, rows in grouped.items():
-                await connection.executemany(statement.postgres, sorted(rows, key=str))
+    async def _change(self, statement: KeyedWrite) -> None:
+        """A row that is asked for twice is changed twice: the second waits for the next statement."""
+        while waiting := self._changes.pop(statement, None):
+            batch: dict[Any, tuple[dict[str, Any], asyncio.Future[Row | None]]] = {}
+            for entry in waiting:
+                if batch.setdefault(entry[0][statement.parameter], entry) is not entry:
+                    self._changes[statement].append(entry)
+            await self._change_batch(statement, [batch[key] for key in sorted(batch)])
+        self._changing.discard(statement)
+
+    async def _change_batch(
+        self, statement: KeyedWrite, batch: list[tuple[dict[str, Any], asyncio.Future[Row | None]]]
+    ) -> None:
+        """In the order of the keys, so that two workers lock rows in the same order."""
+        each = [parameters for parameters, _ in batch]
+        try:
+            rows = await self._pool.fetch(statement.many.postgres, *statement.arrays(each))
+        except asyncpg.PostgresError as error:
+            if len(batch) > 1:  # one of them may be to blame
+                for entry in batch:
+                    await self._change_batch(statement, [entry])
+            else:
+                _fail(batch[0][1], error)
+            return
+        except Exception as error:  # whatever it is: nobody may wait for ever
+            for _, future in batch:
+                _fail(future, error)
+            return
+        found = {row[statement.key]: dict(row) for row in rows}
+        for parameters, future in batch:
+            if not future.done():
+                future.set_result(found.get(parameters[statement.parameter]))
+
+    def note(self, statement: KeyedWrite, **parameters: Any) -> None:
+        self._notes.add(statement, parameters)
+
+    async def _write_notes(self, statement: KeyedWrite, batch: Batch) -> None:
+        await self._pool.fetch(statement.many.postgres, *statement.arrays(batch))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         await self._notes.flush()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from authserver.storage.hot.statement import KeyedRead, Statement
+from authserver.storage.hot.statement import KeyedRead, KeyedWrite, Statement
 
 Row: TypeAlias = dict[str, Any]
 T = TypeVar("T")
@@ -35,11 +35,15 @@ class HotStore(Protocol):
     async def read_key(self, statement: KeyedRead, key: str | bytes) -> Row | None:
         """The row with this key, or None; reads of the same moment share a round trip where that is cheaper."""
 
+    async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
+        """Make it in a transaction of its own, or one shared with others of the same moment; returns after its COMMIT.
+        None: the condition did not hold."""
+
     async def write(self, job: Job[T]) -> T:
         """Run the job in a transaction; returns after its COMMIT."""
 
-    def note(self, statement: Statement, key: str, **parameters: Any) -> None:
-        """Write some time soon, at most once for each key and interval; what a crash may lose (last use)."""
+    def note(self, statement: KeyedWrite, **parameters: Any) -> None:
+        """Make it some time soon, at most once for each key and interval; what a crash may lose (last use)."""
 
     async def close(self) -> None:
         """Write what is noted, end what runs."""

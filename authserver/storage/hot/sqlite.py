@@ -2,18 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, TypeVar
 
 from authserver.storage.database import SQLITE_PRAGMAS, DatabaseUrl, StorageError
 from authserver.storage.hot.notes import Batch, Notes
-from authserver.storage.hot.protocol import Job, Row
-from authserver.storage.hot.statement import KeyedRead, Statement
+from authserver.storage.hot.protocol import Job, Row, Transaction
+from authserver.storage.hot.statement import KeyedRead, KeyedWrite, Statement
 
 T = TypeVar("T")
-NOTES_AT_ONCE = 100
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -52,14 +49,6 @@ class SqliteTransaction:
     def run(self, statement: Statement, **parameters: Any) -> None:
         self._reading.connection.execute(statement.sqlite, parameters).fetchall()
 
-    def run_many(self, statement: Statement, each: list[dict[str, Any]]) -> None:
-        """The same statement with many parameters, without rows."""
-        self._reading.connection.executemany(statement.sqlite, each)
-
-
-def _run_many(statement: Statement, each: list[dict[str, Any]], transaction: Any) -> None:
-    transaction.run_many(statement, each)
-
 
 class SqliteStore:
     """A read costs some microseconds, less than a task switch, and WAL readers never wait for a writer. The jobs of one
@@ -94,17 +83,18 @@ class SqliteStore:
             loop.call_soon(self._start)
         return await future
 
-    def note(self, statement: Statement, key: str, **parameters: Any) -> None:
-        self._notes.add(statement, key, parameters)
+    async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
+        return await self.write(lambda transaction: transaction.one(statement.one, **parameters))
 
-    async def _write_notes(self, batch: Batch) -> None:
-        """A few at a time: what is waited for must not wait behind thousands of notes."""
-        grouped: dict[Statement, list[dict[str, Any]]] = defaultdict(list)
-        for statement, parameters in batch:
-            grouped[statement].append(parameters)
-        for statement, each in grouped.items():
-            for first in range(0, len(each), NOTES_AT_ONCE):
-                await self.write(partial(_run_many, statement, each[first : first + NOTES_AT_ONCE]))
+    def note(self, statement: KeyedWrite, **parameters: Any) -> None:
+        self._notes.add(statement, parameters)
+
+    async def _write_notes(self, statement: KeyedWrite, batch: Batch) -> None:
+        def job(transaction: Transaction) -> None:
+            for parameters in batch:
+                transaction.run(statement.one, **parameters)
+
+        await self.write(job)
 
     def _start(self) -> None:
         batch, self._queue = self._queue, []

@@ -1,11 +1,13 @@
 """Core expressions, compiled once to the text that each raw driver takes."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Column, Select, any_, bindparam
+from sqlalchemy import ARRAY, Column, Select, any_, bindparam, column, func
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.sql.expression import ClauseElement, ColumnElement
+from sqlalchemy.types import TypeEngine
 
 SQLITE = SQLiteDialect_pysqlite(paramstyle="named")
 POSTGRES = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
@@ -44,3 +46,31 @@ class KeyedRead:
         self.key = key.name
         self.one = Statement(select.where(key == bindparam("key")))
         self.many = Statement(select.where(key == any_(bindparam("keys", type_=ARRAY(key.type)))))
+
+
+class KeyedWrite:
+    """A change of at most one row with a unique key, under a condition; returns the key column, and others, where it
+    was made. On PostgreSQL all that wait are made by one statement.
+
+    `build` gets the named parameters, as values or as the columns of a table of them, and gives the UPDATE.
+    """
+
+    __slots__ = ("key", "many", "names", "one", "parameter")
+
+    def __init__(
+        self,
+        build: Callable[[Mapping[str, ColumnElement[Any]]], ClauseElement],
+        key: Column[Any],
+        parameter: str,
+        types: Mapping[str, TypeEngine[Any]],
+    ) -> None:
+        """`parameter` is the name of the one that `key` is compared with; `types` are those of all parameters."""
+        self.key, self.parameter, self.names = key.name, parameter, tuple(types)
+        self.one = Statement(build({name: bindparam(name, type_=kind) for name, kind in types.items()}))
+        arrays = func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in types.items()))
+        given = arrays.table_valued(*(column(name, kind) for name, kind in types.items())).render_derived("given")
+        self.many = Statement(build({name: given.c[name] for name in types}))
+
+    def arrays(self, each: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+        """The values of `many`, in the order of its `$1`, `$2`, …"""
+        return [[parameters[name] for parameters in each] for name in self.many.postgres_order]
