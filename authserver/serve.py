@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -21,6 +21,7 @@ import uvicorn
 
 log = logging.getLogger(__name__)
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 REFUSED = 3  # exit status: settings or the database do not let it serve
 DRAIN = 8  # seconds that requests in flight have to end, inside the promised ten
 
@@ -63,9 +64,19 @@ class Server(uvicorn.Server):
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own raises what ended it once more when it has ended: a drained worker would die of it, or, forked
+        with its supervisor's handlers, end its siblings."""
+        for number in SIGNALS:
+            signal.signal(number, self.handle_exit)
+        yield
+
 
 def worker(build: Callable[[], Any], host: str, port: int) -> None:
     """One worker until it is told to end. Exits with `REFUSED` when the application refuses to start."""
+    for number in SIGNALS:  # until the server takes them: a supervisor's handlers were inherited
+        signal.signal(number, signal.SIG_DFL)
     app = build()
     config = uvicorn.Config(
         app,
@@ -104,8 +115,8 @@ def supervise(build: Callable[[], Any], host: str, port: int, workers: int) -> i
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid or 0, signal.SIGTERM)
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    for number in SIGNALS:
+        signal.signal(number, end)
     for _ in range(workers):
         begin()
     status = 0

@@ -3,9 +3,8 @@
 import asyncio
 import functools
 import logging
-import signal
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -51,16 +50,10 @@ def serve(
     begin = functools.partial(build, settings)
     if workers > 1:
         raise typer.Exit(processes.supervise(begin, *at, workers))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _already_ended)  # uvicorn raises what ended it once more when it has ended
     try:
         processes.worker(begin, *at)
     except SystemExit as ended:
         raise typer.Exit(WRONG if ended.code == processes.REFUSED else REFUSED) from ended
-
-
-def _already_ended(_number: int, _frame: Any) -> None:
-    return
 
 
 def migrate(json: Json = False) -> None:

@@ -1,5 +1,7 @@
 """`POST /oauth2/token` (RFC 6749 §3.2)."""
 
+import logging
+
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
 from sqlalchemy.util.concurrency import greenlet_spawn
 from starlette.requests import Request
@@ -10,6 +12,8 @@ from authserver.oauth.requests import ProtocolRequest, read_form
 from authserver.oauth.responses import json_response, unavailable
 from authserver.oauth.server import GRANT_TYPES
 from authserver.services import Services
+
+log = logging.getLogger(__name__)
 
 
 async def token(request: Request) -> Response:
@@ -40,5 +44,8 @@ async def token(request: Request) -> Response:
         answer = await greenlet_spawn(oauth.create_token_response, protocol_request)
     except UnknownKeyError:
         return unavailable(60)
+    if answer.status != 200:  # an operator with "unable to link" finds the reason here; no code or token is in it
+        asking = getattr(protocol_request.client, "client_id", None) or parameters.get("client_id", "")[:128]
+        log.info("token: %s refused to client %r: %s", grant_type, asking, dict(answer.body).get("error"))
     headers = {name: value for name, value in answer.headers.items() if name == "WWW-Authenticate"}
     return json_response(dict(answer.body), answer.status, headers)
