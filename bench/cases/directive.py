@@ -14,7 +14,8 @@ from bench import load
 from bench.measuring import Candidate, Row, under_load
 from bench.plan import Plan
 from bench.seed.authserver import KEPT
-from bench.seed.skill import Mint, Owner, owners, seed
+from bench.seed.mint import Mint
+from bench.seed.skill import Owner, owners, seed
 from bench.servers import BRIDGE_SECRET, Contestant, Servers
 from tests.running.bridge import directive
 from tests.running.service import Service
@@ -80,7 +81,7 @@ async def rows(servers: Servers, authserver: Service, plan: Plan) -> tuple[list[
     people = owners(PEOPLE)
     mint = Mint(authserver.settings)
     await mint.open()
-    known = [mint.token(owner) for owner in people]
+    known = [mint.token(owner.sub) for owner in people]
 
     jwks = servers.folder / "jwks.json"
     issuer = authserver.settings["AUTHSERVER_ISSUER"]
@@ -97,7 +98,7 @@ async def rows(servers: Servers, authserver: Service, plan: Plan) -> tuple[list[
         contestants.append(servers.start(name, service, workers))
 
     def new_tokens() -> Iterator[bytes]:
-        new = [mint.token(people[number % PEOPLE]) for number in range(plan.new_tokens)]
+        new = [mint.token(people[number % PEOPLE].sub) for number in range(plan.new_tokens)]
         return signed_calls(people, new, SWITCH[:1], len(new))
 
     def switch() -> Iterator[bytes]:
