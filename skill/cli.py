@@ -10,11 +10,10 @@ import orjson
 import typer
 
 from skill.discovery import NotDescribable, friendly_name
-from skill.drivers.mqtt import BadTopic, check_topic
+from skill.drivers.wiring import BadTopic, check_topic
 from skill.log import set_up
 from skill.models import LampRow
 from skill.settings import DatabaseSettings, Settings, SettingsError, read
-from skill.storage import migrations
 from skill.storage.registry import Registry, open_registry
 
 T = TypeVar("T")
@@ -122,6 +121,8 @@ def serve(
 @app.command()
 def migrate(as_json: Json = False) -> None:
     """Bring the database to the current schema, once it is there; needs SKILL_DATABASE_URL alone."""
+    from skill.storage import migrations  # only here: Alembic takes a fifth of a second to load
+
     settings = _database()
     url = settings.database_url.get_secret_value()
 

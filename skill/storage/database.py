@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -30,6 +29,8 @@ def open_engine(url: str) -> AsyncEngine:
     if not url.startswith(SQLITE):
         # The URL goes to asyncpg as it is: `?host=/dir`, `?sslmode=…` then mean what they mean to psql.
         async def connect() -> Any:
+            import asyncpg  # only where it is used: commands on SQLite need not load it
+
             return await asyncpg.connect(url, timeout=5)
 
         return create_async_engine("postgresql+asyncpg://", async_creator=connect)

@@ -14,9 +14,17 @@ from pydantic import SecretStr
 
 from skill.canonical import Brightness, BrightnessStep, Change, Lamp, LampState, Power
 from skill.drivers.codecs import home_assistant
-from skill.drivers.mqtt import BadTopic, MqttDriver, check_topic
+from skill.drivers.mqtt import MqttDriver
+from skill.drivers.wiring import BadTopic, check_topic
 from skill.errors import BridgeUnreachable, EndpointUnreachable
+from tests.conftest import NewDatabase
+from tests.running.bridge import Bridge
 from tests.running.broker import Broker
+from tests.running.home import add_lamp, skill_settings
+from tests.running.ports import free_port
+from tests.running.service import Service
+from tests.skill.issuer import CLIENT_ID, PERSON, Issuer
+from tests.skill.talking import Alexa, values
 
 Behave = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
 
@@ -242,3 +250,33 @@ def test_a_lamp_of_which_nothing_is_known_can_be_commanded(change: Change) -> No
 def test_topics_that_reach_further_than_one_lamp_are_refused(topic: str) -> None:
     with pytest.raises(BadTopic):
         check_topic(topic)
+
+
+@pytest.mark.spec("alexa 6.2", "S06", "S14", "S15")
+async def test_S06_a_lamp_behind_the_broker_obeys_directives(
+    new_database: NewDatabase, issuer: Issuer, mosquitto: Broker, tmp_path: Path
+) -> None:
+    """The whole way, through a real process; without its broker the lamp is beyond a bridge that is away."""
+    port = free_port()
+    settings = skill_settings(new_database("sqlite"), port, issuer.url, CLIENT_ID, SKILL_MQTT_URL=mosquitto.url)
+    skill = Service("skill", settings, tmp_path, port)
+    skill.migrate()
+    alexa = Alexa(Bridge(skill.url, settings["SKILL_BRIDGE_SECRET"]), issuer)
+    async with Bulb(mosquitto) as bulb:
+        wiring = {"command": "set", "state": "state", "availability": "status"}
+        topics = [f"--{option}-topic={bulb.base}/{topic}" for option, topic in wiring.items()]
+        lamp = add_lamp(skill, PERSON, "Bulb", "mqtt", *topics)
+        with skill:
+            (found,) = await alexa.discover()
+            assert (found["endpointId"], found["description"]) == (lamp, "Lamp via MQTT")
+            answer = await alexa.send("Alexa.BrightnessController", "SetBrightness", lamp, brightness=42)
+            assert values(answer) == {"powerState": "ON", "brightness": 42, "connectivity": {"value": "OK"}}
+            assert bulb.commands == [{"state": "ON", "brightness": 107}]
+            await bulb.say("status", "offline")
+            await asyncio.sleep(0.2)
+            assert await alexa.refused("Alexa.PowerController", "TurnOff", lamp) == "ENDPOINT_UNREACHABLE"
+            assert (await alexa.state(lamp))["connectivity"] == {"value": "UNREACHABLE"}
+            mosquitto.stop()
+            await asyncio.sleep(0.3)
+            assert await alexa.refused("Alexa.PowerController", "TurnOff", lamp) == "BRIDGE_UNREACHABLE"
+            mosquitto.start()
