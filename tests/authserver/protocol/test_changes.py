@@ -40,7 +40,7 @@ async def row_of(elsewhere: Database, client: Asker) -> Client:
         return row
 
 
-@pytest.mark.spec("design §2.12")
+@pytest.mark.spec("decision 12")
 async def test_a_client_that_was_unknown_a_moment_ago_is_known(server: Server, elsewhere: Database) -> None:
     """The cache remembers unknown ids as well; that must not hide a new client."""
     client_id = f"soon-{server.clock()}-{id(elsewhere)}"
@@ -57,7 +57,7 @@ async def _let_in(server: Server, asked: dict[str, str]) -> bool:
     return (await server.authorize(asked)).status_code == 303
 
 
-@pytest.mark.spec("design §2.12", "security 6.1")
+@pytest.mark.spec("decision 12", "security 6.1")
 async def test_a_redirect_uri_comes_and_goes(server: Server, confidential: Asker, elsewhere: Database) -> None:
     new = "https://client.example.org/new"
     asked, before = confidential.authorization(redirect_uri=new), confidential.authorization()
@@ -71,7 +71,7 @@ async def test_a_redirect_uri_comes_and_goes(server: Server, confidential: Asker
     assert not await _let_in(server, before)
 
 
-@pytest.mark.spec("design §2.12", "security 6.36")
+@pytest.mark.spec("decision 12", "security 6.36")
 async def test_a_secret_comes_and_goes(server: Server, confidential: Asker, elsewhere: Database) -> None:
     async def proven(secret: str) -> bool:
         asker = Asker(server, confidential.client_id, secret, confidential.redirect_uri)
@@ -95,7 +95,7 @@ async def test_a_secret_comes_and_goes(server: Server, confidential: Asker, else
     assert await proven(new)
 
 
-@pytest.mark.spec("design §2.12", "security 6.32")
+@pytest.mark.spec("decision 12", "security 6.32")
 async def test_a_removed_client_is_gone_with_all_that_was_granted_to_it(
     server: Server, confidential: Asker, person: User, elsewhere: Database
 ) -> None:
@@ -115,7 +115,7 @@ async def test_a_removed_client_is_gone_with_all_that_was_granted_to_it(
     assert await server.grants_of(person) == []
 
 
-@pytest.mark.spec("design §2.12", "security 6.32", "security 6.74")
+@pytest.mark.spec("decision 12", "security 6.32", "security 6.74")
 @pytest.mark.parametrize("ending", [administration.disable, administration.remove], ids=["disabled", "removed"])
 async def test_a_person_who_is_disabled_or_removed_is_so_at_once(
     server: Server, confidential: Asker, person: User, elsewhere: Database, ending: Callable[..., Awaitable[None]]
@@ -129,7 +129,7 @@ async def test_a_person_who_is_disabled_or_removed_is_so_at_once(
     assert (await server.userinfo(tokens["access_token"])).status_code == 401
 
 
-@pytest.mark.spec("design §2.12")
+@pytest.mark.spec("decision 12")
 async def test_a_lifetime_holds_from_the_next_token_on(
     server: Server, confidential: Asker, person: User, elsewhere: Database
 ) -> None:
@@ -145,7 +145,7 @@ async def test_a_lifetime_holds_from_the_next_token_on(
     await holds_within_a_second(shorter)
 
 
-@pytest.mark.spec("design §2.12", "design §2.9")
+@pytest.mark.spec("decision 12", "decision 9")
 async def test_a_change_that_cannot_be_read_at_first_is_read_again(
     server: Server, confidential: Asker, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -245,7 +245,7 @@ async def test_only_post_is_taken(server: Server, alexa: Asker, path: str, metho
     assert alexa.secret not in answer.text
 
 
-@pytest.mark.spec("design §2.12", "alexa 1.7")
+@pytest.mark.spec("decision 12", "alexa 1.7")
 async def test_a_secret_is_changed_without_an_outage(server: Server, alexa: Asker) -> None:
     old, new = alexa.secret, random_token()
     async with server.services.database.unit() as session:
@@ -258,7 +258,7 @@ async def test_a_secret_is_changed_without_an_outage(server: Server, alexa: Aske
         assert_proven(await alexa.refresh("v1.k.g.1.m"))
 
 
-@pytest.mark.spec("security 6.36", "design §2.5")
+@pytest.mark.spec("security 6.36", "decision 5")
 async def test_an_unknown_client_takes_no_longer_and_no_shorter_than_a_wrong_secret(
     server: Server, confidential: Asker
 ) -> None:

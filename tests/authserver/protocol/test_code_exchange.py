@@ -58,7 +58,7 @@ async def test_without_the_scope_openid_there_is_no_id_token(server: Server, per
     assert "id_token" not in (await client.refresh(tokens["refresh_token"])).json()
 
 
-@pytest.mark.spec("RFC 6749 §4.1.2", "security 6.22", "A18", "cognito 9.9", "OpenID certification §codereuse")
+@pytest.mark.spec("RFC 6749 §4.1.2", "security 6.22", "A18", "cognito 9.9", "oidcc codereuse")
 @pytest.mark.parametrize("later", [0, 1, 30, 59])
 async def test_a_second_use_is_refused_and_ends_what_the_first_produced(
     server: Server, clock: Clock, confidential: Asker, person: User, later: int
@@ -72,7 +72,7 @@ async def test_a_second_use_is_refused_and_ends_what_the_first_produced(
     assert_refused(await confidential.refresh(first["refresh_token"]))
 
 
-@pytest.mark.spec("RFC 6749 §4.1.2", "security 6.22", "OpenID certification §codereuse-30seconds")
+@pytest.mark.spec("RFC 6749 §4.1.2", "security 6.22", "oidcc codereuse-30seconds")
 async def test_a_second_use_counts_even_when_the_code_has_expired_meanwhile(
     server: Server, clock: Clock, confidential: Asker, person: User
 ) -> None:

@@ -44,7 +44,7 @@ def overrides(ours: type) -> set[str]:
 
 
 @CASES
-@pytest.mark.spec("design §2.2")
+@pytest.mark.spec("decision 2")
 def test_every_name_that_we_override_is_one_of_authlibs(ours: type) -> None:
     base, _ = CLASSES[ours]
     unknown = {name for name in overrides(ours) if not hasattr(base, name)}
@@ -52,7 +52,7 @@ def test_every_name_that_we_override_is_one_of_authlibs(ours: type) -> None:
 
 
 @CASES
-@pytest.mark.spec("design §2.2")
+@pytest.mark.spec("decision 2")
 async def test_every_hook_runs_in_a_linking(
     server: Server, person: User, ours: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +86,7 @@ async def test_every_hook_runs_in_a_linking(
     assert overrides(ours) - set(ran) == set()
 
 
-@pytest.mark.spec("design §2.2", "A32")
+@pytest.mark.spec("decision 2", "A32")
 def test_authlib_never_logs_tokens_whatever_the_level(caplog: pytest.LogCaptureFixture) -> None:
     root, before = logging.getLogger(), logging.getLogger("authlib").level
     handlers, level = list(root.handlers), root.level

@@ -38,7 +38,7 @@ def rows_that_end_at(sub: str, at: int) -> list[SQLModel]:
     ]
 
 
-@pytest.mark.spec("design §2.4", "performance §4")
+@pytest.mark.spec("decision 4", "performance 4")
 async def test_what_has_expired_goes_and_nothing_else(own: Server) -> None:
     person, now = await own.add_person(), own.clock()
     async with own.services.database.unit() as session:
@@ -66,7 +66,7 @@ async def test_a_used_code_is_kept_for_a_day_so_that_a_second_use_is_seen(own: S
     assert await count(own, AuthorizationCode) == 0
 
 
-@pytest.mark.spec("A22", "design §2.6")
+@pytest.mark.spec("A22", "decision 6")
 async def test_a_live_link_is_never_purged_and_an_ended_one_after_a_month(own: Server) -> None:
     client, person = await own.add_client("alexa"), await own.add_person()
     kept, ended = await client.linked(person), await client.linked(person)
@@ -78,7 +78,7 @@ async def test_a_live_link_is_never_purged_and_an_ended_one_after_a_month(own: S
     assert (await client.refresh(kept["refresh_token"])).status_code == 200
 
 
-@pytest.mark.spec("performance §4", "A17")
+@pytest.mark.spec("performance 4", "A17")
 async def test_a_purge_goes_in_batches_and_lets_others_write_between(
     own: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +105,7 @@ async def test_a_purge_goes_in_batches_and_lets_others_write_between(
     assert units >= len(housekeeping.expired(now)) + 2  # 500 + 500 + 250, and one for each other kind
 
 
-@pytest.mark.spec("design §2.2", "design §1")
+@pytest.mark.spec("decision 2", "design 1")
 async def test_of_several_replicas_one_does_the_round_and_after_its_lease_another(own: Server) -> None:
     now = own.clock()
 
@@ -120,7 +120,7 @@ async def test_of_several_replicas_one_does_the_round_and_after_its_lease_anothe
     assert sum(await asyncio.gather(*(take() for _ in range(5)))) == 1
 
 
-@pytest.mark.spec("design §1")
+@pytest.mark.spec("design 1")
 async def test_a_sent_mail_is_kept_for_a_day_and_one_that_waits_for_ever(own: Server) -> None:
     now = own.clock()
     async with own.services.database.unit() as session:
@@ -142,7 +142,7 @@ async def test_a_sent_mail_is_kept_for_a_day_and_one_that_waits_for_ever(own: Se
         assert set((await session.exec(select(Mail.mail_id))).all()) == {"new", "waiting"}
 
 
-@pytest.mark.spec("A20", "design §2.6")
+@pytest.mark.spec("A20", "decision 6")
 async def test_the_expired_grant_of_another_does_not_take_a_live_one_with_it(own: Server) -> None:
     person = await own.add_person()
     short = await own.add_client("public", refresh_absolute_lifetime=3600)

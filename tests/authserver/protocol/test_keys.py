@@ -72,7 +72,7 @@ async def reload(server: Server) -> None:
         server.services.oauth.keys = await keys.load(session, server.services.secret_keys, server.clock())
 
 
-@pytest.mark.spec("A28", "cognito 9.34", "design §2.9", "OpenID certification §server-key-rotation")
+@pytest.mark.spec("A28", "cognito 9.34", "decision 9", "oidcc server-key-rotation")
 async def test_a_new_key_is_published_before_it_signs_and_the_old_one_stays_until_its_last_token_ends(
     own: Server,
 ) -> None:
@@ -104,7 +104,7 @@ async def test_a_new_key_is_published_before_it_signs_and_the_old_one_stays_unti
     assert await published(own) == [second]
 
 
-@pytest.mark.spec("A28", "design §2.9", "cognito 9.34")
+@pytest.mark.spec("A28", "decision 9", "cognito 9.34")
 async def test_a_verifier_with_keys_of_two_hours_ago_never_meets_an_unknown_one(own: Server) -> None:
     """API Gateway caches a JWKS for two hours."""
     client, person = await own.add_client("alexa"), await own.add_person()
@@ -120,7 +120,7 @@ async def test_a_verifier_with_keys_of_two_hours_ago_never_meets_an_unknown_one(
     assert len(await published(own)) == 2
 
 
-@pytest.mark.spec("design §2.9", "security 6.69")
+@pytest.mark.spec("decision 9", "security 6.69")
 async def test_a_revoked_key_is_gone_within_a_second_and_signs_and_opens_nothing(own: Server) -> None:
     client, person = await own.add_client("alexa"), await own.add_person()
     tokens = await client.linked(person)
@@ -134,7 +134,7 @@ async def test_a_revoked_key_is_gone_within_a_second_and_signs_and_opens_nothing
     assert (await own.userinfo(answer.json()["access_token"])).status_code == 200
 
 
-@pytest.mark.spec("design §2.9")
+@pytest.mark.spec("decision 9")
 async def test_revoking_the_current_key_while_the_next_waits_signs_with_a_key_that_begins_now(own: Server) -> None:
     client, person = await own.add_client("alexa"), await own.add_person()
     token = (await client.linked(person))["refresh_token"]
@@ -148,7 +148,7 @@ async def test_revoking_the_current_key_while_the_next_waits_signs_with_a_key_th
     assert header_of(answer.json()["access_token"])["kid"] in await published(own)
 
 
-@pytest.mark.spec("design §2.9")
+@pytest.mark.spec("decision 9")
 async def test_two_replicas_that_start_at_once_on_an_empty_database_make_one_key(
     database_kind: str, new_database: NewDatabase
 ) -> None:
@@ -177,7 +177,7 @@ async def test_two_replicas_that_start_at_once_on_an_empty_database_make_one_key
         await two.__aexit__()
 
 
-@pytest.mark.spec("design §2.9", "A28")
+@pytest.mark.spec("decision 9", "A28")
 async def test_rotation_comes_by_itself_and_once_across_replicas(own: Server) -> None:
     [first] = await published(own)
     own.clock.advance(own.settings.signing_key_period - LEAD - 1)
@@ -200,7 +200,7 @@ def with_secret(settings: Settings, secret: str, previous: str | None = None) ->
     return Settings(**(given | {"secret_key": secret, "secret_key_previous": previous}))
 
 
-@pytest.mark.spec("security 6.75", "design §2.9")
+@pytest.mark.spec("security 6.75", "decision 9")
 async def test_with_a_wrong_secret_key_the_start_is_refused_and_nothing_is_made(database_url: str) -> None:
     settings = settings_for(database_url)
     async with Server(settings) as server:
@@ -215,7 +215,7 @@ async def test_with_a_wrong_secret_key_the_start_is_refused_and_nothing_is_made(
         assert (await client.refresh(token)).status_code == 200
 
 
-@pytest.mark.spec("security 6.75", "design §2.9")
+@pytest.mark.spec("security 6.75", "decision 9")
 async def test_a_key_that_does_not_open_refuses_the_start_even_when_the_check_fits(own: Server) -> None:
     async with own.services.database.unit() as session:
         [row] = (await session.exec(select(SigningKey))).all()
@@ -226,7 +226,7 @@ async def test_a_key_that_does_not_open_refuses_the_start_even_when_the_check_fi
         assert len((await session.exec(select(SigningKey))).all()) == 1
 
 
-@pytest.mark.spec("security 6.75", "design §2.9")
+@pytest.mark.spec("security 6.75", "decision 9")
 async def test_a_key_moved_to_another_row_does_not_open(own: Server) -> None:
     """What is sealed is bound to its `kid`."""
     first = (await published(own))[0]
@@ -239,7 +239,7 @@ async def test_a_key_moved_to_another_row_does_not_open(own: Server) -> None:
         await app.prepare(own.settings, own.clock)
 
 
-@pytest.mark.spec("design §2.9", "security 6.75")
+@pytest.mark.spec("decision 9", "security 6.75")
 async def test_the_secret_key_is_changed_in_two_steps_without_losing_a_link(database_url: str) -> None:
     old, new = secrets.token_urlsafe(48), secrets.token_urlsafe(48)
     settings = settings_for(database_url, secret_key=old)
@@ -270,7 +270,7 @@ async def test_the_secret_key_is_changed_in_two_steps_without_losing_a_link(data
         assert (await there.refresh(tokens["refresh_token"])).status_code == 503  # never `invalid_grant`
 
 
-@pytest.mark.spec("design §2.9")
+@pytest.mark.spec("decision 9")
 async def test_a_running_worker_keeps_its_keys_while_they_are_rewrapped(own: Server) -> None:
     person, client = await own.add_person(), await own.add_client("alexa")
     token = (await client.linked(person))["refresh_token"]
@@ -283,7 +283,7 @@ async def test_a_running_worker_keeps_its_keys_while_they_are_rewrapped(own: Ser
     assert (await client.refresh(token)).status_code == 200
 
 
-@pytest.mark.spec("design §2.9", "design §2.5")
+@pytest.mark.spec("decision 9", "decision 5")
 async def test_private_keys_and_the_secret_key_are_not_in_the_database(own: Server) -> None:
     async with own.services.database.unit() as session:
         rows = (await session.exec(select(SigningKey))).all()

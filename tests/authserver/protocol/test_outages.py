@@ -53,7 +53,7 @@ async def everything_that_asks(
     }
 
 
-@pytest.mark.spec("A23", "design §2.7", "alexa 1.5", "performance §4")
+@pytest.mark.spec("A23", "decision 7", "alexa 1.5", "performance 4")
 async def test_a_locked_sqlite_is_503_in_time_and_spends_nothing(on_sqlite: Server) -> None:
     client, person = await on_sqlite.add_client("alexa"), await on_sqlite.add_person()
     tokens = await client.linked(person)
@@ -82,7 +82,7 @@ async def test_a_locked_sqlite_is_503_in_time_and_spends_nothing(on_sqlite: Serv
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
 
 
-@pytest.mark.spec("A23", "design §2.7")
+@pytest.mark.spec("A23", "decision 7")
 async def test_a_database_file_that_is_no_database_any_more_is_503(on_sqlite: Server) -> None:
     client, person = await on_sqlite.add_client("alexa"), await on_sqlite.add_person()
     tokens = await client.linked(person)
@@ -103,7 +103,7 @@ async def test_a_database_file_that_is_no_database_any_more_is_503(on_sqlite: Se
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
 
 
-@pytest.mark.spec("A23", "design §2.7", "design §2.13", "alexa 1.5")
+@pytest.mark.spec("A23", "decision 7", "decision 13", "alexa 1.5")
 async def test_an_outage_of_postgresql_is_503_and_passes(on_postgres: Server, own_postgres: Postgres) -> None:
     server = on_postgres
     client, person = await server.add_client("alexa"), await server.add_person()
@@ -132,7 +132,7 @@ async def test_an_outage_of_postgresql_is_503_and_passes(on_postgres: Server, ow
     assert server.services.clients.cached(client.client_id) is None
 
 
-@pytest.mark.spec("A17", "A23", "design §2.7")
+@pytest.mark.spec("A17", "A23", "decision 7")
 async def test_a_table_that_somebody_locks_costs_less_than_alexa_waits(on_postgres: Server) -> None:
     server = on_postgres
     alexa, person = await server.add_client("alexa"), await server.add_person()
@@ -158,7 +158,7 @@ async def test_a_table_that_somebody_locks_costs_less_than_alexa_waits(on_postgr
     assert (await alexa.exchange(code)).status_code == 200
 
 
-@pytest.mark.spec("A23", "design §2.4")
+@pytest.mark.spec("A23", "decision 4")
 async def test_a_batch_that_fails_loses_nobody_elses_write(server: Server, person: User) -> None:
     """Writes of one moment are committed together; one that breaks a rule of the table must not take the others."""
     client = await server.add_client("confidential")

@@ -17,9 +17,7 @@ def test_our_challenge_is_the_one_of_the_specification() -> None:
     assert challenge_of(VERIFIER) == CHALLENGE
 
 
-@pytest.mark.spec(
-    "RFC 7636 §4.6", "A13", "cognito 9.10", "OpenID certification §ensure-request-with-valid-pkce-succeeds"
-)
+@pytest.mark.spec("RFC 7636 §4.6", "A13", "cognito 9.10", "oidcc ensure-request-with-valid-pkce-succeeds")
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 @pytest.mark.parametrize(
     "verifier",

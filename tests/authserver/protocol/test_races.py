@@ -145,7 +145,7 @@ async def remove_client(server: Server, client: Asker, person: User) -> None:
         await registration.remove(session, row)
 
 
-@pytest.mark.spec("security 6.74", "security 6.32", "design §2.6")
+@pytest.mark.spec("security 6.74", "security 6.32", "decision 6")
 @pytest.mark.parametrize("preset", ["alexa", "public"])
 @pytest.mark.parametrize(
     "ending", [disable, delete, revoke_all, revoke_client, remove_client], ids=lambda e: e.__name__

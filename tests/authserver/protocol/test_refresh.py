@@ -43,7 +43,7 @@ async def test_alexa_refreshes_a_thousand_times_in_a_row_with_one_token(
     assert (await only_grant(server, person)).generation == 1
 
 
-@pytest.mark.spec("A16", "RFC 6749 §5.1", "security 6.49", "OpenID certification §refresh-token")
+@pytest.mark.spec("A16", "RFC 6749 §5.1", "security 6.49", "oidcc refresh-token")
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 async def test_a_refresh_answers_in_full(server: Server, person: User, preset: str) -> None:
     client = await server.add_client(preset)
@@ -57,7 +57,7 @@ async def test_a_refresh_answers_in_full(server: Server, person: User, preset: s
     assert len(body["refresh_token"].rsplit(".", 1)[1]) * 6 >= 256
 
 
-@pytest.mark.spec("cognito 9.18", "design §2.8", "OpenID certification §refresh-token", "OpenID Connect Core §12.2")
+@pytest.mark.spec("cognito 9.18", "decision 8", "oidcc refresh-token", "OpenID Connect Core §12.2")
 async def test_what_says_who_signed_in_stays_through_refreshes(server: Server, clock: Clock, person: User) -> None:
     client = await server.add_client("confidential")
     first = await client.linked(person, nonce="n-1", auth_time=clock() - 5)
@@ -74,7 +74,7 @@ async def test_what_says_who_signed_in_stays_through_refreshes(server: Server, c
     assert "nonce" not in claims_of(second["id_token"])
 
 
-@pytest.mark.spec("cognito 9.18", "design §2.8")
+@pytest.mark.spec("cognito 9.18", "decision 8")
 @pytest.mark.parametrize(("preset", "expected"), [("alexa", False), ("confidential", True), ("public", True)])
 async def test_whether_a_refresh_brings_an_id_token_is_the_clients_setting(
     server: Server, person: User, preset: str, expected: bool
@@ -83,7 +83,7 @@ async def test_whether_a_refresh_brings_an_id_token_is_the_clients_setting(
     assert ("id_token" in await refreshed(client, (await client.linked(person))["refresh_token"])) is expected
 
 
-@pytest.mark.spec("security 6.29", "A19", "design §2.6")
+@pytest.mark.spec("security 6.29", "A19", "decision 6")
 async def test_a_refresh_of_alexa_writes_nothing_but_last_use(
     server: Server, clock: Clock, alexa: Asker, person: User
 ) -> None:
@@ -97,7 +97,7 @@ async def test_a_refresh_of_alexa_writes_nothing_but_last_use(
     assert after["last_used_at"] == clock()
 
 
-@pytest.mark.spec("design §2.6")
+@pytest.mark.spec("decision 6")
 async def test_last_use_is_noted_within_seconds_and_not_more_often_than_once_a_minute(
     server: Server, clock: Clock, alexa: Asker, person: User
 ) -> None:
@@ -124,7 +124,7 @@ async def test_an_alexa_link_lives_through_long_silence(
     assert (await alexa.refresh(token)).status_code == status
 
 
-@pytest.mark.spec("security 6.34", "cognito 9.20", "design §2.6")
+@pytest.mark.spec("security 6.34", "cognito 9.20", "decision 6")
 async def test_an_alexa_link_in_use_slides_until_its_absolute_end(
     server: Server, clock: Clock, alexa: Asker, person: User
 ) -> None:
@@ -161,7 +161,7 @@ async def test_rotating_tokens_have_an_idle_and_an_absolute_end(
         token = answer.json().get("refresh_token", token)
 
 
-@pytest.mark.spec("RFC 9700 §2.2.2", "cognito 9.19", "design §2.6")
+@pytest.mark.spec("RFC 9700 §2.2.2", "cognito 9.19", "decision 6")
 async def test_a_public_client_gets_a_new_token_each_time(server: Server, public: Asker, person: User) -> None:
     token = (await public.linked(person))["refresh_token"]
     seen = {token}
@@ -172,7 +172,7 @@ async def test_a_public_client_gets_a_new_token_each_time(server: Server, public
         assert (await only_grant(server, person)).generation == generation
 
 
-@pytest.mark.spec("security 6.27", "cognito 9.19", "design §2.6")
+@pytest.mark.spec("security 6.27", "cognito 9.19", "decision 6")
 @pytest.mark.parametrize("later", [0, 29, 30])
 async def test_within_grace_the_predecessor_gets_the_same_successor_again(
     server: Server, clock: Clock, public: Asker, person: User, later: int
@@ -204,7 +204,7 @@ async def test_after_its_grace_an_old_token_ends_the_family(
     assert (await only_grant(server, person)).revoked_at == clock()
 
 
-@pytest.mark.spec("design §2.6")
+@pytest.mark.spec("decision 6")
 async def test_two_behind_within_grace_is_refused_and_ends_nothing(server: Server, public: Asker, person: User) -> None:
     first = (await public.linked(person))["refresh_token"]
     second = (await refreshed(public, first))["refresh_token"]
@@ -214,7 +214,7 @@ async def test_two_behind_within_grace_is_refused_and_ends_nothing(server: Serve
     await refreshed(public, third)
 
 
-@pytest.mark.spec("design §2.6", "security 6.28")
+@pytest.mark.spec("decision 6", "security 6.28")
 async def test_with_a_grace_of_zero_the_retry_of_the_same_second_still_works(
     server: Server, clock: Clock, person: User
 ) -> None:
@@ -248,7 +248,7 @@ async def test_alexa_with_rotation_keeps_a_predecessor_until_its_successor_is_us
     assert (await only_grant(server, person)).revoked_at is None
 
 
-@pytest.mark.spec("design §2.6", "security 6.29")
+@pytest.mark.spec("decision 6", "security 6.29")
 async def test_rotation_switched_on_and_off_again_unlinks_nobody(server: Server, person: User) -> None:
     client = await server.add_client("alexa")
     first = (await client.linked(person))["refresh_token"]
@@ -264,7 +264,7 @@ async def test_rotation_switched_on_and_off_again_unlinks_nobody(server: Server,
     assert (await only_grant(server, person)).revoked_at is None
 
 
-@pytest.mark.spec("design §2.6", "security 6.35")
+@pytest.mark.spec("decision 6", "security 6.35")
 @pytest.mark.parametrize("preset", ["alexa", "public"])
 async def test_after_a_restored_backup_the_newest_token_still_works(server: Server, person: User, preset: str) -> None:
     """The database forgot three rotations; the token is genuine, so the row advances to it."""
@@ -279,7 +279,7 @@ async def test_after_a_restored_backup_the_newest_token_still_works(server: Serv
     assert (await refreshed(client, token))["refresh_token"] == newest
 
 
-@pytest.mark.spec("security 6.35", "design §2.6")
+@pytest.mark.spec("security 6.35", "decision 6")
 async def test_a_revoked_grant_stays_revoked_whatever_generation_comes(
     server: Server, public: Asker, person: User
 ) -> None:
@@ -292,7 +292,7 @@ async def test_a_revoked_grant_stays_revoked_whatever_generation_comes(
         assert_refused(await public.refresh(token))
 
 
-@pytest.mark.spec("design §2.6", "A23")
+@pytest.mark.spec("decision 6", "A23")
 @pytest.mark.parametrize("preset", ["alexa", "public"])
 async def test_a_token_of_a_secret_key_that_is_not_loaded_is_our_trouble(
     server: Server, person: User, preset: str
@@ -341,7 +341,7 @@ def forged(token: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.spec("RFC 6749 §10.4", "cognito 9.21", "design §2.6")
+@pytest.mark.spec("RFC 6749 §10.4", "cognito 9.21", "decision 6")
 @pytest.mark.parametrize("what", forged("v1.k.g.1.mmm"))
 @pytest.mark.parametrize("preset", ["alexa", "public"])
 async def test_a_forged_token_is_refused_and_changes_nothing(
@@ -355,7 +355,7 @@ async def test_a_forged_token_is_refused_and_changes_nothing(
     await refreshed(client, token)
 
 
-@pytest.mark.spec("security 6.30", "RFC 6749 §6", "OpenID certification §refresh-token")
+@pytest.mark.spec("security 6.30", "RFC 6749 §6", "oidcc refresh-token")
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 async def test_a_token_of_another_client_is_refused_and_ends_nothing(server: Server, person: User, preset: str) -> None:
     owner, thief = await server.add_client(preset), await server.add_client(preset)
@@ -419,7 +419,7 @@ async def test_nothing_is_refreshed_for_a_person_who_was_called_back(
     assert (await server.userinfo(tokens["access_token"])).status_code == 401
 
 
-@pytest.mark.spec("security 6.33", "design §2.6", "alexa 0")
+@pytest.mark.spec("security 6.33", "decision 6", "alexa 0")
 async def test_a_new_password_and_a_browser_that_signs_out_leave_alexa_linked(
     server: Server, alexa: Asker, person: User
 ) -> None:
@@ -450,7 +450,7 @@ async def test_a_missing_refresh_token_is_an_invalid_request(alexa: Asker) -> No
     assert_refused(await alexa.token(grant_type="refresh_token"), "invalid_request")
 
 
-@pytest.mark.spec("design §2.6", "design §2.5")
+@pytest.mark.spec("decision 6", "decision 5")
 async def test_neither_token_leads_to_the_other_and_none_is_stored(server: Server, alexa: Asker, person: User) -> None:
     tokens = await alexa.linked(person)
     grant = await only_grant(server, person)

@@ -90,7 +90,7 @@ async def test_a_missing_token_is_an_invalid_request(confidential: Asker) -> Non
     assert_refused(await confidential.server.post("/oauth2/revoke", form, headers), "invalid_request")
 
 
-@pytest.mark.spec("RFC 7009 §2.1", "design §2.6")
+@pytest.mark.spec("RFC 7009 §2.1", "decision 6")
 async def test_an_older_token_of_the_family_ends_it_too(
     server: Server, clock: Clock, public: Asker, person: User
 ) -> None:

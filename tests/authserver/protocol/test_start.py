@@ -28,7 +28,7 @@ def test_good_settings_are_read() -> None:
     assert read_settings(Settings, GOOD | {"AUTHSERVER_ISSUER": "https://a.example/x/"}).issuer == "https://a.example/x"
 
 
-@pytest.mark.spec("security 6.76", "design §2.8")
+@pytest.mark.spec("security 6.76", "decision 8")
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
@@ -150,7 +150,7 @@ async def test_there_are_no_development_pages_in_production(server: Server) -> N
             assert (await server.http.get(path, headers={"host": host})).status_code == 404
 
 
-@pytest.mark.spec("design §2.13", "A23")
+@pytest.mark.spec("decision 13", "A23")
 async def test_before_it_is_ready_everything_but_health_is_503(sqlite_url: str) -> None:
     """The database is not migrated yet: the process waits, says so, and blames nobody."""
     built = app.build(settings_for(sqlite_url))
