@@ -33,9 +33,13 @@ def _mac(key: SecretKey, grant_id: str, generation: int, client_id: str, seed: b
     return key.mac("refresh", grant_id, str(generation), client_id, seed.hex())
 
 
+def _text_of(mac: bytes) -> str:
+    return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+
 def make(key: SecretKey, grant_id: str, generation: int, client_id: str, seed: bytes) -> str:
     """The token of this generation of the grant."""
-    mac = base64.urlsafe_b64encode(_mac(key, grant_id, generation, client_id, seed)).decode().rstrip("=")
+    mac = _text_of(_mac(key, grant_id, generation, client_id, seed))
     return f"{VERSION}.{key.key_id}.{grant_id}.{generation}.{mac}"
 
 
@@ -48,11 +52,12 @@ def read(token: str) -> PresentedToken | None:
     if not (generation.isdecimal() and len(generation) <= 9 and str(int(generation)) == generation and len(mac) == 43):
         return None
     try:
-        return PresentedToken(
-            key_id, grant_id, int(generation), base64.b64decode(mac + "=", altchars=b"-_", validate=True)
-        )
+        decoded = base64.b64decode(mac + "=", altchars=b"-_", validate=True)
     except binascii.Error:
         return None
+    if _text_of(decoded) != mac:  # the last character has two spare bits: one token has one text
+        return None
+    return PresentedToken(key_id, grant_id, int(generation), decoded)
 
 
 def is_genuine(token: PresentedToken, keys: SecretKeys, client_id: str, seed: bytes) -> bool:
