@@ -54,3 +54,9 @@ class Notes:
                     await self._flush(statement, part)
                 except Exception as error:
                     log.warning("%d notes of last use were not written: %s", len(part), error)
+
+    async def close(self) -> None:
+        """Write what is noted, and wait for what is being written."""
+        await self.flush()
+        while self._running:
+            await asyncio.wait(self._running)

@@ -159,5 +159,5 @@ class PostgresStore:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        await self._notes.flush()
+        await self._notes.close()
         await self._pool.close()

@@ -146,7 +146,7 @@ class SqliteStore:
                 future.set_exception(failure)
 
     async def close(self) -> None:
-        await self._notes.flush()
+        await self._notes.close()
         await self.write(lambda transaction: None)  # behind all that still waits
         self._thread.shutdown()
         self._reader.connection.close()
