@@ -108,6 +108,7 @@ async def count_within(
 ) -> int:
     """At most `most` in `window` seconds from the first one, and `apart` seconds between two unless `hurry`: 0 when it
     may go on, else the seconds to wait."""
+    rests_until = now + apart if apart else 0  # not `now`: another replica's clock may be a second behind
     over = col(Attempt.expires_at) <= now
     admitted = or_(over, col(Attempt.failures) < most)
     if not hurry:
@@ -116,12 +117,12 @@ async def count_within(
         session,
         name,
         now,
-        {"locked_until": now + apart, "expires_at": now + window},
+        {"locked_until": rests_until, "expires_at": now + window},
         {
             "failures": case((over, 1), else_=col(Attempt.failures) + 1),
             "since": case((over, _at(now)), else_=col(Attempt.since)),
             "expires_at": case((over, _at(now + window)), else_=col(Attempt.expires_at)),
-            "locked_until": now + apart,
+            "locked_until": rests_until,
         },
         admitted,
         most,
