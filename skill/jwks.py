@@ -8,7 +8,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,11 @@ LARGEST_DOCUMENT = 256 * 1024  # bytes
 SMALLEST_RSA = 2048  # bits
 FETCH_PATIENCE = 3.0  # seconds; a directive that waits for it has five
 RETRY_FIRST, RETRY_LONGEST = 1.0, 30.0  # seconds between background attempts while the issuer is away
+STRANGER_PATIENCE = 60.0  # seconds from the first question for a `kid` to the fetch that may condemn it
+MOST_STRANGERS = 256  # kids never published whose first question is remembered
+MOST_FORMER = 64  # kids remembered after their key went
+FORMER = "skill_former_kids"
+"""Our member of the saved document, beside `keys`: RFC 7517 §5 has readers ignore members that they do not know."""
 
 _KINDS: Mapping[str, tuple[Any, str | None, str]] = {
     "RSA": (RSAKey, None, "RS256"),
@@ -83,6 +88,21 @@ def _members(key: PublicKey | None) -> object:
     return key and key.key.as_dict()
 
 
+def _kids_of(saved: bytes) -> list[str]:
+    """Every `kid` that a saved document names, as a key or as a former one; the longest gone come first."""
+    try:
+        content = orjson.loads(saved)
+        kids = [*content.get(FORMER, ()), *(entry.get("kid") for entry in content["keys"])]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return []
+    return [kid for kid in kids if isinstance(kid, str)]
+
+
+def _drop_oldest(memory: dict[str, Any], most: int) -> None:
+    while len(memory) > most:
+        del memory[next(iter(memory))]
+
+
 class IssuerFetcher:
     """Reads the key set over HTTP. No redirects: keys come from the place that the operator named."""
 
@@ -132,6 +152,8 @@ class IssuerKeys:
         self._cooldown = settings.jwks_cooldown.total_seconds()
         self._stale = settings.jwks_stale.total_seconds()
         self._keys: dict[str, PublicKey | None] = {}
+        self._former: dict[str, None] = {}  # kids that were in a key set and are no more, the longest gone first
+        self._first_asked: dict[str, float] = {}  # kids that never were in one: when a token first named them
         self._document = b""
         self._fetched_at = 0.0
         self._asked_at = float("-inf")
@@ -150,27 +172,43 @@ class IssuerKeys:
                 self._take(*saved)
             except KeySetUnusable as error:
                 log.warning("saved key set ignored: %s", error)
+            self._remember(_kids_of(saved[0]))
 
     async def key(self, kid: str) -> PublicKey:
         """The key of that id.
 
-        InvalidCredential only where a key set that was asked for *after* this call and came lacks the id. During the
-        cool-down, after a failed fetch, or where another fetch was already under way: InternalError, since the token
-        may be signed with a key that is newer than our copy.
+        InvalidCredential only for an id that no key set of ours ever had, once a key set that was asked for during this
+        call, and at least STRANGER_PATIENCE after the id's first token, came without it: one replica of the issuer may
+        publish a key a moment after another signs with it. InternalError otherwise: during the cool-down, after a
+        failed fetch, where another fetch was already under way, and for good where the key was dropped. Its tokens are
+        refused all the same, and Alexa gets others with the refresh token, which is still good.
         """
-        if self._clock() - self._fetched_at <= self._stale and kid in self._keys:
+        now = self._clock()
+        if now - self._fetched_at <= self._stale and kid in self._keys:
             return self._named(kid)
+        first_asked = self._asked_for(kid, now)
         underway = self._fetching
         if underway is None:
-            if self._clock() - self._asked_at < self._cooldown:
+            if now - self._asked_at < self._cooldown:
                 raise InternalError("The signing keys were asked for a moment ago.")
-            self._asked_at = self._clock()
+            self._asked_at = now
         succeeded = await self.fetch()
         if succeeded and kid in self._keys:
             return self._named(kid)
-        if succeeded and underway is None:
+        if kid in self._former:
+            log.warning("token refused: the issuer has dropped its key")
+            raise InternalError("The token was signed with a key that the issuer has dropped.")
+        if succeeded and underway is None and now - first_asked >= STRANGER_PATIENCE:
             raise InvalidCredential("The token was signed with a key that the issuer does not have.")
         raise InternalError("The signing keys cannot be had now.")
+
+    def _asked_for(self, kid: str, now: float) -> float:
+        """When a token first named this id, as far as we remember; forgetting it only puts off its condemnation."""
+        if kid in self._keys or kid in self._former:
+            return now
+        first_asked = self._first_asked.setdefault(kid, now)
+        _drop_oldest(self._first_asked, MOST_STRANGERS)
+        return first_asked
 
     def _named(self, kid: str) -> PublicKey:
         if (key := self._keys[kid]) is None:
@@ -196,10 +234,25 @@ class IssuerKeys:
             log.warning("key set of the issuer not fetched: %s: %s", type(error).__name__, error)
             return False
         try:
-            await self._store.save_key_set(self._issuer, document, int(self._clock()))
+            await self._save(document)
         except Exception as error:  # the keys are good; only the copy for the next start is missing
             log.warning("key set not saved: %s", type(error).__name__)
         return True
+
+    async def _save(self, document: bytes) -> None:
+        """Other replicas write the same row: what they knew is not lost, and no stranger to us any more."""
+        if (saved := await self._store.key_set(self._issuer)) is not None:
+            self._remember(_kids_of(saved[0]))
+        kept = orjson.dumps(orjson.loads(document) | {FORMER: list(self._former)})
+        await self._store.save_key_set(self._issuer, kept, int(self._clock()))
+
+    def _remember(self, kids: Iterable[str]) -> None:
+        """These were published once; those that are no more become former ones."""
+        for kid in kids:
+            self._first_asked.pop(kid, None)
+            if kid not in self._keys:
+                self._former.setdefault(kid, None)
+        _drop_oldest(self._former, MOST_FORMER)
 
     def _take(self, document: bytes, fetched_at: float) -> None:
         if document != self._document:
@@ -208,6 +261,9 @@ class IssuerKeys:
             same = {kid for kid in before if kid in keys and _members(before[kid]) == _members(keys[kid])}
             if len(same) < len(before):
                 self.generation += 1
+            for kid in keys:
+                self._former.pop(kid, None)
+            self._remember([*before, *keys])
             log.info("key set taken: %d keys, %d of them new", len(keys), len(keys) - len(same))
         self._fetched_at = fetched_at
 

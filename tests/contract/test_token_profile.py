@@ -162,7 +162,8 @@ async def test_a_token_outlives_the_outage_of_its_issuer_and_a_restart_of_the_sk
 
 @pytest.mark.spec("A28", "S17")
 async def test_the_skill_follows_the_issuer_to_a_new_key(resource: Resource) -> None:
-    """The signing key is stolen and dropped at once: tokens of the next key work, those of the stolen one do not."""
+    """The signing key is stolen and dropped at once: tokens of the next key work, those of the stolen one do not,
+    and the link that they belong to stays."""
     old = (await linked(resource, "alexa")).access_token
     assert (await resource.turn_on(old))["header"]["name"] == "Response"
     done = resource.authserver.cli("key", "revoke", part(old, 0)["kid"])
@@ -174,6 +175,7 @@ async def test_the_skill_follows_the_issuer_to_a_new_key(resource: Resource) -> 
             break
         assert time.monotonic() < deadline, "the server signs on with a revoked key"
     assert (await resource.turn_on(new))["header"]["name"] == "Response"
+    assert (await resource.turn_on(old))["payload"]["type"] == "INTERNAL_ERROR"
 
 
 def documented(heading: str) -> dict[str, str]:

@@ -5,23 +5,60 @@ import asyncio
 import pytest
 from joserfc.jwk import ECKey
 
+from skill.jwks import STRANGER_PATIENCE
 from skill.storage.store import Store
 from tests.skill.issuer import PERSON, Issuer, public, rsa_key
 from tests.skill.verifier import INVALID, OURS, Clock, Verifier
 
 
-@pytest.mark.spec("alexa 2.7", "S17")
-async def test_S17_an_unknown_kid_is_invalid_only_by_a_key_set_fetched_after_it_came(verifier: Verifier) -> None:
-    stranger = verifier.issuer.token({"kid": "key-9"}, rsa_key(1))
-    before = verifier.issuer.requests
-    assert await verifier(stranger) == INVALID
+@pytest.mark.spec("alexa 2.7", "S17", "security 6.52")
+@pytest.mark.parametrize("kid", ["key-9", "../../../dev/null", ""])
+async def test_S17_an_unknown_kid_is_invalid_only_by_a_key_set_fetched_after_it_came(
+    verifier: Verifier, kid: str
+) -> None:
+    stranger = verifier.issuer.token({"kid": kid}, rsa_key(1))
+    start, before = verifier.clock.now, verifier.issuer.requests
+    # the first fetch proves nothing yet: another replica of the issuer may have made the key this very moment
+    assert await verifier(stranger) == OURS
     assert verifier.issuer.requests == before + 1
     # within the cool-down nobody asks again, and nobody is unlinked
     assert await verifier(stranger) == OURS
     assert verifier.issuer.requests == before + 1
+    verifier.clock.now = start + STRANGER_PATIENCE - 1
+    assert await verifier(stranger) == OURS
+    assert verifier.issuer.requests == before + 2
+    verifier.clock.now = start + STRANGER_PATIENCE + 1
+    assert await verifier(stranger) == OURS  # the cool-down again
     verifier.clock.now += 31
     verifier.issuer.status = 500
     assert await verifier(stranger) == OURS
+    verifier.clock.now += 31
+    verifier.issuer.status = 200
+    assert await verifier(stranger) == INVALID
+    assert await verifier(stranger) == OURS
+
+
+@pytest.mark.spec("alexa 2.7", "S17")
+async def test_S17_a_key_that_one_replica_of_the_issuer_publishes_late_unlinks_nobody(verifier: Verifier) -> None:
+    early = verifier.issuer.token({"kid": "key-2"}, rsa_key(1))
+    assert await verifier(early) == OURS
+    verifier.issuer.keys["key-2"] = rsa_key(1)
+    verifier.clock.now += 31
+    assert await verifier(early) == PERSON
+
+
+@pytest.mark.spec("alexa 2.7", "S17")
+async def test_S17_what_is_remembered_of_strange_kids_is_bounded(
+    verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skill.jwks.MOST_STRANGERS", 3)
+    first, *_, last = (verifier.issuer.token({"kid": f"key-{n}"}, rsa_key(1)) for n in range(10, 15))
+    for n in range(10, 15):
+        assert await verifier(verifier.issuer.token({"kid": f"key-{n}"}, rsa_key(1))) == OURS
+    verifier.clock.now += STRANGER_PATIENCE + 1
+    assert await verifier(last) == INVALID
+    verifier.clock.now += 31
+    assert await verifier(first) == OURS
 
 
 @pytest.mark.spec("alexa 2.7")
@@ -102,7 +139,63 @@ async def test_a_key_that_a_good_key_set_lacks_goes_and_its_verdicts_with_it(ver
     assert await verifier(token) == PERSON
     verifier.issuer.keys = {"key-2": rsa_key(1)}
     assert await verifier.keys.fetch()
-    assert await verifier(token) == INVALID
+    assert await verifier(token) == OURS
+
+
+async def asked_for_long(verifier: Verifier, token: str) -> set[str]:
+    """What the token meets over minutes in which every question may lead to a fetch."""
+    met = set()
+    for _ in range(5):
+        met.add(await verifier(token))
+        verifier.clock.now += 31
+    return met
+
+
+@pytest.mark.spec("alexa 2.7", "S17")
+async def test_S17_a_key_that_was_ever_published_unlinks_nobody_when_it_goes(verifier: Verifier) -> None:
+    """`authserver key revoke`, a restored backup: the refresh token is still good, so the link must stay."""
+    token = verifier.issuer.token()
+    verifier.issuer.keys = {"key-2": rsa_key(1)}
+    verifier.clock.now += 24 * 3600 + 60  # the skill hears of it by the token itself
+    token = verifier.issuer.token(key=rsa_key(0), exp=verifier.clock.now + 3600)
+    assert await asked_for_long(verifier, token) == {OURS}
+    # a copy of ours that starts now, and one that starts when the set has changed once more
+    assert await asked_for_long(await verifier.again(), token) == {OURS}
+    verifier.issuer.keys = {"key-3": rsa_key(1)}
+    again = await verifier.again()
+    assert await asked_for_long(again, token) == {OURS}
+    assert await asked_for_long(await again.again(), token) == {OURS}
+    # nothing is held against a key that comes back
+    again.issuer.keys["key-1"] = rsa_key(0)
+    assert await again(token) == PERSON
+
+
+@pytest.mark.spec("alexa 2.7", "S17")
+async def test_S17_a_key_that_only_another_replica_of_the_skill_saw_unlinks_nobody(verifier: Verifier) -> None:
+    other = await verifier.again()
+    verifier.issuer.keys["key-2"] = rsa_key(1)
+    assert await other.keys.fetch()
+    del verifier.issuer.keys["key-2"]
+    assert await asked_for_long(verifier, verifier.issuer.token({"kid": "key-2"}, rsa_key(1))) == {OURS}
+    # what was learnt of each other stays, whoever writes last
+    assert await other.keys.fetch()
+    assert await verifier.keys.fetch()
+    newest = await verifier.again()
+    assert await asked_for_long(newest, verifier.issuer.token({"kid": "key-2"}, rsa_key(1))) == {OURS}
+
+
+@pytest.mark.spec("alexa 2.7")
+async def test_the_memory_of_former_keys_is_bounded_and_loses_the_oldest(
+    verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skill.jwks.MOST_FORMER", 2)
+    for number in range(2, 6):
+        verifier.issuer.keys = {f"key-{number}": rsa_key(1)}
+        assert await verifier.keys.fetch()
+    restarted = await verifier.again()
+    assert INVALID in await asked_for_long(restarted, verifier.issuer.token({"kid": "key-1"}, rsa_key(0)))
+    for kid in ("key-3", "key-4"):
+        assert await asked_for_long(restarted, verifier.issuer.token({"kid": kid}, rsa_key(1))) == {OURS}
 
 
 @pytest.mark.spec("alexa 2.7")
