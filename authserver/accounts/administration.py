@@ -110,10 +110,15 @@ async def enable(session: AsyncSession, user: User, now: int) -> None:
 
 async def set_password(session: AsyncSession, user: User, password_hash: str, now: int) -> int:
     """Ends the browser sessions, and not the grants: a new password does not unlink Alexa (design, decision 6). Returns
-    how many sessions ended."""
+    how many sessions ended.
+
+    The account is written, and so locked, before its sessions are looked for: a sign-in in flight has its session by
+    then, or finds another password (`sign_in.open_session`).
+    """
     user.password_hash = password_hash
     user.updated_at = now
     session.add(user)
+    await session.flush()
     return await end_sessions(session, user)
 
 

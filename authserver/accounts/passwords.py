@@ -65,7 +65,8 @@ def _low_priority() -> None:
 
 
 class Place:
-    """A place in the queue for hashes, taken before an attempt is counted: who is sent away as `Busy` lost no try."""
+    """A place in the queue for hashes, taken before an account's attempt is counted: who is sent away as `Busy` lost no
+    try."""
 
     def __init__(self, passwords: "Passwords") -> None:
         self._passwords = passwords

@@ -46,7 +46,8 @@ class SignedIn:
 
 
 async def sign_in(around: Surroundings, name: str, password: str, address: str) -> SignedIn | Unconfirmed | Refusal:
-    """`name` as typed, `address` the network address. Raises `Busy` before anything is counted.
+    """`name` as typed, `address` the network address. Raises `Busy` before the account's attempt is counted; a network
+    over its limit is refused before it takes a place, so that it keeps nobody else from signing in.
 
     One computation of argon2 whether the account is there or not; a second one where a sign-up waits for its code,
     which it may for known and unknown addresses alike.
@@ -57,10 +58,11 @@ async def sign_in(around: Surroundings, name: str, password: str, address: str) 
         canonical = name[:400]
     now = around.clock()
     counter = attempts.counter(around.secret_keys, "sign-in", canonical)
+    async with around.database.unit() as session:
+        if wait := await attempts.count_address(session, around.settings, around.secret_keys, address, now):
+            return Refusal(Reason.TOO_MANY, wait)
     with around.passwords.place() as place:
         async with around.database.unit() as session:
-            if wait := await attempts.count_address(session, around.settings, around.secret_keys, address, now):
-                return Refusal(Reason.TOO_MANY, wait)
             if wait := await attempts.count_sign_in(session, around.settings, counter, now):
                 return Refusal(Reason.LOCKED, wait)
             user = (await session.exec(select(User).where(User.email_canonical == canonical))).first()
@@ -82,16 +84,29 @@ async def open_session(
     cookies: Mapping[str, str],
     user_agent: str = "",
     address: str = "",
-) -> tuple[Session, str]:
+) -> tuple[Session, str] | Refusal:
     """The session and its cookie's value, in the caller's unit of work. The count of failures begins anew, and a hash
-    of an older kind is replaced unless the password was changed meanwhile."""
-    await attempts.forget(session, proof.counter)
-    if proof.new_hash is not None:
-        await session.exec(
-            update(User)
-            .where(col(User.sub) == proof.user.sub, col(User.password_hash) == proof.user.password_hash)
-            .values(password_hash=proof.new_hash)
+    of an older kind is replaced.
+
+    Comparing took its time. The first statement proves that account and password are still those that were compared,
+    and locks the account until the unit of work ends: whoever changes the password or disables the account then either
+    came before, and there is no session, or finds the session and ends it. `Refusal` also when a parallel sign-in has
+    replaced the hash: the password can be compared with the new one.
+    """
+    still = await session.exec(
+        update(User)
+        .where(
+            col(User.sub) == proof.user.sub,
+            col(User.password_hash) == proof.user.password_hash,
+            col(User.active).is_(True),
+            col(User.epoch) == proof.user.epoch,
         )
+        .values(password_hash=proof.new_hash or proof.user.password_hash)
+        .returning(col(User.sub))
+    )
+    if still.first() is None:
+        return Refusal(Reason.WRONG)
+    await attempts.forget(session, proof.counter)
     return await sessions.create(
         around.settings,
         session,

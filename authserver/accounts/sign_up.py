@@ -37,7 +37,8 @@ class Wait:
 async def begin(
     around: Surroundings, email: str, password: str, address: str
 ) -> SignUp | NotAnAddress | Weakness | Wait:
-    """The sign-up that waits for its code; the mail is in the outbox. Raises `Busy`."""
+    """The sign-up that waits for its code; the mail is in the outbox. Raises `Busy`, but not for a network over its
+    limit: that is refused before it takes a place."""
     try:
         name = read_email(email, public=True)
     except NotAnAddressError:
@@ -46,12 +47,13 @@ async def begin(
     if weak is not None:
         return weak
     now = around.clock()
+    async with around.database.unit() as session:
+        if wait := await attempts.count_address(session, around.settings, around.secret_keys, address, now):
+            return Wait(wait)
     with around.passwords.place() as place:
         async with around.database.unit() as session:
-            wait = await attempts.count_address(session, around.settings, around.secret_keys, address, now)
-            wait = wait or await attempts.count_mail(session, around.secret_keys, name.canonical, now, hurry=True)
-        if wait:
-            return Wait(wait)
+            if wait := await attempts.count_mail(session, around.secret_keys, name.canonical, now, hurry=True):
+                return Wait(wait)
         password_hash = await place.hash(password)
     sign_up = SignUp(
         sign_up_id=random_token(16),

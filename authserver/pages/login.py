@@ -43,14 +43,20 @@ async def _posted(request: Request) -> Response:
         return _page(request, visit, 422, username_error=_("Type your e-mail address."))
     if not password:
         return _page(request, visit, 422, username=username, password_error=_("Type your password."))
-    answer = await sign_in.sign_in(services, username, password, network_address(request))
-    if isinstance(answer, Refusal):
-        error = texts.sign_in_refusal(answer.reason, answer.wait)
-        return _page(request, visit, STATUS[answer.reason], wait=answer.wait, username=username, password_error=error)
-    return await _right(request, form, answer)
+    for _again in range(2):  # the stored hash may be another by now: a second click has replaced an older kind
+        answer = await sign_in.sign_in(services, username, password, network_address(request))
+        if isinstance(answer, Refusal):
+            refused = answer
+            break
+        response = await _right(request, form, answer)
+        if not isinstance(response, Refusal):
+            return response
+        refused = response
+    error = texts.sign_in_refusal(refused.reason, refused.wait)
+    return _page(request, visit, STATUS[refused.reason], wait=refused.wait, username=username, password_error=error)
 
 
-async def _right(request: Request, form: dict[str, str], proof: SignedIn | Unconfirmed) -> Response:
+async def _right(request: Request, form: dict[str, str], proof: SignedIn | Unconfirmed) -> Response | Refusal:
     """In a unit of work of its own: hashing took its time, and the interaction may have ended meanwhile."""
     services = services_of(request)
     async with services.database.unit(keep_on=KEEP_ON) as session:
@@ -59,7 +65,7 @@ async def _right(request: Request, form: dict[str, str], proof: SignedIn | Uncon
             visit.interaction.sign_up_id = proof.sign_up_id
             session.add(visit.interaction)
             return go(f"{services.settings.issuer}/confirm{visit.query}")
-        browser, cookie = await sign_in.open_session(
+        opened = await sign_in.open_session(
             services,
             session,
             proof,
@@ -67,6 +73,9 @@ async def _right(request: Request, form: dict[str, str], proof: SignedIn | Uncon
             user_agent=user_agent(request),
             address=network_address(request),
         )
+        if isinstance(opened, Refusal):
+            return opened
+        browser, cookie = opened
         if not proof.user.email_verified:
             await verification.send_to_user(services, session, proof.user, services.clock(), hurry=False)
         return await onward(request, session, visit, (browser, cookie, proof.user))

@@ -4,14 +4,16 @@ test has addresses, accounts and a network of its own."""
 import itertools
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
 from sqlmodel import col, select
 
-from authserver.accounts import sign_in, sign_up, verification
+from authserver.accounts import attempts, sign_in, sign_up, verification
+from authserver.accounts.passwords import Passwords
 from authserver.accounts.sign_in import Refusal, SignedIn, Unconfirmed
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
 from authserver.models import Mail, SignUp, User
@@ -49,6 +51,15 @@ class People:
     async def sign_in(self, email: str, password: str = PASSWORD) -> SignedIn | Unconfirmed | Refusal:
         return await sign_in.sign_in(self.services, email, password, self.network)
 
+    async def use_up_network(self) -> None:
+        """The next attempt from here is over the network's limit."""
+        services = self.services
+        async with services.database.unit() as session:
+            for _ in range(services.settings.address_attempts):
+                assert not await attempts.count_address(
+                    session, services.settings, services.secret_keys, self.network, self.clock()
+                )
+
     async def begin(self, email: str, password: str = PASSWORD) -> SignUp:
         begun = await sign_up.begin(self.services, email, password, self.network)
         assert isinstance(begun, SignUp), begun
@@ -82,6 +93,18 @@ def code_in(text: str) -> str:
     found = re.search(r"^\s+(\d{6})$", text, re.MULTILINE)
     assert found, text
     return found.group(1)
+
+
+@contextmanager
+def all_places_taken(services: Services) -> Iterator[None]:
+    """As many passwords wait to be hashed as the server bears."""
+    usual, services.passwords = services.passwords, Passwords(queue=1, threads=1)
+    try:
+        with services.passwords.place(), services.passwords.place():
+            yield
+    finally:
+        services.passwords.close()
+        services.passwords = usual
 
 
 def wrong(code: str, by: int = 1) -> str:

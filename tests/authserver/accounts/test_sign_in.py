@@ -6,19 +6,41 @@ import time
 
 import pytest
 from passlib.hash import pbkdf2_sha256  # noqa: TID251 - a hash as another system made it
+from sqlmodel import select
 
-from authserver.accounts import attempts, sessions, sign_in
-from authserver.accounts.passwords import Busy, Passwords
+from authserver.accounts import administration, attempts, sessions, sign_in
+from authserver.accounts.passwords import Busy
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn, Unconfirmed
 from authserver.models import Session, User
 from authserver.secret_values import digest
-from tests.authserver.accounts.people import OTHER, PASSWORD, People, new_address
+from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, new_address
 
 
 async def open_session(people: People, proof: object, cookies: dict[str, str] | None = None) -> tuple[Session, str]:
+    opened = await try_to_open(people, proof, cookies)
+    assert not isinstance(opened, Refusal)
+    return opened
+
+
+async def try_to_open(
+    people: People, proof: object, cookies: dict[str, str] | None = None
+) -> tuple[Session, str] | Refusal:
     assert isinstance(proof, SignedIn), proof
     async with people.services.database.unit() as session:
         return await sign_in.open_session(people.services, session, proof, cookies=cookies or {})
+
+
+async def set_password(people: People, user: User, password: str) -> int:
+    """As `authserver user set-password` does: how many sessions ended."""
+    password_hash = await people.services.passwords.hash(password)
+    async with people.services.database.unit() as session:
+        stored = await session.get_one(User, user.sub)
+        return await administration.set_password(session, stored, password_hash, people.clock())
+
+
+async def sessions_of(people: People, user: User) -> int:
+    async with people.services.database.unit() as session:
+        return len((await session.exec(select(Session).where(Session.sub == user.sub))).all())
 
 
 async def test_the_right_password_signs_in_and_case_does_not_matter(people: People) -> None:
@@ -138,13 +160,7 @@ async def test_parallel_guesses_get_no_more_tries(people: People) -> None:
 
 
 async def test_one_network_has_a_limit_over_all_accounts(people: People) -> None:
-    most = people.services.settings.address_attempts
-    now = people.clock()
-    async with people.services.database.unit() as session:
-        for _ in range(most):
-            assert not await attempts.count_address(
-                session, people.services.settings, people.services.secret_keys, people.network, now
-            )
+    await people.use_up_network()
     refused = await people.sign_in(new_address())
     assert refused == Refusal(Reason.TOO_MANY, 600)
     assert await People(people.server).sign_in(new_address()) == Refusal(Reason.WRONG)
@@ -168,16 +184,81 @@ def test_a_household_is_one_network(one: str, other: str, same: bool) -> None:
 async def test_who_is_sent_away_as_busy_has_lost_no_try(people: People) -> None:
     user = await people.add()
     services = people.services
-    usual, services.passwords = services.passwords, Passwords(queue=1, threads=1)
-    try:
-        with services.passwords.place(), services.passwords.place():
-            for _ in range(10):
-                with pytest.raises(Busy):
-                    await people.sign_in(user.email, OTHER)
-    finally:
-        services.passwords.close()
-        services.passwords = usual
+    with all_places_taken(services):
+        for _ in range(10):
+            with pytest.raises(Busy):
+                await people.sign_in(user.email, OTHER)
     assert isinstance(await people.sign_in(user.email), SignedIn)
+
+
+async def test_a_network_over_its_limit_is_told_so_and_takes_no_place(people: People) -> None:
+    """It would keep the places from others while it waits for the database."""
+    await people.use_up_network()
+    with all_places_taken(people.services):
+        assert await people.sign_in(new_address()) == Refusal(Reason.TOO_MANY, 600)
+        with pytest.raises(Busy):
+            await People(people.server).sign_in(new_address())
+
+
+async def test_a_password_set_between_comparing_and_opening_leaves_no_session(people: People) -> None:
+    user = await people.add()
+    proof = await people.sign_in(user.email)
+    await set_password(people, user, OTHER)
+    assert await try_to_open(people, proof) == Refusal(Reason.WRONG)
+    assert await sessions_of(people, user) == 0
+    await open_session(people, await people.sign_in(user.email, OTHER))
+
+
+async def test_replacing_an_older_hash_never_brings_back_a_password_set_meanwhile(people: People) -> None:
+    user = await people.server.add_person(password_hash=pbkdf2_sha256.using(rounds=4).hash(PASSWORD))
+    proof = await people.sign_in(user.email)
+    await set_password(people, user, OTHER)
+    assert await try_to_open(people, proof) == Refusal(Reason.WRONG)
+    assert await people.sign_in(user.email, PASSWORD) == Refusal(Reason.WRONG)
+    assert isinstance(await people.sign_in(user.email, OTHER), SignedIn)
+
+
+@pytest.mark.parametrize("enabled_again", [False, True])
+async def test_an_account_disabled_between_comparing_and_opening_gets_no_session(
+    people: People, enabled_again: bool
+) -> None:
+    user = await people.add()
+    proof = await people.sign_in(user.email)
+    async with people.services.database.unit() as session:
+        stored = await session.get_one(User, user.sub)
+        await administration.disable(session, stored, people.clock())
+        if enabled_again:
+            await administration.enable(session, stored, people.clock())
+    assert await try_to_open(people, proof) == Refusal(Reason.WRONG)
+    assert await sessions_of(people, user) == 0
+
+
+async def test_opening_waits_for_a_password_that_is_being_set(people: People) -> None:
+    user = await people.add()
+    proof = await people.sign_in(user.email)
+    password_hash = await people.services.passwords.hash(OTHER)
+    async with people.services.database.unit() as session:
+        stored = await session.get_one(User, user.sub)
+        await administration.set_password(session, stored, password_hash, people.clock())
+        opening = asyncio.create_task(try_to_open(people, proof))
+        await asyncio.sleep(0.2)
+        assert not opening.done()
+    assert await opening == Refusal(Reason.WRONG)
+    assert await sessions_of(people, user) == 0
+
+
+async def test_setting_a_password_waits_for_a_session_that_is_being_opened_and_ends_it(people: People) -> None:
+    user = await people.add()
+    proof = await people.sign_in(user.email)
+    assert isinstance(proof, SignedIn)
+    async with people.services.database.unit() as session:
+        opened = await sign_in.open_session(people.services, session, proof, cookies={})
+        assert not isinstance(opened, Refusal)
+        setting = asyncio.create_task(set_password(people, user, OTHER))
+        await asyncio.sleep(0.2)
+        assert not setting.done()
+    assert await setting == 1
+    assert await sessions_of(people, user) == 0
 
 
 async def test_an_older_hash_is_replaced_at_sign_in(people: People) -> None:

@@ -8,11 +8,12 @@ from sqlmodel import select
 
 from authserver.accounts import sign_up, verification
 from authserver.accounts.password_policy import Weakness
+from authserver.accounts.passwords import Busy
 from authserver.accounts.sign_in import SignedIn
 from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
 from authserver.models import SignUp, User, VerificationCode
-from tests.authserver.accounts.people import OTHER, PASSWORD, People, new_address, wrong
+from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, new_address, wrong
 
 
 @pytest.mark.spec("cognito 9.46", "cognito 9.31")
@@ -60,6 +61,14 @@ async def test_a_known_address_goes_the_same_way_and_only_its_owner_is_told(peop
     assert await sign_up.resend(people.services, begun, people.network) is None
     assert [("already" in mail.subject) for mail in await people.mails(begun.email)] == [True, True]
     assert isinstance(await people.sign_in(owner.email), SignedIn)
+
+
+async def test_a_network_over_its_limit_is_told_so_and_takes_no_place(people: People) -> None:
+    await people.use_up_network()
+    with all_places_taken(people.services):
+        assert await sign_up.begin(people.services, new_address(), PASSWORD, people.network) == Wait(600)
+        with pytest.raises(Busy):
+            await People(people.server).begin(new_address())
 
 
 @pytest.mark.spec("security 6.62")

@@ -5,11 +5,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from passlib.hash import pbkdf2_sha256  # noqa: TID251 - a hash as another system made it
 from sqlmodel import select
 
 from authserver.accounts import sessions
 from authserver.models import AuthorizationCode, Interaction
-from tests.authserver.accounts.people import OTHER, PASSWORD, People, new_address, wrong
+from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, new_address, wrong
 from tests.authserver.pages.browsing import Linking, sign_up
 from tests.authserver.pages.conftest import Linkings
 from tests.authserver.protocol.harness import Asker
@@ -65,6 +66,23 @@ async def test_a_wrong_password_keeps_the_address_and_can_be_tried_again(people:
     assert 'role="alert"' in page.answer.text
     page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
     linking.returned(await linking.browser.press(page, "allow"))
+
+
+async def test_two_sign_ins_at_once_both_succeed_while_an_older_hash_is_replaced(
+    people: People, new_linking: Linkings
+) -> None:
+    user = await people.server.add_person(password_hash=pbkdf2_sha256.using(rounds=4).hash(PASSWORD))
+    pages = await asyncio.gather(*(new_linking().signed_in(user.email) for _ in range(2)))
+    assert [page.has_button("allow") for page in pages] == [True, True]
+
+
+async def test_a_network_over_its_limit_is_told_429_while_all_hashes_wait(people: People, linking: Linking) -> None:
+    page = await linking.start()
+    await people.use_up_network()
+    with all_places_taken(people.services):
+        page = await linking.browser.press(page, "sign_in", username=new_address(), password=PASSWORD)
+    assert page.status == 429
+    assert page.answer.headers["retry-after"] == "600"
 
 
 @pytest.mark.spec("RFC 6749 §4.1.2.1", "A08")
