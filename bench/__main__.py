@@ -122,7 +122,7 @@ def main() -> int:
     parser.add_argument("--name", help="of the files in bench/results/, after the date; the commit otherwise")
     given = parser.parse_args()
     found = Report(QUICK if given.quick else WHOLE)
-    begun = time.monotonic()
+    begun, stolen = time.monotonic(), machine.stolen_seconds()
     busy = machine.busy()
     if busy > 0.5:
         found.remarks.append(
@@ -137,6 +137,7 @@ def main() -> int:
         say(f"bench: {error}")
         return 1
     found.seconds = time.monotonic() - begun
+    found.stolen = (machine.stolen_seconds() - stolen) / found.seconds / machine.cores()
     found.targets = [
         *targets.of_rows(found.rows),
         *targets.of_storms(found.storms),

@@ -43,6 +43,12 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
 
 
+def stolen_seconds() -> float:
+    """Time so far in which this virtual machine wanted to run and its host did not let it, over all cores."""
+    fields = Path("/proc/stat").read_text().partition("\n")[0].split()
+    return int(fields[8]) / TICK
+
+
 def busy() -> float:
     """The load average of the last minute."""
     return os.getloadavg()[0]

@@ -36,5 +36,5 @@ class Plan:
         return 1500 * self.seconds
 
 
-WHOLE = Plan(rounds=5, seconds=3, storm_rounds=3, size_rounds=3, grants=1_000_000)
+WHOLE = Plan(rounds=4, seconds=3, storm_rounds=2, size_rounds=2, grants=1_000_000)
 QUICK = Plan(rounds=2, seconds=1, storm_rounds=1, size_rounds=1, grants=0)

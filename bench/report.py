@@ -36,6 +36,7 @@ class Report:
     remarks: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0
+    stolen: float = 0
 
 
 def versions() -> dict[str, str]:
@@ -89,9 +90,19 @@ def _of_row(row: Row) -> Iterator[str]:
     for candidate in row.candidates:
         of: Measured = candidate.median
         figures = [_number(of.rate), _number(of.cpu), _number(of.database), _number(of.p50, 1), _number(of.p99, 1)]
-        ratios = [_number(first.cpu / of.cpu, 2), _number(of.rate / first.rate, 2)]
+        ratios = [_number(first.cpu / of.cpu, 2), _number(of.rate / first.rate, 2), f"{of.stolen:.0%}"]
         lines.append([candidate.name, *figures, *ratios])
-    head = ["", "requests/s", "CPU us", "PostgreSQL us", "p50 ms", "p99 ms", "first line's CPU", "first line's rate"]
+    head = [
+        "",
+        "requests/s",
+        "CPU us",
+        "PostgreSQL us",
+        "p50 ms",
+        "p99 ms",
+        "of first: CPU",
+        "of first: rate",
+        "stolen",
+    ]
     yield from table(head, lines)
     yield ""
 
@@ -132,8 +143,9 @@ def text(report: Report) -> str:
         + ".",
         "",
         f"{plan.rounds} rounds of {plan.seconds} s, candidates in turns, medians; {load.CONNECTIONS} connections from "
-        f"one thread of wrk. CPU: user and system time of the server's process tree for each request. The whole run "
-        f"took {report.seconds / 60:.1f} minutes.",
+        "one thread of wrk. CPU: user and system time of the server's process tree for each request. Stolen: time that "
+        f"the host of this virtual machine gave to others ({report.stolen:.0%} of the whole run); it makes everything "
+        f"slower, and CPU time longer too. The run took {report.seconds / 60:.1f} minutes.",
         "",
         *report.remarks,
         *([""] if report.remarks else []),
@@ -155,6 +167,7 @@ def data(report: Report) -> dict[str, Any]:
         "cores": machine.cores(),
         "versions": report.versions,
         "plan": asdict(report.plan),
+        "stolen": report.stolen,
         "targets": [asdict(target) | {"met": target.met} for target in report.targets],
         "rows": {
             row.title: {
