@@ -98,11 +98,14 @@ async def prepare_patiently(settings: Settings, app: FastAPI, clock: Clock) -> S
     while True:
         try:
             return await prepare(settings, clock)
-        except StorageError as error:
-            app.state.ready_problem = f"waiting for the database: {error}"
+        except SettingsError:
+            raise
+        except Exception as error:
+            known = isinstance(error, StorageError)
+            app.state.ready_problem = f"waiting for the database: {error if known else type(error).__name__}"
             if time.monotonic() - said > 5:
                 said = time.monotonic()
-                log.warning("waiting for the database: %s", error)
+                log.warning("waiting for the database: %s", error, exc_info=not known)
             await asyncio.sleep(0.5)
 
 
@@ -129,7 +132,6 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
             return
 
         async def changed() -> None:
-            services.clients.forget()
             try:
                 async with services.database.unit() as session:
                     services.oauth.keys = await keys.load(
@@ -137,6 +139,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
                     )
             except SettingsError as error:
                 log.critical("the signing keys stay as they are: %s", error)
+            services.clients.forget()  # after the keys: a client may name an algorithm that is new
 
         app.state.services = services
         app.state.ready_problem = None

@@ -34,7 +34,8 @@ def serve(
     from authserver.app import build
 
     settings = settings_of(Settings)
-    if workers > 1 and database_url(settings).kind == "sqlite":
+    url = database_url(settings)  # refuses what is no database URL
+    if workers > 1 and url.kind == "sqlite":
         fail(
             "--workers needs PostgreSQL: SQLite has one writer at a time, and a second process would wait for its lock "
             "inside requests. Set AUTHSERVER_DATABASE_URL=postgresql://… or leave --workers out",

@@ -35,6 +35,8 @@ KEPT = (
     "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
     "resource", "prompt", "max_age", "login_hint", "ui_locales", "lang",
 )  # fmt: skip
+#: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
+LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "login_hint": 1024, "ui_locales": 1024, "lang": 1024}
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
@@ -108,7 +110,7 @@ def _validate(oauth: OAuthServer, request: ProtocolRequest, repeated: bool) -> N
     max_age = parameters.get("max_age", "0")
     if not (max_age.isdecimal() and len(max_age) <= 9):
         raise InvalidRequestError("max_age is a number of seconds")
-    if any(len(parameters.get(name, "")) > 4096 for name in ("nonce", "scope")):
+    if any(len(parameters.get(name, "")) > longest for name, longest in LONGEST.items()):
         raise InvalidRequestError("A parameter is too long")
     if parameters.get("resource") and not is_target(parameters["resource"]):
         raise InvalidTargetError("resource must be an absolute URI without fragment")
@@ -154,7 +156,7 @@ async def advance(
 
     `interaction` is bound to the browser's session from the moment that somebody has signed in.
     """
-    client = await oauth.clients.get(interaction.client_id) if interaction.client_id else None
+    client = await oauth.clients.get(interaction.client_id, session) if interaction.client_id else None
     if interaction.client_id and client is None:
         raise PageError("unknown_client", "The app that sent you here is no longer registered with this server.")
     step = next_step(interaction, browser, user, client.row if client else None)

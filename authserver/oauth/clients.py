@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from authlib.oauth2.rfc6749 import ClientMixin
 from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import Client, ClientSecret
 from authserver.secret_values import digest, same
@@ -12,7 +13,7 @@ from authserver.settings import Settings
 from authserver.storage.database import Database
 
 NEGATIVE = 5.0  # seconds that an unknown id is remembered
-BOUND = 10_000  # entries; a flood of invented ids empties the cache, no more
+BOUND = 10_000  # unknown ids remembered; a flood of invented ones pushes out no client
 NO_SECRET = digest("no client has this secret")
 
 
@@ -111,24 +112,36 @@ class Clients:
     def cached(self, client_id: str) -> RegisteredClient | None:
         return self._known.get(client_id)
 
-    async def get(self, client_id: str) -> RegisteredClient | None:
-        """None: unknown, or made inactive. Raises `StorageError`."""
+    async def get(self, client_id: str, session: AsyncSession | None = None) -> RegisteredClient | None:
+        """None: unknown, or made inactive. Raises `StorageError`.
+
+        `session`: the caller's unit of work, where it has one open; a second connection for one request is how a pool
+        locks up.
+        """
         client = self._known.get(client_id)
         if client is not None:
             return client
         if len(client_id) > 128 or self._unknown.get(client_id, 0.0) > time.monotonic():
             return None
         era = self._era
-        async with self._database.unit() as session:
-            row = await session.get(Client, client_id)
-            secrets = (await session.exec(select(ClientSecret.digest).where(ClientSecret.client_id == client_id))).all()
-        if len(self._known) + len(self._unknown) >= BOUND:
-            self.forget()
+        if session is None:
+            async with self._database.unit() as own:
+                row, secrets = await _read(own, client_id)
+        else:
+            row, secrets = await _read(session, client_id)
         if row is None or not row.active:
+            if len(self._unknown) >= BOUND:
+                self._unknown.clear()
             if era == self._era:
                 self._unknown[client_id] = time.monotonic() + NEGATIVE
             return None
-        client = registered(row, tuple(secrets), self._settings)
+        client = registered(row, secrets, self._settings)
         if era == self._era:
             self._known[client_id] = client
         return client
+
+
+async def _read(session: AsyncSession, client_id: str) -> tuple[Client | None, tuple[bytes, ...]]:
+    row = await session.get(Client, client_id)
+    secrets = (await session.exec(select(ClientSecret.digest).where(ClientSecret.client_id == client_id))).all()
+    return row, tuple(secrets)

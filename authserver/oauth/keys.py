@@ -188,8 +188,12 @@ async def revoke(session: AsyncSession, secret_key: SecretKey, kid: str, now: in
     session.add(row)
     await session.flush()
     rest = _published((await session.exec(select(SigningKey).where(SigningKey.alg == row.alg))).all(), now)
-    if not any(key.signs_from <= now for key in rest):
+    if not rest:
         session.add(generate(secret_key, row.alg, now, now))
+    elif not any(key.signs_from <= now for key in rest):
+        successor = min(rest, key=lambda key: key.signs_from)  # published already: verifiers know it
+        successor.signs_from = now
+        session.add(successor)
     await announce(session)
     return True
 

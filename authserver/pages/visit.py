@@ -69,7 +69,7 @@ async def load(request: Request, session: AsyncSession, form: dict[str, str] | N
     if form is not None:
         check_token(services.secret_keys, form, interaction_id, cookie)
     browser, user = await sessions.find(settings, session, now, request.cookies)
-    client = await services.clients.get(interaction.client_id) if interaction.client_id else None
+    client = await services.clients.get(interaction.client_id, session) if interaction.client_id else None
     return Visit(
         interaction,
         browser,

@@ -33,10 +33,13 @@ DRIVER_ERRORS = (
     TimeoutError,
 )
 
+STATEMENT = 5.0  # seconds for a statement of the cold path
+WAIT = 3.0  # seconds for a free connection
+
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # NORMAL can lose a rotation that the client already holds
-    "PRAGMA busy_timeout=3000",  # milliseconds; well inside Alexa's 4.5 s
+    "PRAGMA busy_timeout=2000",  # milliseconds; well inside Alexa's 4.5 s
     "PRAGMA foreign_keys=ON",
     "PRAGMA mmap_size=134217728",
 )
@@ -61,17 +64,18 @@ class DatabaseUrl:
         raise ValueError("a database URL is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
 
 
-def cold_engine(url: DatabaseUrl, **options: Any) -> AsyncEngine:
-    """SQLAlchemy's engine for the cold path and for migrations."""
+def cold_engine(url: DatabaseUrl, *, patience: float | None = None, **options: Any) -> AsyncEngine:
+    """SQLAlchemy's engine for the cold path and for migrations. `patience`: seconds for one statement on PostgreSQL;
+    without it a connection that was cut off in silence would hold its request for as long as the kernel tries."""
     if url.kind == "postgresql":
         return create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: asyncpg.connect(url.text, timeout=10),
+            async_creator=lambda: asyncpg.connect(url.text, timeout=10, command_timeout=patience),
             pool_pre_ping=True,
             **options,
         )
     Path(url.path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{url.path}", connect_args={"timeout": 3}, **options)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{url.path}", connect_args={"timeout": 2}, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
@@ -88,7 +92,7 @@ class Database:
 
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
-        self.engine = cold_engine(url)
+        self.engine = cold_engine(url, patience=STATEMENT, pool_timeout=WAIT, pool_recycle=1800)
 
     @asynccontextmanager
     async def unit(self, *, keep_on: tuple[type[BaseException], ...] = ()) -> AsyncIterator[AsyncSession]:

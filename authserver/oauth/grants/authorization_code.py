@@ -169,6 +169,7 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
         Raises `InvalidGrantError`; the revocation is committed with the refusal.
         """
         row, now, client = authorization_code.row, self.request.now, self.request.client
+        self.server.keys.signing(client.row.signing_alg, now)  # trouble of ours must not burn the code
         subject = self._new_subject(row)
         seed = random_token(24).encode()[:32]
         grant = {

@@ -79,8 +79,10 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         self.request.parameters["scope"] = " ".join(wanted) or token.get_scope()
 
     def authenticate_user(self, presented: PresentedGrant) -> Subject:
-        """Applies the client's rotation policy and returns for whom tokens are made. Raises `InvalidGrantError`."""
+        """Applies the client's rotation policy and returns for whom tokens are made. Raises `InvalidGrantError`,
+        `KeyRingError`."""
         row, client = presented.row, self.request.client
+        self.server.keys.signing(client.row.signing_alg, self.request.now)  # raises before anything is rotated
         generation = self._rotated(presented) if client.row.refresh_rotation else self._kept(presented)
         if generation == presented.generation and presented.value:
             self.request.refresh_value = presented.value  # what would be derived again
@@ -106,9 +108,11 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
 
     def _kept(self, presented: PresentedGrant) -> int:
         """No rotation: the same token comes back, any number of times at once. A token from before rotation was
-        switched off is refused and revokes nothing."""
+        switched off is refused and revokes nothing; Alexa's may still be the predecessor whose answer was lost."""
         row, now = presented.row, self.request.now
         if presented.generation < row["generation"]:
+            if self.request.client.row.preset == "alexa":
+                return self._of_predecessor(row, presented.generation)
             raise InvalidGrantError(INVALID_TOKEN)
         if now - row["last_used_at"] >= NOTE_AFTER:
             self.server.hot.note(NOTE_USE, which=row["grant_id"], at=now)

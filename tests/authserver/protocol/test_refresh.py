@@ -260,7 +260,7 @@ async def test_rotation_switched_on_and_off_again_unlinks_nobody(server: Server,
     await server.change(row, refresh_rotation=False)
     server.services.clients.forget()
     assert (await refreshed(client, second))["refresh_token"] == second
-    assert_refused(await client.refresh(first))
+    assert (await refreshed(client, first))["refresh_token"] == second  # the answer that brought it may have been lost
     assert (await only_grant(server, person)).revoked_at is None
 
 
