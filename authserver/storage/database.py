@@ -41,7 +41,6 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",  # NORMAL can lose a rotation that the client already holds
     "PRAGMA busy_timeout=2000",  # milliseconds; well inside Alexa's 4.5 s
     "PRAGMA foreign_keys=ON",
-    "PRAGMA mmap_size=134217728",
 )
 
 
