@@ -119,6 +119,17 @@ async def keep_going(job: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(5)
 
 
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel it until it has ended, five seconds at most: a library may swallow one cancellation (a mail server's
+    farewell), and the promised ten seconds must hold all the same."""
+    for _ in range(10):
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.5)
+        if task.done():
+            return
+    log.error("the background did not end in time")
+
+
 def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
     """The ASGI application. Its start never waits: until it is ready `/readyz` says why not, and all else is 503."""
 
@@ -164,9 +175,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
                 break
             await asyncio.sleep(0.05)
         yield
-        life.cancel()
-        with suppress(asyncio.CancelledError):
-            await life
+        await end(life)
 
     app = FastAPI(
         title=settings.name,

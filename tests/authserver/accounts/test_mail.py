@@ -157,7 +157,9 @@ async def test_the_worker_sends_what_comes_while_it_runs(server: Server, smtp_se
             await asyncio.to_thread(smtp_server.wait_for, mail.recipient)
     finally:
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        while not running.done():  # as the service ends it: a cancellation may be swallowed by a farewell
+            running.cancel()
+            await asyncio.wait({running}, timeout=0.5)
 
 
 @pytest.mark.parametrize(
