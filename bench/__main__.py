@@ -126,7 +126,7 @@ def main() -> int:
     busy = machine.busy()
     if busy > 0.5:
         found.remarks.append(
-            f"The machine was busy before the run began (load average {busy:.1f}): figures are too low."
+            f"The machine was busy before the run began (load average {busy:.1f}): its figures are disturbed."
         )
         say(f"bench: {found.remarks[-1]}")
     try:
