@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from authlib.oauth2.rfc6749 import OAuth2Error
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -55,6 +55,9 @@ class Boundary:
             if path not in HEALTH and not self.ready():
                 raise StorageError("not ready yet")
             await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            log.debug("%s %s: the client left before its request was whole", scope["method"], path)
+            return
         except Exception as error:
             if status:  # the answer has begun; nothing can be said any more
                 raise
