@@ -38,7 +38,7 @@ class Registry:
         return lamp
 
     async def lamps(self, owner: str | None = None) -> Sequence[LampRow]:
-        statement = select(LampRow).order_by(col(LampRow.created_at), col(LampRow.endpoint_id))
+        statement = select(LampRow).order_by(col(LampRow.created_at), col(LampRow.name), col(LampRow.endpoint_id))
         return (await self._session.exec(statement.where(LampRow.owner == owner) if owner else statement)).all()
 
     async def lamp(self, endpoint_id: str) -> LampRow | None:

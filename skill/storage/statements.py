@@ -44,7 +44,7 @@ _FOUND = select(
 ).select_from(LAMP.outerjoin(SIMULATED))
 _LAMPS_OF = (
     _FOUND.where(LAMP.c.owner == bindparam("owner"))
-    .order_by(LAMP.c.created_at, LAMP.c.endpoint_id)
+    .order_by(LAMP.c.created_at, LAMP.c.name, LAMP.c.endpoint_id)
     .limit(bindparam("limit", type_=Integer))
     .offset(literal_column("0"))
 )

@@ -22,7 +22,7 @@ class Store(Protocol):
         """Does not look at the owner: that is `skill.lamps`' rule."""
 
     async def lamps_of(self, owner: str, limit: int) -> list[Found]:
-        """Oldest first."""
+        """Oldest first, those of one second by name."""
 
     async def simulated_lamp(self, endpoint_id: str) -> LampState | None: ...
 

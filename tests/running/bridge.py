@@ -4,13 +4,15 @@ import hashlib
 import hmac
 import time
 import uuid
-from collections import Counter
+from collections import defaultdict
+from itertools import count
 from typing import Any
 
 import httpx2
 import orjson
 
-SENT: Counter[bytes] = Counter()
+SENT: defaultdict[bytes, set[int]] = defaultdict(set)
+"""The seconds for which a body was signed: the same words signed for the same second would be a replay."""
 
 
 def directive(
@@ -51,8 +53,8 @@ class Bridge:
 
     async def forward(self, message: dict[str, Any]) -> httpx2.Response:
         body = orjson.dumps(message)
-        at = int(time.time()) - SENT[body] % 200  # the same words twice in one second would be a replay
-        SENT[body] += 1
+        at = next(second for second in count(int(time.time()), -1) if second not in SENT[body])
+        SENT[body].add(at)
         async with httpx2.AsyncClient(trust_env=False, timeout=30, verify=False) as client:
             return await client.post(f"{self.url}/alexa/directive", content=body, headers=signed(body, self.secret, at))
 

@@ -65,6 +65,17 @@ async def test_what_is_not_there_is_none(store: Store) -> None:
     assert await store.lamps_of("nobody", 10) == []
 
 
+async def test_lamps_come_oldest_first_and_those_of_one_second_by_name(database_url: str, store: Store) -> None:
+    """Not by their random ids: the order that a person sees must not depend on chance."""
+    async with open_registry(database_url) as registry:
+        for name, at in (("Floor lamp", 20), ("Desk lamp", 20), ("Attic lamp", 30), ("Zoo lamp", 10)):
+            (await registry.add("u1", name, "simulated", {})).created_at = at
+    expected = ["Zoo lamp", "Desk lamp", "Floor lamp", "Attic lamp"]
+    assert [lamp.name for lamp, _ in await store.lamps_of("u1", 10)] == expected
+    async with open_registry(database_url) as registry:
+        assert [lamp.name for lamp in await registry.lamps("u1")] == expected
+
+
 async def test_steps_from_two_replicas_are_all_counted(database_url: str, store: Store) -> None:
     lamps = [await add(database_url) for _ in range(3)]
     other = await open_store(database_url)
