@@ -6,6 +6,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, Unsupported
 from sqlalchemy.util.concurrency import greenlet_spawn
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from authserver.oauth.refresh_token import UnknownKeyError
 from authserver.oauth.requests import ProtocolRequest, read_form
@@ -49,3 +50,9 @@ async def token(request: Request) -> Response:
         log.info("token: %s refused to client %r: %s", grant_type, asking, dict(answer.body).get("error"))
     headers = {name: value for name, value in answer.headers.items() if name == "WWW-Authenticate"}
     return json_response(dict(answer.body), answer.status, headers)
+
+
+async def token_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+    """The same as an ASGI application, for the short way of `app.Application`."""
+    response = await token(Request(scope, receive, send))
+    await response(scope, receive, send)
