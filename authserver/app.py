@@ -33,7 +33,7 @@ from authserver.proxies import TrustedProxies, parse_networks
 from authserver.secret_values import SecretKey, SecretKeys
 from authserver.services import Services
 from authserver.settings import Settings, SettingsError
-from authserver.storage import migrations
+from authserver.storage import schema
 from authserver.storage.changes import Changes
 from authserver.storage.database import Database, DatabaseUrl, StorageError
 from authserver.storage.hot import open_store
@@ -71,9 +71,11 @@ async def refuse_short_alexa_lifetimes(database: Database, settings: Settings) -
 async def prepare(settings: Settings, clock: Clock) -> Services:
     """Everything that requests need. Raises `StorageError` (try again) and `SettingsError` (give up)."""
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
-    at, needed = await migrations.revision_of(url), migrations.head()
-    if at != needed:
-        raise StorageError(f"the database is at schema {at or 'none'}, {needed} is needed: run `authserver migrate`")
+    at = await schema.revision_of(url)
+    if at != schema.REVISION:
+        raise StorageError(
+            f"the database is at schema {at or 'none'}, {schema.REVISION} is needed: run `authserver migrate`"
+        )
     secret_keys = secret_keys_of(settings)
     database = Database(url)
     async with database.unit() as session:

@@ -2,7 +2,7 @@
 
 from alembic import context
 from authserver.models import metadata
-from authserver.storage.migrations import VERSION_TABLE
+from authserver.storage.schema import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

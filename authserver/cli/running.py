@@ -16,7 +16,7 @@ from authserver.accounts.administration import AccountError
 from authserver.oauth.registration import RegistrationError
 from authserver.secret_values import SecretKey, SecretKeys
 from authserver.settings import DatabaseSettings, Settings, SettingsError, SettingsKind, read_settings
-from authserver.storage import migrations
+from authserver.storage import schema
 from authserver.storage.database import Database, DatabaseUrl, StorageError
 
 REFUSED, WRONG = 1, 2
@@ -85,11 +85,11 @@ async def _in_one_unit(url: DatabaseUrl, work: Work[Result]) -> Result:
     database = Database(url)
     try:
         async with database.unit() as session:
-            at, needed = await (await session.connection()).run_sync(migrations.current), migrations.head()
-            if at != needed:
+            at = await (await session.connection()).run_sync(schema.current)
+            if at != schema.REVISION:
                 raise NotFoundError(
-                    f"the database is at schema {at or 'none'}, this program needs {needed}; bring it there with: "
-                    "authserver migrate"
+                    f"the database is at schema {at or 'none'}, this program needs {schema.REVISION}; bring it there "
+                    "with: authserver migrate"
                 )
             return await work(session, int(time.time()))
     finally:

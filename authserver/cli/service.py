@@ -12,7 +12,7 @@ from authserver.cli import logs, printing
 from authserver.cli.printing import Json
 from authserver.cli.running import REFUSED, WRONG, database_url, fail, settings_of
 from authserver.settings import DatabaseSettings, Settings
-from authserver.storage import migrations
+from authserver.storage import schema
 from authserver.storage.database import DatabaseUrl, StorageError
 
 log = logging.getLogger(__name__)
@@ -72,11 +72,13 @@ def migrate(json: Json = False) -> None:
 
 async def _migrate(url: DatabaseUrl, wait: int) -> tuple[str | None, str | None]:
     """The revisions before and after. A server that does not answer is waited for; a file need not be."""
+    from authserver.storage import migrations  # only here: it loads Alembic
+
     deadline = time.monotonic() + (wait if url.kind == "postgresql" else 0)
     said = ""
     while True:
         try:
-            before = await migrations.revision_of(url)
+            before = await schema.revision_of(url)
             break
         except StorageError as error:
             if time.monotonic() >= deadline:

@@ -127,8 +127,8 @@ def rows(contenders: list[Contender], floor_of_one: Candidate, plan: Plan) -> li
     return [
         Row(
             KEPT_TITLE,
-            "The Alexa preset: one access token, the same refresh token. Every grant is refreshed once in a run, so "
-            "that each refresh also notes its use.",
+            "The Alexa preset: one access token, the same refresh token. Every grant is refreshed once in a run, and "
+            "every sixth refresh also notes its use, as with Alexa, which asks hourly.",
             [bound(1, seconds), floor_of_one, *(contender.refreshes(seconds) for contender in contenders)],
         ),
         Row(

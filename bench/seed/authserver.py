@@ -88,12 +88,16 @@ class People:
 
 @dataclass
 class Grants:
-    """Grants of one client. Every `keep`-th is remembered: its refresh token can be made."""
+    """Grants of one client. Every `keep`-th is remembered: its refresh token can be made.
+
+    `last_used`: Unix seconds. None: as Alexa leaves them, which refreshes hourly and whose use is noted every six hours
+    (`note_after`), so that a refresh now is noted for every sixth grant.
+    """
 
     people: People
     client: BenchClient
     count: int
-    last_used: int
+    last_used: int | None = None
     keep: int = 1
     kept: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -101,12 +105,13 @@ class Grants:
         people, source, now = self.people, self.people.source, self.people.now
         for number in range(self.count):
             grant_id, seed = source.grant_id(), source.bytes(32)
+            noted = now - HOUR * (1 + number // self.keep % 6) if self.last_used is None else self.last_used
             if number % self.keep == 0:
                 self.kept.append((grant_id, seed))
             yield [
                 *(grant_id, source.uuid(), people.subs[number % people.count], self.client.client_id, "openid", seed),
                 *(1, 0, now - YEAR, '["pwd"]', None, "{}"),
-                *(now - YEAR, None, self.last_used, now + 9 * YEAR, None),
+                *(now - YEAR, None, noted, now + 9 * YEAR, None),
             ]
 
     def tokens(self, key: SecretKey) -> list[str]:
@@ -203,12 +208,11 @@ async def seed(
     keep: int = 1,
     last_used: int | None = None,
 ) -> Seeded:
-    """`kept` and `rotating` grants of people with so many of each, and codes. Every `keep`-th grant gives a token. They
-    were last used an hour ago, as Alexa does, unless `last_used` (Unix seconds) says otherwise."""
+    """`kept` and `rotating` grants of people with so many of each, and codes. Every `keep`-th grant gives a token.
+    `last_used` as in `Grants`."""
     check_order()
-    used = now - HOUR if last_used is None else last_used
     people = People(now, max(kept, rotating) // grants_each)
-    first, second = Grants(people, KEPT, kept, used, keep), Grants(people, ROTATING, rotating, used, keep)
+    first, second = Grants(people, KEPT, kept, last_used, keep), Grants(people, ROTATING, rotating, last_used, keep)
     made = Codes(people, codes)
     written: bulk.Written = [(User, people.rows()), (Grant, first.rows()), (Grant, second.rows())]
     await bulk.write(url, [*clients(now), *written, (AuthorizationCode, made.rows())])

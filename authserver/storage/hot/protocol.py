@@ -22,7 +22,7 @@ class Transaction(Protocol):
         """Run it for its effect."""
 
 
-#: A job must be safe to run again: a batch that fails as a whole is repeated one job at a time.
+#: What a job returns counts only after the COMMIT; it touches nothing but the transaction.
 Job: TypeAlias = Callable[[Transaction], T]
 
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from authserver.storage.database import SQLITE_PRAGMAS, DatabaseUrl, StorageError
 from authserver.storage.hot.notes import Batch, Notes
-from authserver.storage.hot.protocol import Job, Row, Transaction
+from authserver.storage.hot.protocol import Job, Row
 from authserver.storage.hot.statement import KeyedRead, KeyedWrite, Statement
 
 T = TypeVar("T")
@@ -38,6 +41,11 @@ class _Reading:
             names = self._names[statement] = tuple(column[0] for column in cursor.description)
         return dict(zip(names, rows[0], strict=True))
 
+    def all(self, text: str, parameters: dict[str, Any]) -> list[Row]:
+        cursor = self.connection.execute(text, parameters)
+        names = tuple(column[0] for column in cursor.description)
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
 
 class SqliteTransaction:
     def __init__(self, reading: _Reading) -> None:
@@ -49,10 +57,34 @@ class SqliteTransaction:
     def run(self, statement: Statement, **parameters: Any) -> None:
         self._reading.connection.execute(statement.sqlite, parameters).fetchall()
 
+    def change(self, statement: KeyedWrite, each: Batch) -> list[Row]:
+        """All of them in one statement, which needs the interpreter once; the rows that it changed."""
+        return self._reading.all(statement.sqlite_many, {"rows": statement.rows(each)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A job of the writer's thread and, on the loop, who waits for what became of it."""
+
+    run: Callable[[SqliteTransaction], Any]
+    settle: Callable[[Any, BaseException | None], None]
+
+
+def _settle(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(result)
+    elif isinstance(failure, sqlite3.Error):
+        future.set_exception(StorageError(str(failure)))
+    else:
+        future.set_exception(failure)
+
 
 class SqliteStore:
     """A read costs some microseconds, less than a task switch, and WAL readers never wait for a writer. The jobs of one
-    loop tick, and all that arrive while a batch runs, are one `BEGIN IMMEDIATE … COMMIT` with one fsync."""
+    loop tick, and all that arrive while a batch runs, are one `BEGIN IMMEDIATE … COMMIT` with one fsync; changes by one
+    statement are one job."""
 
     def __init__(self, url: DatabaseUrl) -> None:
         try:
@@ -61,7 +93,10 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StorageError(f"cannot open {url.path}: {error}") from error
         self._thread = ThreadPoolExecutor(1, "authserver-writer")
-        self._queue: list[tuple[Job[Any], asyncio.Future[Any]]] = []
+        self._queue: list[_Task] = []
+        self._changes: defaultdict[KeyedWrite, list[tuple[dict[str, Any], asyncio.Future[Row | None]]]] = defaultdict(
+            list
+        )
         self._armed = False
         self._notes = Notes(self._write_notes)
 
@@ -75,44 +110,68 @@ class SqliteStore:
         return await self.read(statement.one, key=key)
 
     async def write(self, job: Job[T]) -> T:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._queue.append((job, future))
-        if not self._armed:
-            self._armed = True
-            loop.call_soon(self._start)
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Task(job, lambda result, failure: _settle(future, result, failure)))
+        self._arm()
         return await future
 
     async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
-        return await self.write(lambda transaction: transaction.one(statement.one, **parameters))
+        future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
+        self._changes[statement].append((parameters, future))
+        self._arm()
+        return await future
 
     def note(self, statement: KeyedWrite, **parameters: Any) -> None:
         self._notes.add(statement, parameters)
 
     async def _write_notes(self, statement: KeyedWrite, batch: Batch) -> None:
-        def job(transaction: Transaction) -> None:
-            for parameters in batch:
-                transaction.run(statement.one, **parameters)
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.append(
+            _Task(
+                lambda transaction: transaction.change(statement, batch),
+                lambda result, failure: _settle(done, result, failure),
+            )
+        )
+        self._arm()
+        await done
 
-        await self.write(job)
+    def _arm(self) -> None:
+        if not self._armed:
+            self._armed = True
+            asyncio.get_running_loop().call_soon(self._start)
+
+    def _changes_of_one_statement(self, statement: KeyedWrite) -> _Task:
+        """A row that is asked for twice is changed twice: the second waits for the next batch."""
+        batch: dict[Any, tuple[dict[str, Any], asyncio.Future[Row | None]]] = {}
+        for entry in self._changes.pop(statement):
+            if batch.setdefault(entry[0][statement.parameter], entry) is not entry:
+                self._changes[statement].append(entry)
+        each = [parameters for parameters, _ in batch.values()]
+
+        def settle(rows: list[Row] | None, failure: BaseException | None) -> None:
+            found = {row[statement.key]: row for row in rows or ()}
+            for key, (_, future) in batch.items():
+                _settle(future, found.get(key), failure)
+
+        return _Task(lambda transaction: transaction.change(statement, each), settle)
 
     def _start(self) -> None:
         batch, self._queue = self._queue, []
-        loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._thread, self._run, [job for job, _ in batch])
+        batch += [self._changes_of_one_statement(statement) for statement in list(self._changes)]
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._run, batch)
         running.add_done_callback(lambda done: self._finish(batch, done))
 
-    def _run(self, jobs: list[Job[Any]]) -> list[tuple[Any, BaseException | None]]:
+    def _run(self, batch: list[_Task]) -> list[tuple[Any, BaseException | None]]:
         """In the writer's thread. Results count only after the COMMIT."""
         connection = self._writer.connection
         transaction = SqliteTransaction(self._writer)
         results: list[tuple[Any, BaseException | None]] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
+            for task in batch:
                 connection.execute("SAVEPOINT job")
                 try:
-                    results.append((job(transaction), None))
+                    results.append((task.run(transaction), None))
                     connection.execute("RELEASE job")
                 except sqlite3.OperationalError:
                     raise  # full disk, input/output error: nothing of this batch may count
@@ -125,25 +184,18 @@ class SqliteStore:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             failure = StorageError(str(error))
-            return [(None, failure) for _ in jobs]
+            return [(None, failure) for _ in batch]
         return results
 
-    def _finish(self, batch: list[tuple[Job[Any], asyncio.Future[Any]]], done: asyncio.Future[Any]) -> None:
-        if self._queue:
+    def _finish(self, batch: list[_Task], done: asyncio.Future[Any]) -> None:
+        if self._queue or self._changes:
             self._start()
         else:
             self._armed = False
         error = done.exception()
         results = [(None, error)] * len(batch) if error else done.result()
-        for (_, future), (result, failure) in zip(batch, results, strict=True):
-            if future.cancelled():
-                continue
-            if failure is None:
-                future.set_result(result)
-            elif isinstance(failure, sqlite3.Error):
-                future.set_exception(StorageError(str(failure)))
-            else:
-                future.set_exception(failure)
+        for task, (result, failure) in zip(batch, results, strict=True):
+            task.settle(result, failure)
 
     async def close(self) -> None:
         await self._notes.close()

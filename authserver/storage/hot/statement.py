@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Column, Select, any_, bindparam, column, func
+import orjson
+from sqlalchemy import ARRAY, Column, Select, String, any_, bindparam, column, func, literal_column
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.expression import ClauseElement, ColumnElement
@@ -50,12 +51,12 @@ class KeyedRead:
 
 class KeyedWrite:
     """A change of at most one row with a unique key, under a condition; returns the key column, and others, where it
-    was made. On PostgreSQL all that wait are made by one statement.
+    was made. All that wait are made by one statement, whose rows are arrays on PostgreSQL and JSON on SQLite.
 
     `build` gets the named parameters, as values or as the columns of a table of them, and gives the UPDATE.
     """
 
-    __slots__ = ("key", "many", "names", "one", "parameter")
+    __slots__ = ("key", "many", "names", "one", "parameter", "sqlite_many")
 
     def __init__(
         self,
@@ -64,13 +65,24 @@ class KeyedWrite:
         parameter: str,
         types: Mapping[str, TypeEngine[Any]],
     ) -> None:
-        """`parameter` is the name of the one that `key` is compared with; `types` are those of all parameters."""
+        """`parameter` is the name of the one that `key` is compared with; `types` are those of all parameters, each of
+        which JSON knows."""
         self.key, self.parameter, self.names = key.name, parameter, tuple(types)
         self.one = Statement(build({name: bindparam(name, type_=kind) for name, kind in types.items()}))
         arrays = func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in types.items()))
         given = arrays.table_valued(*(column(name, kind) for name, kind in types.items())).render_derived("given")
         self.many = Statement(build({name: given.c[name] for name in types}))
+        row = func.json_each(bindparam("rows", type_=String)).table_valued("value", name="given").c.value
+        members = {
+            name: func.json_extract(row, literal_column(f"'$[{at}]'"), type_=kind)
+            for at, (name, kind) in enumerate(types.items())
+        }
+        self.sqlite_many = Statement(build(members)).sqlite
 
     def arrays(self, each: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         """The values of `many`, in the order of its `$1`, `$2`, …"""
         return [[parameters[name] for parameters in each] for name in self.many.postgres_order]
+
+    def rows(self, each: Sequence[Mapping[str, Any]]) -> str:
+        """The value of `rows` in `sqlite_many`."""
+        return orjson.dumps([[parameters[name] for name in self.names] for parameters in each]).decode()

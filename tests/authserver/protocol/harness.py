@@ -34,7 +34,8 @@ from tests.vectors.alexa import VENDOR_ID
 ISSUER = "https://auth.example.test"
 CALLBACK = "https://client.example.org/callback"
 FORM = "application/x-www-form-urlencoded"
-DAY = 86_400
+HOUR = 3600
+DAY = 24 * HOUR
 PRESETS: dict[str, dict[str, Any]] = {
     "alexa": ALEXA | {"redirect_uris": alexa_redirect_uris(VENDOR_ID)},
     "confidential": CONFIDENTIAL | {"redirect_uris": [CALLBACK]},
