@@ -19,6 +19,8 @@ from typing import Any
 
 import uvicorn
 
+from authserver.transport import OnePieceProtocol
+
 log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -81,7 +83,7 @@ def worker(build: Callable[[], Any], host: str, port: int) -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=OnePieceProtocol,
         access_log=False,
         date_header=False,
         server_header=False,
