@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts.names import Email, NotAnAddressError, read_email
 from authserver.models import AuthorizationCode, Grant, Mail, Session, SignUp, User, VerificationCode
+from authserver.oauth import granted
 
 LONGEST_USERNAME = 128  # characters, as in the table
 
@@ -26,6 +27,14 @@ class AccountError(Exception):
 @dataclass(frozen=True)
 class Holdings:
     """How much an account has at this moment."""
+
+    sessions: int
+    grants: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How much came to an end."""
 
     sessions: int
     grants: int
@@ -108,9 +117,9 @@ async def enable(session: AsyncSession, user: User, now: int) -> None:
     session.add(user)
 
 
-async def set_password(session: AsyncSession, user: User, password_hash: str, now: int) -> int:
-    """Ends the browser sessions, and not the grants: a new password does not unlink Alexa (design, decision 6). Returns
-    how many sessions ended.
+async def set_password(session: AsyncSession, user: User, password_hash: str, now: int) -> Ended:
+    """Ends the browser sessions and what was granted to applications (contracts/security.md 6.32), but not to Alexa: a
+    new password unlinks nobody's lamps (design, decision 6). Tells how many ended.
 
     The account is written, and so locked, before its sessions are looked for: a sign-in in flight has its session by
     then, or finds another password (`sign_in.open_session`).
@@ -119,7 +128,8 @@ async def set_password(session: AsyncSession, user: User, password_hash: str, no
     user.updated_at = now
     session.add(user)
     await session.flush()
-    return await end_sessions(session, user)
+    ended = await end_sessions(session, user)
+    return Ended(ended, await granted.revoke(session, now, sub=user.sub, but_alexa=True))
 
 
 async def end_sessions(session: AsyncSession, user: User) -> int:

@@ -19,17 +19,15 @@ OfUser = Annotated[str | None, typer.Option("--user", help="Of this person: e-ma
 OfClient = Annotated[str | None, typer.Option("--client", help="Of this client: its id.")]
 
 
-async def _which(session: AsyncSession, user: str | None, client: str | None) -> dict[str, str]:
-    """The ids behind what the operator named."""
-    found = {}
+async def _which(session: AsyncSession, user: str | None, client: str | None) -> tuple[str | None, str | None]:
+    """`sub` and `client_id` of what the operator named."""
+    sub = None
     if user is not None:
         person = await administration.find(session, user)
         if person is None:
             raise NotFoundError(f"no account {user}")
-        found["sub"] = person.sub
-    if client is not None:
-        found["client_id"] = (await named(session, client)).client_id
-    return found
+        sub = person.sub
+    return sub, None if client is None else (await named(session, client)).client_id
 
 
 @app.command("list")
@@ -42,8 +40,9 @@ def list_grants(
     """List links, oldest first; `origin_jti` names each, here and in its access tokens."""
 
     async def work(session: AsyncSession, now: int) -> list[dict[str, Any]]:
-        which = await _which(session, user, client)
-        return [asdict(grant) for grant in await granted.granted(session, now, ended=ended, **which)]
+        sub, client_id = await _which(session, user, client)
+        found = await granted.granted(session, now, ended=ended, sub=sub, client_id=client_id)
+        return [asdict(grant) for grant in found]
 
     columns = ("origin_jti", "email", "client_name", "scope", "state", "created_at", "last_used_at")
     printing.table(on_database(work), columns, json)
@@ -63,7 +62,8 @@ def revoke(
     async def work(session: AsyncSession, now: int) -> int:
         if grant is not None and not await granted.exists(session, grant):
             raise NotFoundError(f"no link {grant}")
-        return await granted.revoke(session, now, origin_jti=grant, **await _which(session, user, client))
+        sub, client_id = await _which(session, user, client)
+        return await granted.revoke(session, now, origin_jti=grant, sub=sub, client_id=client_id)
 
     revoked = on_database(work)
     if json:

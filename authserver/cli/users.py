@@ -161,13 +161,13 @@ def delete(user: Name, yes: Yes = False, json: Json = False) -> None:
 
 @app.command("set-password")
 def set_password(user: Name, password_stdin: PasswordStdin = False, json: Json = False) -> None:
-    """Give a person a new password. Ends browser sessions; linked applications stay linked."""
+    """Give a person a new password. Ends browser sessions and linked applications; Alexa stays linked."""
     account = on_database(lambda session, _now: _named(session, user))
     password_hash = _hashed(_password(password_stdin), Email(account.email, account.email_canonical))
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
         found = await _named(session, account.sub)
         ended = await administration.set_password(session, found, password_hash, now)
-        return {"sub": found.sub, "email": found.email, "sessions_ended": ended}
+        return {"sub": found.sub, "email": found.email, "sessions_ended": ended.sessions, "grants_ended": ended.grants}
 
     printing.record(on_database(work), json)

@@ -84,8 +84,10 @@ async def revoke(
     origin_jti: str | None = None,
     sub: str | None = None,
     client_id: str | None = None,
+    but_alexa: bool = False,
 ) -> int:
-    """Ends the grants that fit everything that is given; at least one must be. Returns how many were live.
+    """Ends the grants that fit everything that is given; at least one must be. Returns how many were live. `but_alexa`
+    spares those of clients with the Alexa preset.
 
     Refreshes are refused from now on; access tokens already issued hold until they expire, except at userinfo. Codes
     that wait to be exchanged end first: an exchange in flight is waited for, and what it made is ended with the rest.
@@ -94,9 +96,14 @@ async def revoke(
     conditions = [col(column) == value for column, value in named.items() if value is not None]
     if not conditions:
         raise ValueError("which grants?")
+    alexas = select(Client.client_id).where(Client.preset == "alexa")
+    if but_alexa:
+        conditions.append(col(Grant.client_id).not_in(alexas))
     if origin_jti is None:
         owners = {AuthorizationCode.sub: sub, AuthorizationCode.client_id: client_id}
         codes = [col(column) == value for column, value in owners.items() if value is not None]
+        if but_alexa:
+            codes.append(col(AuthorizationCode.client_id).not_in(alexas))
         await session.exec(
             update(AuthorizationCode).where(*codes, col(AuthorizationCode.used_at).is_(None)).values(used_at=now)
         )

@@ -35,7 +35,7 @@ async def set_password(people: People, user: User, password: str) -> int:
     password_hash = await people.services.passwords.hash(password)
     async with people.services.database.unit() as session:
         stored = await session.get_one(User, user.sub)
-        return await administration.set_password(session, stored, password_hash, people.clock())
+        return (await administration.set_password(session, stored, password_hash, people.clock())).sessions
 
 
 async def sessions_of(people: People, user: User) -> int:

@@ -424,12 +424,34 @@ async def test_a_new_password_and_a_browser_that_signs_out_leave_alexa_linked(
     server: Server, alexa: Asker, person: User
 ) -> None:
     token = (await alexa.linked(person))["refresh_token"]
+    code, _ = await server.add_code(alexa, person)
     await server.signed_in(person)
-    async with server.services.database.unit() as session:
-        row = await session.get(User, person.sub)
-        assert row is not None
-        await administration.set_password(session, row, "$argon2id$new", server.clock())
+    ended = await new_password(server, person)
+    assert (ended.sessions, ended.grants) == (1, 0)
     await refreshed(alexa, token)
+    assert (await alexa.exchange(code)).status_code == 200
+
+
+@pytest.mark.spec("security 6.32")
+@pytest.mark.parametrize("preset", ["confidential", "public"])
+async def test_a_new_password_ends_what_other_applications_hold(server: Server, person: User, preset: str) -> None:
+    """Tokens, and codes that wait to be exchanged; nobody else's."""
+    client, somebody = await server.add_client(preset), await server.add_person()
+    token = (await client.linked(person))["refresh_token"]
+    theirs = (await client.linked(somebody))["refresh_token"]
+    code, verifier = await server.add_code(client, person)
+    assert (await new_password(server, person)).grants == 1
+    assert_refused(await client.refresh(token), "invalid_grant")
+    proof = {"code_verifier": verifier} if verifier else {}
+    assert_refused(await client.exchange(code, **proof), "invalid_grant")
+    await refreshed(client, theirs)
+
+
+async def new_password(server: Server, person: User) -> administration.Ended:
+    """As `authserver user set-password` does."""
+    async with server.services.database.unit() as session:
+        row = await session.get_one(User, person.sub)
+        return await administration.set_password(session, row, "$argon2id$new", server.clock())
 
 
 @pytest.mark.spec("security 6.32")
