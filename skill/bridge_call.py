@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TOLERANCE = 300  # seconds to either side
 _TIMESTAMP = re.compile(rb"[0-9]{10}")
@@ -15,8 +15,11 @@ class NotTheBridge(Exception):
     """The call is refused with 401; the text is for the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeCall:
+class SignatureUsed(Exception):
+    """A genuine signature that came before: the call is refused with 401, and nothing acts on it."""
+
+
+class BridgeCall(NamedTuple):
     """A genuine signature. Whether it was used before is the database's to say: `Store.claim_signature`."""
 
     timestamp: int

@@ -57,15 +57,11 @@ class Service:
         if self._boundary is None or self._store is None:
             return refusal(loads(body), InternalError("The service is starting."))
         now = self.clock()
-        moment = Moment(now, now)
-        if call is not None:
-            moment = Moment(min(now, call.timestamp), max(now, call.timestamp))
-            try:
-                if not await self._store.claim_signature(call.signature, call.expires_at):
-                    return None
-            except Exception as failure:
-                return refusal(loads(body), failure)
-        return await self._boundary.answer(body, moment)
+        if call is None:
+            return await self._boundary.answer(body, Moment(now, now), None)
+        moment = Moment(min(now, call.timestamp), max(now, call.timestamp))
+        claim = self._store.claim_signature(call.signature, call.expires_at)
+        return await self._boundary.answer(body, moment, claim)
 
     async def simulated(self, body: bytes) -> Message:
         """The same path for the simulator, which stands where the bridge stands."""

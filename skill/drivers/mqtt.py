@@ -9,7 +9,7 @@ import contextlib
 import logging
 import ssl
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
@@ -55,7 +55,7 @@ class MqttDriver:
         heard = await self._listen(lamp)
         return self._sampled(heard)
 
-    async def apply(self, lamp: Lamp, change: Change) -> Sample:
+    async def apply(self, lamp: Lamp, stored: LampState | None, change: Change) -> Sample:
         heard = await self._listen(lamp)
         async with heard.turn:  # two directives for one lamp, one after the other
             if heard.state.online is False:
@@ -157,7 +157,7 @@ class MqttDriver:
                 self._client = None
                 self._connected.clear()
                 for heard in self._heard.values():  # what was said of being there holds no longer
-                    heard.state = replace(heard.state, online=None)
+                    heard.state = heard.state._replace(online=None)
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_LONGEST)
 
@@ -184,7 +184,7 @@ class MqttDriver:
         for heard in self._heard.values():
             wiring = heard.wiring
             if topic == wiring.availability and (online := home_assistant.availability(payload)) is not None:
-                heard.state = replace(heard.state, online=online)
+                heard.state = heard.state._replace(online=online)
                 heard.news.set()
             if topic == wiring.state:
                 state = home_assistant.state(payload, heard.state, wiring.scale, heard.requested)

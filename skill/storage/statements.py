@@ -17,8 +17,10 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    null,
     select,
     tuple_,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql as postgresql_dialect
@@ -35,8 +37,9 @@ SIMULATED = SimulatedLampRow.__table__  # type: ignore[attr-defined]
 SIGNATURE = BridgeSignatureRow.__table__  # type: ignore[attr-defined]
 KEY_SET = KeySetRow.__table__  # type: ignore[attr-defined]
 
-STATE = ("online", "power", "last_brightness", "mode", "hue", "saturation", "value", "kelvin")
-_STATE_TYPES = (Boolean, Boolean, Integer, String, Float, Float, Float, Integer)
+STATE = LampState._fields
+"""The columns of a simulated lamp's state: a row of them is a `LampState`."""
+_STATE_TYPES = (Boolean, Integer, String, Float, Float, Float, Integer, Boolean)
 
 _STATE_COLUMNS = [SIMULATED.c[name] for name in STATE]
 _FOUND = select(
@@ -74,9 +77,11 @@ def _compile(statement: ClauseElement, dialect: Any) -> Any:
     return compiled
 
 
-def _sqlite(statement: ClauseElement) -> str:
-    """Text with `:name` parameters."""
-    return str(_compile(statement, sqlite_dialect.dialect(paramstyle="named")))
+def _sqlite(statement: ClauseElement, *order: str) -> str:
+    """Text with `?` parameters, which are in `order`."""
+    compiled = _compile(statement, sqlite_dialect.dialect(paramstyle="qmark"))
+    assert tuple(compiled.positiontup or ()) == order, compiled.positiontup
+    return str(compiled)
 
 
 def _postgresql(statement: ClauseElement, *order: str) -> str:
@@ -87,24 +92,30 @@ def _postgresql(statement: ClauseElement, *order: str) -> str:
 
 
 class Sqlite:
-    """Parameters by name; one row at a time, inside one transaction for a batch."""
+    """One row at a time, inside one transaction for a batch."""
 
-    lamp = _sqlite(_FOUND.where(LAMP.c.endpoint_id == bindparam("endpoint_id")))
-    lamps_of = _sqlite(_LAMPS_OF)
-    simulated = _sqlite(select(*_STATE_COLUMNS).where(SIMULATED.c.endpoint_id == bindparam("endpoint_id")))
-    write = _sqlite(
+    lamp = _sqlite(_FOUND.where(LAMP.c.endpoint_id == bindparam("endpoint_id")), "endpoint_id")
+    lamps_of = _sqlite(_LAMPS_OF, "owner", "limit")
+    simulated = _sqlite(select(*_STATE_COLUMNS).where(SIMULATED.c.endpoint_id == bindparam("which")), "which")
+    replace = _sqlite(
         update(SIMULATED)
         .where(SIMULATED.c.endpoint_id == bindparam("which"))
-        .values({name: bindparam(name) for name in STATE})
+        .where(*(SIMULATED.c[name] == bindparam(f"was_{name}") for name in STATE))
+        .ordered_values(*((SIMULATED.c[name], bindparam(name)) for name in STATE)),
+        *STATE,
+        "which",
+        *(f"was_{name}" for name in STATE),
     )
     claim = _sqlite(
         sqlite_insert(SIGNATURE)
-        .values({name: bindparam(name) for name in ("signature", "expires_at")})
-        .on_conflict_do_nothing()
+        .values({name: bindparam(name) for name in ("expires_at", "signature")})
+        .on_conflict_do_nothing(),
+        "expires_at",
+        "signature",
     )
-    purge = _sqlite(_PURGE)
-    key_set = _sqlite(_KEY_SET)
-    save_key_set = _sqlite(_save_key_set(sqlite_insert))
+    purge = _sqlite(_PURGE, "now", "limit")
+    key_set = _sqlite(_KEY_SET, "issuer")
+    save_key_set = _sqlite(_save_key_set(sqlite_insert), "issuer", "document", "fetched_at")
 
 
 def _arrays(columns: Mapping[str, Any]) -> Any:
@@ -113,17 +124,48 @@ def _arrays(columns: Mapping[str, Any]) -> Any:
     return func.unnest(*values).table_valued(*columns, name="new").render_derived()
 
 
+_STATE_KINDS = dict(zip(STATE, _STATE_TYPES, strict=True))
 _NEW_SIGNATURE = _arrays({"signature": LargeBinary, "expires_at": BigInteger})
-_NEW_STATE = _arrays({"endpoint_id": String, **dict(zip(STATE, _STATE_TYPES, strict=True))})
+_NEW_STATE = _arrays({"endpoint_id": String, **_STATE_KINDS})
+_NEXT_STATE = _arrays(
+    {"endpoint_id": String, **_STATE_KINDS, **{f"was_{name}": kind for name, kind in _STATE_KINDS.items()}}
+)
 _IDS = any_(bindparam("ids", type_=ARRAY(String)))
+_CLAIMED = (
+    postgresql_insert(SIGNATURE)
+    .from_select(["signature", "expires_at"], select(_NEW_SIGNATURE.c.signature, _NEW_SIGNATURE.c.expires_at))
+    .on_conflict_do_nothing()
+    .returning(SIGNATURE.c.signature)
+    .cte("claimed")
+)
+_NO_LAMP = [null()] * len(_FOUND.selected_columns)
 
 
 class Postgresql:
-    """Parameters in the order of the comment; a batch of rows at a time."""
+    """A batch of rows at a time."""
 
-    lamps = _postgresql(_FOUND.where(LAMP.c.endpoint_id == _IDS), "ids")
+    claim_and_find = _postgresql(
+        union_all(
+            select(*_NO_LAMP, _CLAIMED.c.signature),
+            _FOUND.add_columns(null()).where(LAMP.c.endpoint_id == _IDS),
+        ),
+        "signature",
+        "expires_at",
+        "ids",
+    )
+    """Rows of `lamp` with one column more, and after them, with that column alone, the signatures that were new."""
     lamps_of = _postgresql(_LAMPS_OF, "owner", "limit")
     simulated = _postgresql(select(*_STATE_COLUMNS).where(SIMULATED.c.endpoint_id == bindparam("id")), "id")
+    replace = _postgresql(
+        update(SIMULATED)
+        .where(SIMULATED.c.endpoint_id == _NEXT_STATE.c.endpoint_id)
+        .where(*(SIMULATED.c[name] == _NEXT_STATE.c[f"was_{name}"] for name in STATE))
+        .values({name: _NEXT_STATE.c[name] for name in STATE})
+        .returning(SIMULATED.c.endpoint_id),
+        "endpoint_id",
+        *STATE,
+        *(f"was_{name}" for name in STATE),
+    )
     lock = _postgresql(
         select(SIMULATED.c.endpoint_id, *_STATE_COLUMNS)
         .where(SIMULATED.c.endpoint_id == _IDS)
@@ -138,14 +180,6 @@ class Postgresql:
         "endpoint_id",
         *STATE,
     )
-    claim = _postgresql(
-        postgresql_insert(SIGNATURE)
-        .from_select(["signature", "expires_at"], select(_NEW_SIGNATURE.c.signature, _NEW_SIGNATURE.c.expires_at))
-        .on_conflict_do_nothing()
-        .returning(SIGNATURE.c.signature),
-        "signature",
-        "expires_at",
-    )
     purge = _postgresql(_PURGE, "now", "limit")
     key_set = _postgresql(_KEY_SET, "issuer")
     save_key_set = _postgresql(_save_key_set(postgresql_insert), "issuer", "document", "fetched_at")
@@ -153,26 +187,12 @@ class Postgresql:
 
 def state_of(row: Sequence[Any]) -> LampState:
     """The columns of STATE, as either driver returns them (SQLite has no booleans)."""
-    online, power, last_brightness, mode, hue, saturation, value, kelvin = row
+    power, last_brightness, mode, hue, saturation, value, kelvin, online = row
     return LampState(bool(power), last_brightness, mode, hue, saturation, value, kelvin, bool(online))
-
-
-def columns_of(state: LampState) -> tuple[Any, ...]:
-    """The values of STATE."""
-    return (
-        state.online is not False,
-        bool(state.power),
-        state.last_brightness,
-        state.mode,
-        state.hue,
-        state.saturation,
-        state.value,
-        state.kelvin,
-    )
 
 
 def found_of(row: Sequence[Any]) -> tuple[Lamp, LampState | None]:
     """A row of `lamp` or `lamps_of`."""
     endpoint_id, owner, name, driver, options = row[:5]
     lamp = Lamp(endpoint_id, owner, name, driver, orjson.loads(options) if options != "{}" else {})
-    return lamp, (None if row[5] is None else state_of(row[5:]))
+    return lamp, (None if row[5] is None else state_of(row[5:13]))

@@ -5,7 +5,6 @@ import json
 import logging
 import sqlite3
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,7 +79,7 @@ async def test_steps_from_two_replicas_are_all_counted(database_url: str, store:
     lamps = [await add(database_url) for _ in range(3)]
     other = await open_store(database_url)
     for lamp in lamps:
-        await store.change_simulated_lamp(lamp, lambda state: replace(state, power=True, last_brightness=10))
+        await store.change_simulated_lamp(lamp, lambda state: state._replace(power=True, last_brightness=10))
     await asyncio.gather(
         *(
             each.change_simulated_lamp(lamp, BrightnessStep(1).applied_to)
