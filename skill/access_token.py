@@ -12,7 +12,7 @@ import warnings
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from joserfc import jws
@@ -35,16 +35,14 @@ _FORBIDDEN = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"}
 """Header members that would let a token choose its own key or its own rules (RFC 8725 §3.1, §3.10)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """The proof: a live token of this user, for one of our clients, with the required scope."""
 
     sub: str
     client_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """Now, as our own clock and the bridge's signed timestamp have it (Unix seconds). A token is expired only when both
     say so; it is not yet valid only when both say so."""
 

@@ -1,8 +1,7 @@
 """A directive read once into a value (contract 2.1). Nothing of it is trusted yet, and no token is verified here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,8 +13,7 @@ LONGEST_ENDPOINT_ID = 256
 LONGEST_CORRELATION_TOKEN = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Addressing:
+class Addressing(NamedTuple):
     """What an answer needs of a directive, even of a broken one: nothing here is known to be there."""
 
     namespace: str | None
@@ -24,8 +22,7 @@ class Addressing:
     endpoint_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(NamedTuple):
     """`token` is None where the documented place holds none; a token elsewhere is never looked at."""
 
     kind: tuple[str, str]

@@ -48,7 +48,7 @@ class OwnedLamp(NamedTuple):
         return await self.driver.sample(self.lamp, self.stored)
 
     async def apply(self, change: Change) -> Sample:
-        return await self.driver.apply(self.lamp, self.stored, change)
+        return await self.driver.apply(self.lamp, change, self.stored)
 
 
 class Lamps:

@@ -106,6 +106,7 @@ class Service:
         self._spawn(mqtt.run())
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
         log.info("open: issuer %s", self.settings.issuer)
 
     async def _database(self) -> Store | None:

@@ -18,6 +18,7 @@ import uvicorn
 from skill.app import build
 from skill.log import set_up
 from skill.settings import Settings, SettingsError
+from skill.transport import OnePieceProtocol
 
 DRAIN = 8  # seconds for what is in flight; the whole end takes at most ten
 BACKLOG = 2048
@@ -67,7 +68,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=OnePieceProtocol,
             ws="none",
             lifespan="on",
             log_config=None,

@@ -55,7 +55,7 @@ class MqttDriver:
         heard = await self._listen(lamp)
         return self._sampled(heard)
 
-    async def apply(self, lamp: Lamp, stored: LampState | None, change: Change) -> Sample:
+    async def apply(self, lamp: Lamp, change: Change, stored: LampState | None = None) -> Sample:
         heard = await self._listen(lamp)
         async with heard.turn:  # two directives for one lamp, one after the other
             if heard.state.online is False:

@@ -14,7 +14,7 @@ class SimulatedDriver:
     async def sample(self, lamp: Lamp, stored: LampState | None) -> Sample:
         return self._sampled(stored)
 
-    async def apply(self, lamp: Lamp, stored: LampState | None, change: Change) -> Sample:
+    async def apply(self, lamp: Lamp, change: Change, stored: LampState | None = None) -> Sample:
         def step(state: LampState) -> LampState:
             if state.online is False:
                 raise EndpointUnreachable("The lamp is offline.")

@@ -60,7 +60,7 @@ class _Turn:
 class PostgresStore:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._questions: Batcher[_Claim | str, bool | Found | None] = Batcher(self._ask)
+        self._questions: Batcher[_Claim | str, Any] = Batcher(self._ask)
         self._changes: Batcher[_Change, LampState | None] = Batcher(self._change)
 
     @classmethod
@@ -78,12 +78,13 @@ class PostgresStore:
         )
 
     async def lamp(self, endpoint_id: str) -> Found | None:
-        return await self._questions.submit(endpoint_id)  # type: ignore[return-value]
+        row = await self._questions.submit(endpoint_id)
+        return None if row is None else found_of(row)
 
     def claim_signature(self, signature: bytes, expires_at: int) -> Awaitable[bool]:
-        return self._questions.submit(_Claim(signature, expires_at))  # type: ignore[return-value]
+        return self._questions.submit(_Claim(signature, expires_at))
 
-    async def _ask(self, questions: Sequence[_Claim | str]) -> Sequence[bool | Found | None]:
+    async def _ask(self, questions: Sequence[_Claim | str]) -> Sequence[Any]:
         """A directive claims its signature and looks up its lamp: one statement for both, and for all that wait. A
         signature that is twice in one batch belongs to the first."""
         claims = sorted(question for question in questions if isinstance(question, _Claim))
@@ -96,8 +97,8 @@ class PostgresStore:
             if row[0] is None:
                 new.add(row[-1])
             else:
-                found[row[0]] = found_of(row)
-        answers: list[bool | Found | None] = []
+                found[row[0]] = row
+        answers: list[Any] = []
         for question in questions:
             if isinstance(question, str):
                 answers.append(found.get(question))

@@ -1,4 +1,4 @@
-"""The hot path on SQLite: reads and group commits inline on the loop, since each is less than a switch of threads.
+"""The hot path on SQLite: group commits inline on the loop, since each is less than a switch of threads.
 
 Nothing here waits for a disk or a lock on the loop: with `synchronous=NORMAL` a commit in WAL mode appends without
 syncing, a write lock that a command holds sends the batch to the thread, and so do checkpoints, which do sync.
@@ -90,7 +90,9 @@ class SqliteStore:
         return results
 
     async def lamp(self, endpoint_id: str) -> Found | None:
-        row = self._reader.execute(Sqlite.lamp, (endpoint_id,)).fetchone()
+        """Read where directives write: another connection would have to read every page again that those changed."""
+
+        row = await self._jobs.submit(lambda connection: connection.execute(Sqlite.lamp, (endpoint_id,)).fetchone())
         return None if row is None else found_of(row)
 
     async def lamps_of(self, owner: str, limit: int) -> list[Found]:
