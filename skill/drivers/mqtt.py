@@ -45,7 +45,7 @@ class _Heard:
 
 
 class MqttDriver:
-    def __init__(self, url: SecretStr | None, clock: Clock) -> None:
+    def __init__(self, url: SecretStr, clock: Clock) -> None:
         self._url, self._clock = url, clock
         self._client: aiomqtt.Client | None = None
         self._connected = asyncio.Event()
@@ -94,7 +94,7 @@ class MqttDriver:
             raise BridgeUnreachable("The broker did not take the command.") from error
 
     async def _broker(self) -> aiomqtt.Client:
-        if self._client is None and self._url is not None:
+        if self._client is None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._connected.wait(), CONNECTING)
         if self._client is None:
@@ -136,9 +136,7 @@ class MqttDriver:
             await client.subscribe(topic, qos=1, timeout=PUBLISHING)
 
     async def run(self) -> None:
-        """Keeps the one connection until cancelled; returns at once where no broker is set."""
-        if self._url is None:
-            return
+        """Keeps the one connection until cancelled."""
         pause = RETRY_FIRST
         while True:
             try:
@@ -162,7 +160,6 @@ class MqttDriver:
             pause = min(pause * 2, RETRY_LONGEST)
 
     def _connection(self) -> aiomqtt.Client:
-        assert self._url is not None
         parts = urlsplit(self._url.get_secret_value())
         secure = parts.scheme == "mqtts"
         return aiomqtt.Client(

@@ -7,7 +7,8 @@ import asyncpg
 
 from skill.canonical import LampState
 from skill.storage.batcher import Batcher
-from skill.storage.statements import Postgresql, found_of, state_of
+from skill.storage.postgres_statements import Postgresql
+from skill.storage.statements import found_of, state_of
 from skill.storage.store import Found, Step
 
 CONNECTIONS = 4
@@ -66,7 +67,7 @@ class _Line:
         self._connection: Any = None
 
     async def fetch(self, statement: str, *arguments: Sequence[Any]) -> Sequence[Any]:
-        if self._connection is None or self._connection.is_closed():
+        if not self._is_up():
             await self.hang_up()
             self._connection = await self._pool.acquire(timeout=PATIENCE)
         try:
@@ -74,6 +75,12 @@ class _Line:
         except Exception:
             await self.hang_up()  # the pool looks whether it is still good
             raise
+
+    def _is_up(self) -> bool:
+        try:
+            return self._connection is not None and not self._connection.is_closed()
+        except asyncpg.InterfaceError:  # the pool takes a connection back as soon as it is lost
+            return False
 
     async def hang_up(self) -> None:
         connection, self._connection = self._connection, None

@@ -8,12 +8,13 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from skill.canonical import LampState
 from skill.storage.batcher import Batcher
 from skill.storage.database import SQLITE_PRAGMAS, sqlite_path
-from skill.storage.statements import Sqlite, found_of, state_of
+from skill.storage.sqlite_statements import Sqlite
+from skill.storage.statements import found_of, state_of
 from skill.storage.store import Found, Step
 
 T = TypeVar("T")
@@ -38,6 +39,10 @@ class SqliteStore:
         self._overgrown = False
         self._thread = ThreadPoolExecutor(1, "skill-sqlite")
         self._jobs: Batcher[Job, Any] = Batcher(self._run)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        return cls(url)
 
     @staticmethod
     def _connect(uri: str, *pragmas: str) -> sqlite3.Connection:

@@ -20,7 +20,7 @@ from skill.handlers import HANDLERS
 from skill.lamps import Lamps
 from skill.models import LampRow, SimulatedLampRow, metadata
 from skill.storage import sqlite
-from skill.storage.database import open_engine
+from skill.storage.engine import open_engine
 from skill.storage.migrations import migrate
 from skill.storage.registry import Registry, open_registry
 from skill.storage.store import Store, open_store
