@@ -12,6 +12,7 @@
     storage, models                   the skill's own database
     canonical                         the lamp as drivers and handlers speak of it
     directives, errors, settings, log values read once
+    patience, transport               how long something may take; how an answer leaves
 
 It shares no code with authserver: what both rely on is written down in docs/token-profile.md.
 """

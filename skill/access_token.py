@@ -8,11 +8,13 @@ cause is InternalError and a line in the log.
 import hashlib
 import logging
 import re
+import sys
 import warnings
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 from joserfc import jws
@@ -35,16 +37,14 @@ _FORBIDDEN = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"}
 """Header members that would let a token choose its own key or its own rules (RFC 8725 §3.1, §3.10)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """The proof: a live token of this user, for one of our clients, with the required scope."""
 
     sub: str
     client_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """Now, as our own clock and the bridge's signed timestamp have it (Unix seconds). A token is expired only when both
     say so; it is not yet valid only when both say so."""
 
@@ -144,7 +144,9 @@ class AccessTokens:
         ):
             log.error("token for another audience refused: ours is %r (SKILL_AUDIENCE)", self._audience)
             raise InternalError("The token is for another audience than the service is set up for.")
-        return _Verdict(str(sub), str(client_id), frozenset(scope.split()), expires_at, max(issued_at, not_before))
+        # Thousands are kept, and most hold the same words: once in memory is enough.
+        who, client = sys.intern(str(sub)), sys.intern(str(client_id))
+        return _Verdict(who, client, _words(scope), expires_at, max(issued_at, not_before))
 
     def _check_use(self, verdict: _Verdict, moment: Moment) -> None:
         if verdict.client_id not in self._clients:
@@ -157,6 +159,11 @@ class AccessTokens:
             raise InternalError("The token is not valid yet.")
         if not self._scopes <= verdict.scopes:
             raise InsufficientPermissions("The token lacks a scope.")
+
+
+@lru_cache(maxsize=256)
+def _words(scope: str) -> frozenset[str]:
+    return frozenset(scope.split())
 
 
 def _header(token: str) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """One directive in, one Alexa message out, whatever fails, within five seconds (contract 0, row 5)."""
 
-import asyncio
 import logging
+from collections.abc import Awaitable
 
 from skill import responses
 from skill.access_token import AccessTokens, Moment
+from skill.bridge_call import SignatureUsed
 from skill.directives import addressing, loads, read
 from skill.errors import AlexaError, InternalError, InvalidDirective
 from skill.handlers import HANDLERS
 from skill.lamps import Lamps
+from skill.patience import Patience
 from skill.responses import Message
 
 log = logging.getLogger(__name__)
@@ -20,18 +22,29 @@ class Boundary:
     def __init__(self, tokens: AccessTokens, lamps: Lamps) -> None:
         self._tokens, self._lamps = tokens, lamps
 
-    async def answer(self, body: bytes, moment: Moment) -> Message:
-        """Never raises. What was unexpected is InternalError, which is harmless to the link, and in the log."""
+    async def answer(self, body: bytes, moment: Moment, claim: Awaitable[bool] | None) -> Message | None:
+        """None where `claim`, that of the call's signature, comes to nothing: then nothing was done either. Never
+        raises: what was unexpected is InternalError, which is harmless to the link, and in the log."""
         document = loads(body)
         try:
-            async with asyncio.timeout(BUDGET):
-                directive = read(document)
-                if (handler := HANDLERS.get(directive.kind)) is None:
-                    raise InvalidDirective("This directive is not one that the skill obeys.")
-                caller = await self._tokens.verify(directive.token, moment)
-                return await handler(directive, caller, self._lamps)
+            with Patience(BUDGET):
+                try:
+                    message = await self._obey(document, moment, self._lamps.under(claim))
+                except SignatureUsed:
+                    return None
+                except Exception as failure:
+                    message = refusal(document, failure)
+                # Whatever the answer is, it belongs to the first who asked.
+                return message if claim is None or await claim else None
         except Exception as failure:
             return refusal(document, failure)
+
+    async def _obey(self, document: object, moment: Moment, lamps: Lamps) -> Message:
+        directive = read(document)
+        if (handler := HANDLERS.get(directive.kind)) is None:
+            raise InvalidDirective("This directive is not one that the skill obeys.")
+        caller = await self._tokens.verify(directive.token, moment)
+        return await handler(directive, caller, lamps)
 
 
 def refusal(document: object, failure: Exception) -> Message:

@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 TOLERANCE = 300  # seconds to either side
+_PROOF = frozenset({b"x-bridge-timestamp", b"x-bridge-signature"})
 _TIMESTAMP = re.compile(rb"[0-9]{10}")
 _SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
 
@@ -15,8 +16,11 @@ class NotTheBridge(Exception):
     """The call is refused with 401; the text is for the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeCall:
+class SignatureUsed(Exception):
+    """A genuine signature that came before: the call is refused with 401, and nothing acts on it."""
+
+
+class BridgeCall(NamedTuple):
     """A genuine signature. Whether it was used before is the database's to say: `Store.claim_signature`."""
 
     timestamp: int
@@ -28,17 +32,9 @@ class BridgeCall:
         return self.timestamp + TOLERANCE
 
 
-def _only(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
-    values = [value for key, value in headers if key == name]
-    if len(values) != 1:
-        raise NotTheBridge(f"{name.decode()} is missing or repeated")
-    return values[0]
-
-
 def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequence[bytes], now: float) -> BridgeCall:
     """`headers` as ASGI gives them (lower case). Raises NotTheBridge."""
-    timestamp = _only(headers, b"x-bridge-timestamp")
-    signature = _only(headers, b"x-bridge-signature")
+    timestamp, signature = _proof(headers)
     if _TIMESTAMP.fullmatch(timestamp) is None:
         raise NotTheBridge("the timestamp is not ten digits")
     if _SIGNATURE.fullmatch(signature) is None:
@@ -51,3 +47,16 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
     if abs(now - int(timestamp)) > TOLERANCE:
         raise NotTheBridge("the timestamp is more than five minutes away from this clock")
     return BridgeCall(int(timestamp), given)
+
+
+def _proof(headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """Timestamp and signature, each from the one header that holds it."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _PROOF:
+            if name in found:
+                raise NotTheBridge(f"{name.decode()} is repeated")
+            found[name] = value
+    if len(found) < len(_PROOF):
+        raise NotTheBridge("the call is not signed")
+    return found[b"x-bridge-timestamp"], found[b"x-bridge-signature"]

@@ -1,14 +1,13 @@
 """The lamp as every driver and handler speaks of it, and what may be asked of it: pure values, no input or output."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
 
 Mode = Literal["white", "color"]
 
 
-@dataclass(frozen=True, slots=True)
-class Lamp:
+class Lamp(NamedTuple):
     """A registered lamp. `options` belong to its driver (topics of an `mqtt` lamp)."""
 
     endpoint_id: str
@@ -18,8 +17,7 @@ class Lamp:
     options: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class LampState:
+class LampState(NamedTuple):
     """How a lamp stands; None is unknown.
 
     `last_brightness` (1-100 percent) survives being switched off, so that TurnOn restores it. `hue` is 0-360,
@@ -42,8 +40,7 @@ class LampState:
         return 0 if self.power is False else self.last_brightness
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A state, when it was taken (Unix seconds, UTC) and by how many milliseconds that may be wrong."""
 
     state: LampState
@@ -64,7 +61,7 @@ class Power:
     on: bool
 
     def applied_to(self, state: LampState) -> LampState:
-        return replace(state, power=self.on)
+        return state._replace(power=self.on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +72,8 @@ class Brightness:
 
     def applied_to(self, state: LampState) -> LampState:
         if self.percent == 0:
-            return replace(state, power=False)
-        return replace(state, power=True, last_brightness=self.percent)
+            return state._replace(power=False)
+        return state._replace(power=True, last_brightness=self.percent)
 
 
 @dataclass(frozen=True, slots=True)

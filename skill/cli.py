@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import orjson
 import typer
@@ -12,9 +12,11 @@ import typer
 from skill.discovery import NotDescribable, friendly_name
 from skill.drivers.wiring import BadTopic, check_topic
 from skill.log import set_up
-from skill.models import LampRow
 from skill.settings import DatabaseSettings, Settings, SettingsError, read
-from skill.storage.registry import Registry, open_registry
+
+if TYPE_CHECKING:
+    from skill.models import LampRow
+    from skill.storage.registry import Registry
 
 T = TypeVar("T")
 
@@ -50,7 +52,9 @@ def _database() -> DatabaseSettings:
     return settings
 
 
-def _on_lamps(work: Callable[[Registry], Awaitable[T]]) -> T:
+def _on_lamps(work: Callable[["Registry"], Awaitable[T]]) -> T:
+    from skill.storage.registry import open_registry  # only here: `serve` has no use for the cold path
+
     url = _database().database_url.get_secret_value()
 
     async def run() -> T:
@@ -63,7 +67,7 @@ def _on_lamps(work: Callable[[Registry], Awaitable[T]]) -> T:
         _fail(f"the database refused ({type(error).__name__}); is it there, and migrated with `skill migrate`?", 1)
 
 
-def _as_dict(lamp: LampRow) -> dict[str, Any]:
+def _as_dict(lamp: "LampRow") -> dict[str, Any]:
     names = ("endpoint_id", "owner", "name", "driver", "options", "created_at")
     return {name: getattr(lamp, name) for name in names}
 
@@ -72,7 +76,7 @@ def _print(value: object) -> None:
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
-def _print_lamps(lamps: Sequence[LampRow], as_json: bool) -> None:
+def _print_lamps(lamps: Sequence["LampRow"], as_json: bool) -> None:
     if as_json:
         _print([_as_dict(lamp) for lamp in lamps])
         return
@@ -80,7 +84,7 @@ def _print_lamps(lamps: Sequence[LampRow], as_json: bool) -> None:
         typer.echo(f"{lamp.endpoint_id}  {lamp.driver:<9}  {lamp.owner}  {lamp.name}")
 
 
-def _print_lamp(lamp: LampRow | None, as_json: bool) -> None:
+def _print_lamp(lamp: "LampRow | None", as_json: bool) -> None:
     if lamp is None:
         _fail("no such lamp", 1)
     if as_json:

@@ -1,8 +1,7 @@
 """A directive read once into a value (contract 2.1). Nothing of it is trusted yet, and no token is verified here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,8 +13,7 @@ LONGEST_ENDPOINT_ID = 256
 LONGEST_CORRELATION_TOKEN = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Addressing:
+class Addressing(NamedTuple):
     """What an answer needs of a directive, even of a broken one: nothing here is known to be there."""
 
     namespace: str | None
@@ -24,8 +22,7 @@ class Addressing:
     endpoint_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(NamedTuple):
     """`token` is None where the documented place holds none; a token elsewhere is never looked at."""
 
     kind: tuple[str, str]
@@ -43,8 +40,9 @@ def loads(body: bytes) -> object:
         return None
 
 
-def _part(value: object, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
+def _object(value: object) -> dict[str, Any]:
+    """An empty one where it is none: what it would hold is missing."""
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: object, longest: int) -> str | None:
@@ -53,48 +51,50 @@ def _text(value: object, longest: int) -> str | None:
 
 def addressing(document: object) -> Addressing:
     """Never raises: an ErrorResponse echoes what can be echoed."""
-    directive = _part(document, "directive")
-    header = _part(directive, "header")
+    directive = _object(_object(document).get("directive"))
+    return _addressing(_object(directive.get("header")), _object(directive.get("endpoint")))
+
+
+def _addressing(header: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Addressing:
     return Addressing(
-        namespace=_text(_part(header, "namespace"), 256),
-        name=_text(_part(header, "name"), 256),
-        correlation_token=_text(_part(header, "correlationToken"), LONGEST_CORRELATION_TOKEN),
-        endpoint_id=_text(_part(_part(directive, "endpoint"), "endpointId"), LONGEST_ENDPOINT_ID),
+        namespace=_text(header.get("namespace"), 256),
+        name=_text(header.get("name"), 256),
+        correlation_token=_text(header.get("correlationToken"), LONGEST_CORRELATION_TOKEN),
+        endpoint_id=_text(endpoint.get("endpointId"), LONGEST_ENDPOINT_ID),
     )
 
 
 def read(document: object) -> Directive:
     """Raises InvalidDirective; whether namespace and name mean anything is the registry of handlers' to say."""
-    directive = _part(document, "directive")
-    header = _part(directive, "header")
+    directive = _object(_object(document).get("directive"))
+    header, endpoint, payload = directive.get("header"), directive.get("endpoint"), directive.get("payload")
     if not isinstance(header, dict):
         raise InvalidDirective("The body holds no directive with a header.")
     if header.get("payloadVersion") != "3":
         raise InvalidDirective("payloadVersion must be 3.")
-    address = addressing(document)
-    if address.namespace is None or address.name is None:
+    namespace, name, correlation_token, endpoint_id = _addressing(header, _object(endpoint))
+    if namespace is None or name is None:
         raise InvalidDirective("The header lacks namespace or name.")
-    if header.get("correlationToken") is not None and address.correlation_token is None:
+    if correlation_token is None and header.get("correlationToken") is not None:
         raise InvalidDirective("correlationToken is not a usable string.")
-    payload = directive.get("payload")
     if not isinstance(payload, dict):
         raise InvalidDirective("The directive has no payload.")
-    kind = (address.namespace, address.name)
-    endpoint = directive.get("endpoint")
-    return Directive(kind, address.correlation_token, address.endpoint_id, _token(kind, endpoint, payload), payload)
+    kind = (namespace, name)
+    return Directive(kind, correlation_token, endpoint_id, _token(kind, endpoint, payload), payload)
 
 
 def _token(kind: tuple[str, str], endpoint: object, payload: object) -> str | None:
     """Contract 2.1, *Bearer token location*: one place for each directive."""
     if kind == DISCOVER:
-        holder = _part(payload, "scope")
+        holder = _object(payload).get("scope")
     elif kind == ACCEPT_GRANT:
-        holder = _part(payload, "grantee")
+        holder = _object(payload).get("grantee")
     else:
-        holder = _part(endpoint, "scope")
+        holder = _object(endpoint).get("scope")
     if holder is None:
         return None
-    if _part(holder, "type") != "BearerToken":
+    scope = _object(holder)
+    if scope.get("type") != "BearerToken":
         raise InvalidDirective("The scope is not of type BearerToken.")
-    token = _part(holder, "token")
+    token = scope.get("token")
     return token if isinstance(token, str) and token else None

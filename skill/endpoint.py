@@ -1,6 +1,5 @@
 """`POST /alexa/directive`: authenticated as our bridge's, then always 200 with an Alexa body (contract 2.1, 2.8)."""
 
-import asyncio
 import logging
 from urllib.parse import urlsplit
 
@@ -8,6 +7,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from skill.bridge_call import BridgeCall, NotTheBridge, verify
+from skill.patience import Patience
 from skill.service import Service
 from skill.settings import is_loopback
 
@@ -78,7 +78,7 @@ class DirectiveEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with asyncio.timeout(BODY_PATIENCE):
+            with Patience(BODY_PATIENCE):
                 body = await _body(scope, receive)
         except _TooLarge:
             await send_json(send, 413, {"error": "the body is larger than 64 KiB"})

@@ -1,9 +1,10 @@
 """Whose lamp it is, and how it stands."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from skill.bridge_call import SignatureUsed
 from skill.canonical import Change, Lamp, LampState, Sample
 from skill.drivers import Driver
 from skill.errors import AlexaError, InternalError, InvalidDirective, NoSuchEndpoint
@@ -35,9 +36,9 @@ class LampView:
     sampled_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedLamp:
-    """The proof that a lamp belongs to the user who asks; only such a lamp can be sampled or changed."""
+class OwnedLamp(NamedTuple):
+    """The proof that a lamp belongs to the user who asks, in a call that may act; only such a lamp can be sampled or
+    changed."""
 
     lamp: Lamp
     driver: Driver
@@ -47,18 +48,27 @@ class OwnedLamp:
         return await self.driver.sample(self.lamp, self.stored)
 
     async def apply(self, change: Change) -> Sample:
-        return await self.driver.apply(self.lamp, change)
+        return await self.driver.apply(self.lamp, change, self.stored)
 
 
 class Lamps:
-    def __init__(self, store: Store, drivers: Mapping[str, Driver]) -> None:
-        self._store, self._drivers = store, drivers
+    """`claim` is that of the call's signature, None where nothing was signed: it is waited for, with what the lamp is
+    looked up for, before there is an `OwnedLamp`."""
+
+    def __init__(self, store: Store, drivers: Mapping[str, Driver], claim: Awaitable[bool] | None = None) -> None:
+        self._store, self._drivers, self._claim = store, drivers, claim
+
+    def under(self, claim: Awaitable[bool] | None) -> "Lamps":
+        """The same lamps, for one call."""
+        return Lamps(self._store, self._drivers, claim)
 
     async def owned(self, endpoint_id: str | None, owner: str) -> OwnedLamp:
-        """Another user's lamp answers exactly as one that does not exist."""
+        """Another user's lamp answers exactly as one that does not exist. Raises SignatureUsed."""
         if endpoint_id is None:
             raise InvalidDirective("The directive names no endpoint.")
         found = await self._store.lamp(endpoint_id)
+        if self._claim is not None and not await self._claim:
+            raise SignatureUsed
         if found is None or found[0].owner != owner:
             raise NoSuchEndpoint
         lamp, stored = found

@@ -1,8 +1,9 @@
 """Messages out (contract 2.1, 2.4, 2.6): plain dicts, ready for JSON."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from random import getrandbits
 from typing import Any
 
 from skill.canonical import Sample
@@ -12,8 +13,15 @@ from skill.errors import AcceptGrantFailed, AlexaError
 Message = dict[str, Any]
 
 
+def message_id() -> str:
+    """A UUIDv4 (RFC 9562 §5.4). It must be unique and need not be hard to guess, so no system call is made for it; a
+    worker that is forked gets a seed of its own."""
+    digits = f"{getrandbits(128) & ~(0xF << 76 | 0b11 << 62) | (0x4 << 76 | 0b10 << 62):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def _header(namespace: str, name: str, correlation_token: str | None = None) -> Message:
-    header = {"namespace": namespace, "name": name, "messageId": str(uuid.uuid4()), "payloadVersion": "3"}
+    header = {"namespace": namespace, "name": name, "messageId": message_id(), "payloadVersion": "3"}
     if correlation_token is not None:
         header["correlationToken"] = correlation_token
     return header
@@ -21,29 +29,36 @@ def _header(namespace: str, name: str, correlation_token: str | None = None) -> 
 
 def time_of_sample(at: float) -> str:
     """UTC with `Z` and three fractional digits: more of them, or an offset, and Alexa's schema refuses the message."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(at * 1000) % 1000:03d}Z"
+    milliseconds = int(at * 1000)
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def properties(sample: Sample) -> list[Message]:
     """The full snapshot. What is unknown is left out: Alexa refuses a whole report because of one null."""
-    state, at = sample.state, time_of_sample(sample.at)
-    values: list[tuple[str, str, object]] = []
-    if state.power is not None:
-        values.append(("Alexa.PowerController", "powerState", "ON" if state.power else "OFF"))
-    if state.brightness is not None:
-        values.append(("Alexa.BrightnessController", "brightness", state.brightness))
-    connectivity = {"value": "UNREACHABLE" if state.online is False else "OK"}
-    values.append(("Alexa.EndpointHealth", "connectivity", connectivity))
-    return [
-        {
+    state, at, uncertainty = sample.state, time_of_sample(sample.at), sample.uncertainty
+
+    def reported(namespace: str, name: str, value: object) -> Message:
+        return {
             "namespace": namespace,
             "name": name,
             "value": value,
             "timeOfSample": at,
-            "uncertaintyInMilliseconds": sample.uncertainty,
+            "uncertaintyInMilliseconds": uncertainty,
         }
-        for namespace, name, value in values
-    ]
+
+    found = []
+    if state.power is not None:
+        found.append(reported("Alexa.PowerController", "powerState", "ON" if state.power else "OFF"))
+    if (brightness := state.brightness) is not None:
+        found.append(reported("Alexa.BrightnessController", "brightness", brightness))
+    connectivity = {"value": "UNREACHABLE" if state.online is False else "OK"}
+    found.append(reported("Alexa.EndpointHealth", "connectivity", connectivity))
+    return found
 
 
 def _of_lamp(name: str, directive: Directive, sample: Sample) -> Message:

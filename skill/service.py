@@ -13,14 +13,14 @@ from skill.boundary import Boundary, refusal
 from skill.bridge_call import BridgeCall
 from skill.directives import loads
 from skill.drivers import Driver
-from skill.drivers.mqtt import MqttDriver
+from skill.drivers.absent import AbsentDriver
 from skill.drivers.simulated import SimulatedDriver
 from skill.errors import InternalError
 from skill.jwks import IssuerFetcher, IssuerKeys
 from skill.lamps import Lamps, LampView
 from skill.responses import Message
 from skill.settings import Settings
-from skill.storage.migrations import current, newest
+from skill.storage.database import SCHEMA, revision
 from skill.storage.store import Clock, Store, open_store
 
 log = logging.getLogger(__name__)
@@ -57,15 +57,11 @@ class Service:
         if self._boundary is None or self._store is None:
             return refusal(loads(body), InternalError("The service is starting."))
         now = self.clock()
-        moment = Moment(now, now)
-        if call is not None:
-            moment = Moment(min(now, call.timestamp), max(now, call.timestamp))
-            try:
-                if not await self._store.claim_signature(call.signature, call.expires_at):
-                    return None
-            except Exception as failure:
-                return refusal(loads(body), failure)
-        return await self._boundary.answer(body, moment)
+        if call is None:
+            return await self._boundary.answer(body, Moment(now, now), None)
+        moment = Moment(min(now, call.timestamp), max(now, call.timestamp))
+        claim = self._store.claim_signature(call.signature, call.expires_at)
+        return await self._boundary.answer(body, moment, claim)
 
     async def simulated(self, body: bytes) -> Message:
         """The same path for the simulator, which stands where the bridge stands."""
@@ -99,18 +95,25 @@ class Service:
         self._closing.push_async_callback(fetch.close)
         keys = IssuerKeys(self.settings, store, fetch, self.clock)
         await keys.load()
-        drivers: dict[str, Driver] = {"simulated": SimulatedDriver(store, self.clock)}
-        mqtt = MqttDriver(self.settings.mqtt_url, self.clock)
-        drivers["mqtt"] = mqtt
+        drivers = {"simulated": SimulatedDriver(store, self.clock), "mqtt": self._mqtt()}
         self._store, self._keys, self._lamps = store, keys, Lamps(store, drivers)
         self._boundary = Boundary(AccessTokens(self.settings, keys), self._lamps)
         self._missing = None
         self._spawn(keys.keep_fresh())
         self._spawn(self._purge(store))
-        self._spawn(mqtt.run())
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
         log.info("open: issuer %s", self.settings.issuer)
+
+    def _mqtt(self) -> Driver:
+        if (url := self.settings.mqtt_url) is None:
+            return AbsentDriver("No broker is set up.")
+        from skill.drivers.mqtt import MqttDriver  # only where there is a broker: its client is large
+
+        driver = MqttDriver(url, self.clock)
+        self._spawn(driver.run())
+        return driver
 
     async def _database(self) -> Store | None:
         """Waits for a database at the current schema, says so every few seconds, and gives up in the end."""
@@ -119,10 +122,9 @@ class Service:
         said_at = float("-inf")
         while True:
             try:
-                revision = await current(url)
-                if revision == newest():
+                if (found := await revision(url)) == SCHEMA:
                     return await open_store(url)
-                self._missing = f"the database is at schema {revision or 'none'}, not {newest()}: run `skill migrate`"
+                self._missing = f"the database is at schema {found or 'none'}, not {SCHEMA}: run `skill migrate`"
             except Exception as error:
                 self._missing = f"the database cannot be reached: {type(error).__name__}"
             if time.monotonic() >= give_up_at:

@@ -18,6 +18,8 @@ import uvicorn
 from skill.app import build
 from skill.log import set_up
 from skill.settings import Settings, SettingsError
+from skill.storage.store import implementation
+from skill.transport import OnePieceProtocol
 
 DRAIN = 8  # seconds for what is in flight; the whole end takes at most ten
 BACKLOG = 2048
@@ -67,7 +69,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=OnePieceProtocol,
             ws="none",
             lifespan="on",
             log_config=None,
@@ -86,6 +88,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
 def serve(settings: Settings) -> int:
     """Runs until a signal; returns the exit status. Raises SettingsError."""
     set_up(settings.log_level)
+    implementation(settings.database_url.get_secret_value())  # before workers are forked, which then share it
     if settings.workers == 1:
         listener = listen(settings.host, settings.port, shared=False)
         _say(f"skill listens on {_url(listener)}")

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from alembic import context
 from skill.models import metadata
 from skill.settings import DatabaseSettings, read
-from skill.storage.database import open_engine
+from skill.storage.engine import open_engine
 
 
 def run(connection: Connection) -> None:

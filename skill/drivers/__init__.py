@@ -12,5 +12,5 @@ class Driver(Protocol):
         """How the lamp stands. `stored` is what the database held when the lamp was looked up. A lamp that is known to
         be offline is no error: the sample says so."""
 
-    async def apply(self, lamp: Lamp, change: Change) -> Sample:
+    async def apply(self, lamp: Lamp, change: Change, stored: LampState | None = None) -> Sample:
         """Carry out the change and return the state after it, which holds the requested value."""

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import ssl
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
@@ -45,7 +45,7 @@ class _Heard:
 
 
 class MqttDriver:
-    def __init__(self, url: SecretStr | None, clock: Clock) -> None:
+    def __init__(self, url: SecretStr, clock: Clock) -> None:
         self._url, self._clock = url, clock
         self._client: aiomqtt.Client | None = None
         self._connected = asyncio.Event()
@@ -55,7 +55,7 @@ class MqttDriver:
         heard = await self._listen(lamp)
         return self._sampled(heard)
 
-    async def apply(self, lamp: Lamp, change: Change) -> Sample:
+    async def apply(self, lamp: Lamp, change: Change, stored: LampState | None = None) -> Sample:
         heard = await self._listen(lamp)
         async with heard.turn:  # two directives for one lamp, one after the other
             if heard.state.online is False:
@@ -94,7 +94,7 @@ class MqttDriver:
             raise BridgeUnreachable("The broker did not take the command.") from error
 
     async def _broker(self) -> aiomqtt.Client:
-        if self._client is None and self._url is not None:
+        if self._client is None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._connected.wait(), CONNECTING)
         if self._client is None:
@@ -136,9 +136,7 @@ class MqttDriver:
             await client.subscribe(topic, qos=1, timeout=PUBLISHING)
 
     async def run(self) -> None:
-        """Keeps the one connection until cancelled; returns at once where no broker is set."""
-        if self._url is None:
-            return
+        """Keeps the one connection until cancelled."""
         pause = RETRY_FIRST
         while True:
             try:
@@ -157,12 +155,11 @@ class MqttDriver:
                 self._client = None
                 self._connected.clear()
                 for heard in self._heard.values():  # what was said of being there holds no longer
-                    heard.state = replace(heard.state, online=None)
+                    heard.state = heard.state._replace(online=None)
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_LONGEST)
 
     def _connection(self) -> aiomqtt.Client:
-        assert self._url is not None
         parts = urlsplit(self._url.get_secret_value())
         secure = parts.scheme == "mqtts"
         return aiomqtt.Client(
@@ -184,7 +181,7 @@ class MqttDriver:
         for heard in self._heard.values():
             wiring = heard.wiring
             if topic == wiring.availability and (online := home_assistant.availability(payload)) is not None:
-                heard.state = replace(heard.state, online=online)
+                heard.state = heard.state._replace(online=online)
                 heard.news.set()
             if topic == wiring.state:
                 state = home_assistant.state(payload, heard.state, wiring.scale, heard.requested)

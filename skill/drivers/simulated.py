@@ -14,13 +14,13 @@ class SimulatedDriver:
     async def sample(self, lamp: Lamp, stored: LampState | None) -> Sample:
         return self._sampled(stored)
 
-    async def apply(self, lamp: Lamp, change: Change) -> Sample:
+    async def apply(self, lamp: Lamp, change: Change, stored: LampState | None = None) -> Sample:
         def step(state: LampState) -> LampState:
             if state.online is False:
                 raise EndpointUnreachable("The lamp is offline.")
             return change.applied_to(state)
 
-        return self._sampled(await self._store.change_simulated_lamp(lamp.endpoint_id, step))
+        return self._sampled(await self._store.change_simulated_lamp(lamp.endpoint_id, step, stored))
 
     def _sampled(self, state: LampState | None) -> Sample:
         if state is None:

@@ -1,10 +1,7 @@
-"""The database by its URL: the engine of the cold path, and what the raw drivers of the hot path need."""
+"""The database by its URL, and the revision of its schema, which the service asks for without loading Alembic."""
 
+import sqlite3
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 SQLITE = "sqlite:///"
 SQLITE_PRAGMAS = (
@@ -12,6 +9,10 @@ SQLITE_PRAGMAS = (
     "PRAGMA busy_timeout=5000",
     "PRAGMA foreign_keys=ON",
 )
+SCHEMA = "0001"
+"""The revision that this code was written for: the newest in `alembic/skill/versions`."""
+
+_REVISION = "SELECT version_num FROM alembic_version"
 
 
 def sqlite_path(url: str) -> str:
@@ -24,23 +25,35 @@ def make_folder(url: str) -> None:
     Path(sqlite_path(url)).absolute().parent.mkdir(parents=True, exist_ok=True)
 
 
-def open_engine(url: str) -> AsyncEngine:
-    """The engine of the cold path (commands, migrations). It connects at first use."""
-    if not url.startswith(SQLITE):
-        # The URL goes to asyncpg as it is: `?host=/dir`, `?sslmode=…` then mean what they mean to psql.
-        async def connect() -> Any:
-            import asyncpg  # only where it is used: commands on SQLite need not load it
+async def revision(url: str) -> str | None:
+    """Where the schema stands; None where nothing was ever migrated. Raises what the driver raises when the database is
+    away."""
+    return _sqlite_revision(sqlite_path(url)) if url.startswith(SQLITE) else await _postgres_revision(url)
 
-            return await asyncpg.connect(url, timeout=5)
 
-        return create_async_engine("postgresql+asyncpg://", async_creator=connect)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{sqlite_path(url)}")
+def _sqlite_revision(path: str) -> str | None:
+    if not Path(path).exists():
+        return None
+    connection = sqlite3.connect(path)
+    try:
+        row = connection.execute(_REVISION).fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise
+    finally:
+        connection.close()
+    return None if row is None else str(row[0])
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def _(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        for pragma in SQLITE_PRAGMAS:
-            cursor.execute(pragma)
-        cursor.close()
 
-    return engine
+async def _postgres_revision(url: str) -> str | None:
+    import asyncpg  # only where it is used
+
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        found = await connection.fetchval(_REVISION)
+    except asyncpg.UndefinedTableError:
+        return None
+    finally:
+        await connection.close()
+    return None if found is None else str(found)

@@ -1,4 +1,4 @@
-"""The schema: brought up to date by `skill migrate`, and checked before the service calls itself ready."""
+"""The schema, brought up to date by `skill migrate`."""
 
 import asyncio
 import logging
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from alembic import command
-from skill.storage.database import SQLITE, make_folder, open_engine
+from skill.storage.database import SCHEMA, SQLITE, make_folder, revision
+from skill.storage.engine import open_engine
 
 log = logging.getLogger(__name__)
 
@@ -28,23 +28,8 @@ def _config() -> Config:
     return config
 
 
-def newest() -> str:
-    """The revision that this code was written for."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
-
-
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-async def current(url: str) -> str | None:
-    """The database's revision; None where nothing was ever migrated. Raises what the driver raises when it is away."""
-    engine = open_engine(url)
-    try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(_revision)
-    finally:
-        await engine.dispose()
 
 
 async def wait_until_there(url: str, patience: timedelta) -> None:
@@ -54,7 +39,7 @@ async def wait_until_there(url: str, patience: timedelta) -> None:
     give_up_at, said_at = time.monotonic() + patience.total_seconds(), float("-inf")
     while True:
         try:
-            await current(url)
+            await revision(url)
             return
         except Exception as error:
             if time.monotonic() >= give_up_at:
@@ -66,7 +51,7 @@ async def wait_until_there(url: str, patience: timedelta) -> None:
 
 
 async def migrate(url: str) -> tuple[str | None, str]:
-    """Upgrade to the newest revision, in one transaction; returns the revisions before and after."""
+    """Upgrade to SCHEMA, in one transaction; returns the revisions before and after."""
     if url.startswith(SQLITE):
         make_folder(url)
     engine = open_engine(url)
@@ -78,7 +63,7 @@ async def migrate(url: str) -> tuple[str | None, str]:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        return before, newest()
+        return before, SCHEMA
 
     try:
         async with engine.begin() as connection:

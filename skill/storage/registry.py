@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from skill.models import LampRow, SimulatedLampRow
-from skill.storage.database import open_engine
+from skill.storage.engine import open_engine
 
 SIMULATED = "simulated"
 

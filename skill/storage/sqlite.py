@@ -1,4 +1,4 @@
-"""The hot path on SQLite: reads and group commits inline on the loop, since each is less than a switch of threads.
+"""The hot path on SQLite: group commits inline on the loop, since each is less than a switch of threads.
 
 Nothing here waits for a disk or a lock on the loop: with `synchronous=NORMAL` a commit in WAL mode appends without
 syncing, a write lock that a command holds sends the batch to the thread, and so do checkpoints, which do sync.
@@ -6,14 +6,15 @@ syncing, a write lock that a command holds sends the batch to the thread, and so
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from skill.canonical import LampState
 from skill.storage.batcher import Batcher
 from skill.storage.database import SQLITE_PRAGMAS, sqlite_path
-from skill.storage.statements import STATE, Sqlite, columns_of, found_of, state_of
+from skill.storage.sqlite_statements import Sqlite
+from skill.storage.statements import found_of, state_of
 from skill.storage.store import Found, Step
 
 T = TypeVar("T")
@@ -38,6 +39,10 @@ class SqliteStore:
         self._overgrown = False
         self._thread = ThreadPoolExecutor(1, "skill-sqlite")
         self._jobs: Batcher[Job, Any] = Batcher(self._run)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        return cls(url)
 
     @staticmethod
     def _connect(uri: str, *pragmas: str) -> sqlite3.Connection:
@@ -90,48 +95,54 @@ class SqliteStore:
         return results
 
     async def lamp(self, endpoint_id: str) -> Found | None:
-        row = self._reader.execute(Sqlite.lamp, {"endpoint_id": endpoint_id}).fetchone()
+        """Read where directives write: another connection would have to read every page again that those changed."""
+
+        row = await self._jobs.submit(lambda connection: connection.execute(Sqlite.lamp, (endpoint_id,)).fetchone())
         return None if row is None else found_of(row)
 
     async def lamps_of(self, owner: str, limit: int) -> list[Found]:
-        return [found_of(row) for row in self._reader.execute(Sqlite.lamps_of, {"owner": owner, "limit": limit})]
+        return [found_of(row) for row in self._reader.execute(Sqlite.lamps_of, (owner, limit))]
 
     async def simulated_lamp(self, endpoint_id: str) -> LampState | None:
-        row = self._reader.execute(Sqlite.simulated, {"endpoint_id": endpoint_id}).fetchone()
+        return self._simulated(self._reader, endpoint_id)
+
+    @staticmethod
+    def _simulated(connection: sqlite3.Connection, endpoint_id: str) -> LampState | None:
+        row = connection.execute(Sqlite.simulated, (endpoint_id,)).fetchone()
         return None if row is None else state_of(row)
 
-    async def change_simulated_lamp(self, endpoint_id: str, step: Step) -> LampState | None:
+    async def change_simulated_lamp(
+        self, endpoint_id: str, step: Step, before: LampState | None = None
+    ) -> LampState | None:
         def job(connection: sqlite3.Connection) -> LampState | Exception | None:
-            row = connection.execute(Sqlite.simulated, {"endpoint_id": endpoint_id}).fetchone()
-            if row is None:
-                return None
-            before = state_of(row)
-            try:
-                after = step(before)
-            except Exception as error:
-                return error
-            if after != before:
-                values = dict(zip(STATE, columns_of(after), strict=True))
-                connection.execute(Sqlite.write, {"which": endpoint_id, **values})
-            return after
+            state = before or self._simulated(connection, endpoint_id)
+            while state is not None:
+                try:
+                    after = step(state)
+                except Exception as error:
+                    return error
+                if after == state or connection.execute(Sqlite.replace, (*after, endpoint_id, *state)).rowcount == 1:
+                    return after
+                state = self._simulated(connection, endpoint_id)  # which nobody changes any more in this transaction
+            return None
 
         changed: LampState | None = await self._jobs.submit(job)
         return changed
 
-    async def claim_signature(self, signature: bytes, expires_at: int) -> bool:
-        row = {"signature": signature, "expires_at": expires_at}
-        return bool(await self._jobs.submit(lambda connection: connection.execute(Sqlite.claim, row).rowcount == 1))
+    def claim_signature(self, signature: bytes, expires_at: int) -> Awaitable[bool]:
+        row = (expires_at, signature)
+        return self._jobs.submit(lambda connection: connection.execute(Sqlite.claim, row).rowcount == 1)
 
     async def purge_signatures(self, now: int, limit: int) -> int:
-        row = {"now": now, "limit": limit}
+        row = (now, limit)
         return int(await self._jobs.submit(lambda connection: connection.execute(Sqlite.purge, row).rowcount))
 
     async def key_set(self, issuer: str) -> tuple[bytes, int] | None:
-        row = self._reader.execute(Sqlite.key_set, {"issuer": issuer}).fetchone()
+        row = self._reader.execute(Sqlite.key_set, (issuer,)).fetchone()
         return None if row is None else (row[0].encode(), row[1])
 
     async def save_key_set(self, issuer: str, document: bytes, fetched_at: int) -> None:
-        row = {"issuer": issuer, "document": document.decode(), "fetched_at": fetched_at}
+        row = (issuer, document.decode(), fetched_at)
         await self._jobs.submit(lambda connection: connection.execute(Sqlite.save_key_set, row).rowcount)
 
     async def close(self) -> None:

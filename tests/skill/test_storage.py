@@ -5,7 +5,6 @@ import json
 import logging
 import sqlite3
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from skill.access_token import Caller
-from skill.canonical import BrightnessStep, LampState
+from skill.canonical import BrightnessStep
 from skill.directives import DISCOVER, Directive
 from skill.discovery import NotDescribable, friendly_name
 from skill.drivers.simulated import SimulatedDriver
@@ -21,7 +20,7 @@ from skill.handlers import HANDLERS
 from skill.lamps import Lamps
 from skill.models import LampRow, SimulatedLampRow, metadata
 from skill.storage import sqlite
-from skill.storage.database import open_engine
+from skill.storage.engine import open_engine
 from skill.storage.migrations import migrate
 from skill.storage.registry import Registry, open_registry
 from skill.storage.store import Store, open_store
@@ -46,17 +45,6 @@ async def add(url: str, owner: str = "u1", name: str = "Desk lamp") -> str:
         return (await registry.add(owner, name, "simulated", {})).endpoint_id
 
 
-async def test_a_changed_state_is_read_back_whole(database_url: str, store: Store) -> None:
-    lamp = await add(database_url)
-    state = LampState(True, 42, "color", 120.5, 0.25, 0.75, 4000, online=True)
-    assert await store.change_simulated_lamp(lamp, lambda _: state) == state
-    assert await store.simulated_lamp(lamp) == state
-    found = await store.lamp(lamp)
-    assert found is not None
-    assert found[1] == state
-    assert (found[0].endpoint_id, found[0].owner, found[0].options) == (lamp, "u1", {})
-
-
 async def test_what_is_not_there_is_none(store: Store) -> None:
     assert await store.lamp("lamp-0") is None
     assert await store.simulated_lamp("lamp-0") is None
@@ -74,39 +62,6 @@ async def test_lamps_come_oldest_first_and_those_of_one_second_by_name(database_
     assert [lamp.name for lamp, _ in await store.lamps_of("u1", 10)] == expected
     async with open_registry(database_url) as registry:
         assert [lamp.name for lamp in await registry.lamps("u1")] == expected
-
-
-async def test_steps_from_two_replicas_are_all_counted(database_url: str, store: Store) -> None:
-    lamps = [await add(database_url) for _ in range(3)]
-    other = await open_store(database_url)
-    for lamp in lamps:
-        await store.change_simulated_lamp(lamp, lambda state: replace(state, power=True, last_brightness=10))
-    await asyncio.gather(
-        *(
-            each.change_simulated_lamp(lamp, BrightnessStep(1).applied_to)
-            for _ in range(20)
-            for lamp in lamps
-            for each in (store, other)
-        )
-    )
-    assert [(await store.simulated_lamp(lamp)).brightness for lamp in lamps] == [50, 50, 50]  # type: ignore[union-attr]
-    await other.close()
-
-
-async def test_a_step_that_fails_fails_alone(database_url: str, store: Store) -> None:
-    good, bad = await add(database_url), await add(database_url)
-
-    def fail(_: LampState) -> LampState:
-        raise ValueError("no")
-
-    results = await asyncio.gather(
-        store.change_simulated_lamp(good, BrightnessStep(7).applied_to),
-        store.change_simulated_lamp(bad, fail),
-        store.change_simulated_lamp(good, BrightnessStep(7).applied_to),
-        return_exceptions=True,
-    )
-    assert isinstance(results[1], ValueError)
-    assert (await store.simulated_lamp(good)).brightness == 14  # type: ignore[union-attr]
 
 
 @pytest.mark.spec("security 6.72")

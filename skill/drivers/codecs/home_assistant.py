@@ -4,8 +4,6 @@ Percent here, `1..scale` on the wire (`brightness_scale`, 255 unless the lamp sa
 `color` and `color_temp` are left as they are.
 """
 
-from dataclasses import replace
-
 import orjson
 
 from skill.canonical import Change, LampState, Power
@@ -45,12 +43,12 @@ def state(payload: bytes, before: LampState, scale: int, requested: int | None) 
         power = {"ON": True, "OFF": False}.get(str(message["state"]).upper())
         if power is None and message["state"] is not None:
             return None
-        after = replace(after, power=power)
+        after = after._replace(power=power)
     brightness = message.get("brightness")
     if isinstance(brightness, (int, float)) and not isinstance(brightness, bool) and brightness > 0:
         near = requested is not None and abs(brightness - to_device(requested, scale)) <= 1
         percent = requested if requested is not None and near else to_percent(round(brightness), scale)
-        after = replace(after, last_brightness=percent)
+        after = after._replace(last_brightness=percent)
     return after
 
 
