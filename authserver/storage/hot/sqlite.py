@@ -83,6 +83,9 @@ class SqliteStore:
             loop.call_soon(self._start)
         return await future
 
+    async def execute(self, statement: Statement, **parameters: Any) -> Row | None:
+        return await self.write(lambda transaction: transaction.one(statement, **parameters))
+
     async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
         return await self.write(lambda transaction: transaction.one(statement.one, **parameters))
 
