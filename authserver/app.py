@@ -14,7 +14,8 @@ from starlette.routing import Route
 
 from authserver import pages
 from authserver.accounts.mail import linked_mail, run_outbox
-from authserver.accounts.passwords import Passwords
+from authserver.accounts.passwords import Passwords, spare_cores
+from authserver.admission import Admission
 from authserver.boundary import Boundary
 from authserver.health import healthz, readyz
 from authserver.housekeeping import run_housekeeping
@@ -34,9 +35,11 @@ from authserver.storage import migrations
 from authserver.storage.changes import Changes
 from authserver.storage.database import Database, DatabaseUrl, StorageError
 from authserver.storage.hot import open_store
+from authserver.turns import Turns
 
 log = logging.getLogger(__name__)
 
+AHEAD = 2  # sign-ins that have begun when a thread for hashes becomes free; the others wait before anything is done
 Clock = Callable[[], int]  # Unix seconds, UTC
 
 
@@ -196,6 +199,13 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
         *pages.routes(settings),
     ]
     app.add_exception_handler(404, pages.not_found)
+    app.add_middleware(
+        Admission,
+        turns=Turns(waiting=settings.page_queue, heavy=spare_cores() + min(AHEAD, settings.argon2_queue)),
+        machine_paths=machine_paths(settings.issuer_path),
+        free_paths=("/healthz", "/readyz", f"{settings.issuer_path}/static/"),
+        busy_page=pages.busy_page,
+    )
     app.add_middleware(
         Boundary,
         ready=lambda: app.state.services is not None,

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 from passlib.context import CryptContext
 
+from authserver.turns import aside
+
 LONGEST = 256  # characters after normalisation; more is refused before it costs anything
 NICE = 15
 RETRY_AFTER = 2  # seconds
@@ -64,6 +66,12 @@ def _low_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
+def spare_cores() -> int:
+    """Threads that hash."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
 class Place:
     """A place in the queue for hashes, taken before an account's attempt is counted: who is sent away as `Busy` lost no
     try."""
@@ -87,8 +95,7 @@ class Passwords:
     """One for each process. `queue` hashes may wait besides those that are being computed."""
 
     def __init__(self, queue: int, threads: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = threads or max(1, cores - 1)
+        threads = threads or spare_cores()
         self._context = crypt_context()
         self._executor = ThreadPoolExecutor(threads, "password", _low_priority)
         self._places = threads + queue
@@ -121,7 +128,7 @@ class Passwords:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[..., Result], *values: str | None) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *values)
+        return await aside(asyncio.get_running_loop().run_in_executor(self._executor, work, *values))
 
     def _hash(self, text: str) -> str:
         return str(self._context.hash(text))
