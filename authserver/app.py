@@ -180,6 +180,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
         yield
         await end(life)
 
+    turns = Turns(waiting=settings.page_queue, heavy=spare_cores() + min(AHEAD, settings.argon2_queue))
     app = FastAPI(
         title=settings.name,
         openapi_url=None,
@@ -192,6 +193,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
     app.state.settings = settings
     app.state.ready_problem = "starting"
     app.state.refused = False
+    app.state.turns = turns
     app.router.routes[:] = [
         *oauth_routes(settings.issuer_path),
         Route("/healthz", healthz, methods=["GET"]),
@@ -201,7 +203,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> FastAPI:
     app.add_exception_handler(404, pages.not_found)
     app.add_middleware(
         Admission,
-        turns=Turns(waiting=settings.page_queue, heavy=spare_cores() + min(AHEAD, settings.argon2_queue)),
+        turns=turns,
         machine_paths=machine_paths(settings.issuer_path),
         free_paths=("/healthz", "/readyz", f"{settings.issuer_path}/static/"),
         busy_page=pages.busy_page,

@@ -15,7 +15,9 @@ from types import coroutine
 from typing import Any, TypeVar
 
 AT_ONCE = 4  # pages at work while no program is being served
-SHARE = 0.1  # of the loop's time for pages while programs are being served
+#: of the loop's time for the steps of pages, while programs are being served. What the loop does around them (parsing,
+#: drivers, waking up) takes as much again, and a hash slows down the core beside it.
+SHARE = 0.03
 QUIET = 0.005  # seconds without a program after which none is being served
 DEEPEST = 0.25  # seconds: a step that took long by accident stops pages no longer than this
 
@@ -115,9 +117,7 @@ class Line:
         return turn
 
     def last_of(self, network: str) -> Turn:
-        turn = self._networks[network][-1]
-        self.remove(turn)
-        return turn
+        return self._networks[network][-1]
 
     def remove(self, turn: Turn) -> None:
         turns = self._networks[turn.network]
@@ -158,18 +158,28 @@ class Turns:
     def ask(self, network: str, *, heavy: bool) -> Turn:
         """Never waits. Where too many wait, the last of the network that has most of them is sent away."""
         turn = Turn(self, network, heavy)
-        line = self._heavy_line if heavy else self._light_line
-        line.append(turn)
+        self._line(turn).append(turn)
         self._go()
         if len(self) > self._most_waiting:
-            crowded = max((self._light_line, self._heavy_line), key=lambda each: each.of(each.longest()))
-            crowd = crowded.longest()
-            away = turn if line.of(network) >= crowded.of(crowd) else crowded.last_of(crowd)
-            if away is turn:
-                line.remove(turn)
+            away = self._one_too_many(turn)
+            self._line(away).remove(away)
             away.state = State.OVER
             away.decided.set_result(False)
         return turn
+
+    def _line(self, turn: Turn) -> Line:
+        return self._heavy_line if turn.heavy else self._light_line
+
+    def _one_too_many(self, newest: Turn) -> Turn:
+        lines = (self._light_line, self._heavy_line)
+
+        def waiting(network: str) -> int:
+            return sum(line.of(network) for line in lines)
+
+        crowd = max((line.longest() for line in lines), key=waiting)
+        if waiting(newest.network) >= waiting(crowd):
+            return newest
+        return max(lines, key=lambda line: line.of(crowd)).last_of(crowd)
 
     def spent(self, seconds: float) -> None:
         """A page has used the loop for so long."""
@@ -196,7 +206,8 @@ class Turns:
                 return
             turn.state = State.WORKING
             self._working += 1
-            turn.decided.set_result(True)
+            if not turn.decided.done():  # cancelled this moment: it will leave
+                turn.decided.set_result(True)
 
     def _next(self) -> Turn | None:
         if self._back:
@@ -238,7 +249,7 @@ class Turns:
         if state is State.WAITING and turn in self._back:
             self._back.remove(turn)
         elif state is State.WAITING:
-            (self._heavy_line if turn.heavy else self._light_line).remove(turn)
+            self._line(turn).remove(turn)
             turn.decided.cancel()
             return
         elif state is State.WORKING:
