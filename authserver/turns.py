@@ -19,6 +19,7 @@ AT_ONCE = 4  # pages at work while no program is being served
 #: drivers, waking up) takes as much again, and a hash slows down the core beside it.
 SHARE = 0.03
 QUIET = 0.005  # seconds without a program after which none is being served
+SLOW = 0.1  # seconds after which a page that is still at work waits for the database, and the next may begin
 DEEPEST = 0.25  # seconds: a step that took long by accident stops pages no longer than this
 
 Result = TypeVar("Result")
@@ -142,7 +143,9 @@ class Turns:
         self._programs = 0  # being served
         self._program_at = 0.0  # when the last one ended
         self._not_before = 0.0  # when pages have paid for the time that they used
+        self._began_at = 0.0  # when the last one began or went on
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
     def __len__(self) -> int:
         """How many wait."""
@@ -195,17 +198,19 @@ class Turns:
         """Let begin who may; where only time stands in the way, look again when it has passed."""
         while self._back or len(self):
             now = time.monotonic()
-            served = self._is_served(now)
-            if self._working >= (1 if served else AT_ONCE):
+            if self._working >= AT_ONCE:
                 return
-            if served and now < self._not_before:
-                self._look_again(now)
-                return
+            if self._is_served(now):
+                free_at = max(self._not_before, self._began_at + SLOW if self._working else 0.0)
+                if now < free_at:
+                    self._look_again(now, free_at)
+                    return
             turn = self._next()
             if turn is None:
                 return
             turn.state = State.WORKING
             self._working += 1
+            self._began_at = now
             if not turn.decided.done():  # cancelled this moment: it will leave
                 turn.decided.set_result(True)
 
@@ -220,11 +225,14 @@ class Turns:
         self._heavy_was_last = False
         return self._light_line.next() if len(self._light_line) else None
 
-    def _look_again(self, now: float) -> None:
-        if self._timer is None:
-            quiet = self._program_at + QUIET if self._programs == 0 else self._not_before
-            delay = max(0.0, min(self._not_before, quiet) - now)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._time_has_passed)
+    def _look_again(self, now: float, free_at: float) -> None:
+        """At `free_at`, or sooner where no program may be left by then."""
+        sooner = free_at if self._programs else min(free_at, self._program_at + QUIET)
+        if self._timer is not None:
+            if self._timer_at <= sooner:
+                return
+            self._timer.cancel()
+        self._timer, self._timer_at = asyncio.get_running_loop().call_later(sooner - now, self._time_has_passed), sooner
 
     def _time_has_passed(self) -> None:
         self._timer = None

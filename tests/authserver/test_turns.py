@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from authserver.turns import AT_ONCE, CURRENT, QUIET, SHARE, State, Turn, Turns, aside, timed
+from authserver.turns import AT_ONCE, CURRENT, QUIET, SHARE, SLOW, State, Turn, Turns, aside, timed
 
 
 def turns(waiting: int = 8, heavy: int = 2) -> Turns:
@@ -208,6 +208,17 @@ async def test_beside_programs_pages_go_one_at_a_time_and_pay_for_their_time_by_
     assert not third.decided.done()
 
 
+async def test_a_page_that_ends_soon_lets_the_next_begin_soon() -> None:
+    some = turns()
+    some.program_begins()
+    first, second = (some.ask("home", heavy=False) for _ in range(2))
+    some.spent(0.0001)
+    first.leave()
+    since = time.monotonic()
+    assert await asyncio.wait_for(second.decided, 2)
+    assert time.monotonic() - since < SLOW / 2
+
+
 async def test_when_no_program_asks_any_more_nobody_waits_for_its_sake() -> None:
     some = turns()
     some.program_begins()
@@ -218,6 +229,18 @@ async def test_when_no_program_asks_any_more_nobody_waits_for_its_sake() -> None
     since = time.monotonic()
     assert await asyncio.wait_for(some.ask("home", heavy=False).decided, 2)
     assert time.monotonic() - since < QUIET + 0.05
+
+
+async def test_a_page_that_waits_for_the_database_does_not_stop_the_others() -> None:
+    some = turns()
+    some.program_begins()
+    stuck, *others = (some.ask("home", heavy=False) for _ in range(AT_ONCE + 1))
+    assert begun(stuck)
+    assert not others[0].decided.done()
+    for turn in others[:-1]:
+        assert await asyncio.wait_for(turn.decided, 2)
+    await asyncio.sleep(2 * SLOW)
+    assert not others[-1].decided.done()
 
 
 async def test_a_step_that_took_long_by_accident_does_not_stop_pages_for_long() -> None:
