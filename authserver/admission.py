@@ -96,17 +96,19 @@ async def _whole(receive: Receive) -> list[Message]:
 
 async def _until_gone(receive: Receive, seconds: float, turn: Turn | None = None) -> None:
     """Wait so long, or until the turn is decided. Raises `ClientDisconnect` when the client leaves meanwhile."""
-    gone = asyncio.ensure_future(_gone(receive))
-    awaited: set[asyncio.Future[Any]] = {gone, turn.decided} if turn else {gone}
+    next_message = asyncio.ensure_future(receive())
+    awaited: set[asyncio.Future[Any]] = {next_message, turn.decided} if turn else {next_message}
+    until = asyncio.get_running_loop().time() + seconds
     try:
         await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if gone.done():
-            gone.result()
-            raise ClientDisconnect
+        if next_message.done():
+            if next_message.result()["type"] == "http.disconnect":
+                raise ClientDisconnect
+            awaited.remove(next_message)  # the body goes on, which is too large to be read
+            left = until - asyncio.get_running_loop().time()
+            if turn is None:
+                await asyncio.sleep(left)
+            else:
+                await asyncio.wait(awaited, timeout=left)
     finally:
-        gone.cancel()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        next_message.cancel()

@@ -166,6 +166,27 @@ async def test_a_client_that_sends_slowly_keeps_nobody_waiting(people: People, l
     assert is_unused(people)
 
 
+async def test_a_body_without_end_waits_as_others_do_and_is_refused(people: People, linking: Linking) -> None:
+    page = await linking.start()
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"x" * 20_000, "more_body": True}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    with nobody_begins(people):
+        request = asyncio.create_task(people.server.app(asked(page, linking.issuer), receive, send))
+        await until_waiting(people, 1)
+        await asyncio.sleep(0.05)
+        assert statuses == []
+    await asyncio.wait_for(request, 2)
+    assert statuses == [413]
+    assert is_unused(people)
+
+
 @pytest.mark.spec("A17", "decision 3a", "performance 3.7")
 async def test_refreshes_go_on_while_thirty_two_sign_ins_wait(people: People, new_linking: Linkings) -> None:
     person = await people.add()
