@@ -9,6 +9,8 @@ The layers, from the top; imports point down only:
     accounts            people: passwords, sign-in, sign-up, sessions, mail
     storage             databases: units of work (cold path), compiled statements (hot path)
     models              tables
+    turns               how pages share the event loop with programs
+    memory              what the C library keeps
     secret_values       random values, digests, MACs, encryption at rest
     settings            what an operator may set
 

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authserver import pages
 from authserver.accounts.mail import linked_mail, run_outbox
-from authserver.accounts.passwords import Passwords
+from authserver.accounts.passwords import Passwords, spare_cores
+from authserver.admission import Admission
 from authserver.boundary import Boundary
 from authserver.health import healthz, readyz
 from authserver.housekeeping import run_housekeeping
@@ -37,9 +38,11 @@ from authserver.storage import schema
 from authserver.storage.changes import Changes
 from authserver.storage.database import Database, DatabaseUrl, StorageError
 from authserver.storage.hot import open_store
+from authserver.turns import Turns
 
 log = logging.getLogger(__name__)
 
+AHEAD = 2  # sign-ins that have begun when a thread for hashes becomes free; the others wait before anything is done
 Clock = Callable[[], int]  # Unix seconds, UTC
 
 
@@ -137,7 +140,7 @@ async def end(task: asyncio.Task[None]) -> None:
 
 class Application(FastAPI):
     """Token requests take the short way past what pages need (FastAPI's middleware, matching, wrapping): an eighth of a
-    refresh. Nothing on that way may need more than the boundary: the endpoint is the same."""
+    refresh. Boundary and admission stand on that way too, and the endpoint is the same."""
 
     def take_short_way(self, path: str, way: ASGIApp) -> None:
         self._short_path, self._short_way = path, way
@@ -197,6 +200,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         yield
         await end(life)
 
+    turns = Turns(waiting=settings.page_queue, heavy=spare_cores() + min(AHEAD, settings.argon2_queue))
     app = Application(
         title=settings.name,
         openapi_url=None,
@@ -209,6 +213,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
     app.state.settings = settings
     app.state.ready_problem = "starting"
     app.state.refused = False
+    app.state.turns = turns
     app.router.routes[:] = [
         *oauth_routes(settings.issuer_path),
         Route("/healthz", healthz, methods=["GET"]),
@@ -216,14 +221,22 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         *pages.routes(settings),
     ]
     app.add_exception_handler(404, pages.not_found)
+    admission = partial(
+        Admission,
+        turns=turns,
+        machine_paths=machine_paths(settings.issuer_path),
+        free_paths=("/healthz", "/readyz", f"{settings.issuer_path}/static/"),
+        busy_page=pages.busy_page,
+    )
     boundary = partial(
         Boundary,
         ready=lambda: app.state.services is not None,
         error_page=pages.error_page,
         machine_paths=machine_paths(settings.issuer_path),
     )
+    app.add_middleware(admission)
     app.add_middleware(boundary)
-    app.take_short_way(f"{settings.issuer_path}/oauth2/token", boundary(token_endpoint))
+    app.take_short_way(f"{settings.issuer_path}/oauth2/token", boundary(admission(token_endpoint)))
     if trusted := parse_networks(settings.trusted_proxies):
         app.add_middleware(TrustedProxies, trusted=trusted)
     return app

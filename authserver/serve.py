@@ -19,6 +19,7 @@ from typing import Any
 
 import uvicorn
 
+from authserver import memory
 from authserver.transport import OnePieceProtocol
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ def worker(build: Callable[[], Any], host: str, port: int) -> None:
     """One worker until it is told to end. Exits with `REFUSED` when the application refuses to start."""
     for number in SIGNALS:  # until the server takes them: a supervisor's handlers were inherited
         signal.signal(number, signal.SIG_DFL)
+    memory.share_one_arena()
     app = build()
     config = uvicorn.Config(
         app,

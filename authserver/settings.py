@@ -135,6 +135,12 @@ class Settings(DatabaseSettings):
     argon2_queue: int = Field(
         16, ge=1, description="Sign-ins that may wait for a password hash in one process; beyond it the answer is 503."
     )
+    page_queue: int = Field(
+        64,
+        ge=1,
+        description="Requests for pages that may wait for their turn in one process; beyond it, and after five "
+        "seconds, the answer is 503 with `Retry-After`.",
+    )
     housekeeping_interval: int = Field(60, ge=1, description="Seconds between two purges of what has expired.")
 
     @field_validator("issuer")

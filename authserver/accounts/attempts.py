@@ -1,21 +1,36 @@
-"""Counters of attempts: raised, and committed by the caller's unit of work, before anything is compared.
+"""Counters of attempts: raised and committed before anything is compared.
 
 One statement each, so that the database decides also between replicas and parallel guesses. Whom a counter is about
 stands in it as a MAC: the table tells nobody which addresses were tried.
 """
 
 import ipaddress
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Dialect, and_, case, delete, literal, or_
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Dialect,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
-from sqlmodel import col, select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import Attempt
 from authserver.secret_values import SecretKeys
 from authserver.settings import Settings
+from authserver.storage.hot import HotStore, Statement
 
 QUIET = 900  # seconds without an attempt after which an account's count begins anew
 ADDRESS_WINDOW = 600  # seconds
@@ -48,93 +63,118 @@ def insert_for(dialect: Dialect) -> Any:
     return postgresql.insert if dialect.name == "postgresql" else sqlite.insert
 
 
-def _at(moment: int) -> ColumnElement[int]:
-    return literal(moment, BigInteger)
+ATTEMPTS = cast(Table, Attempt.__table__)  # type: ignore[attr-defined]
+ZERO: ColumnElement[int] = literal_column("0")
+ONE: ColumnElement[int] = literal_column("1")
+DOUBLINGS: ColumnElement[int] = literal_column("20")
+NAME = bindparam("name", type_=ATTEMPTS.c.name.type)
+MOST = bindparam("most", type_=Integer())
+AT = bindparam("at", type_=BigInteger())
+ENDS = bindparam("ends", type_=BigInteger())
+RESTS = bindparam("rests", type_=BigInteger())
+HURRY = bindparam("hurry", type_=Boolean())
+LONGEST = bindparam("longest", type_=Integer())
+OVER = ATTEMPTS.c.expires_at <= AT
 
 
-async def _count(
-    session: AsyncSession,
-    name: str,
-    now: int,
-    first: dict[str, Any],
-    again: dict[str, Any],
-    admitted: ColumnElement[bool],
-    most: int,
-) -> int:
-    """0 when the attempt was counted and may go on, else the seconds to wait; then nothing was changed. `most` is how
-    many there may be until `expires_at`."""
-    insert = insert_for(session.get_bind().dialect)
-    statement = (
-        insert(Attempt)
-        .values(name=name, failures=1, since=now, **first)
-        .on_conflict_do_update(index_elements=["name"], set_=again, where=admitted)
-        .returning(col(Attempt.failures))
+def _counting(again: Mapping[str, ColumnElement[Any]], admitted: ColumnElement[bool]) -> Any:
+    """One more of `name`; a row when it was counted and may go on, none when nothing was changed."""
+    return (
+        postgresql.insert(ATTEMPTS)  # compiled for either database: both know ON CONFLICT in these words
+        .values(name=NAME, failures=ONE, since=AT, locked_until=RESTS, expires_at=ENDS)
+        .on_conflict_do_update(index_elements=["name"], set_={"expires_at": ENDS, **again}, where=admitted)
+        .returning(ATTEMPTS.c.failures)
     )
-    if (await (await session.connection()).execute(statement)).first() is not None:
-        return 0
-    ends = case((col(Attempt.failures) >= most, col(Attempt.expires_at)), else_=col(Attempt.locked_until))
-    found = (await session.exec(select(ends).where(col(Attempt.name) == name))).first()
-    return max(1, (found or 0) - now)
 
 
-async def count_sign_in(session: AsyncSession, settings: Settings, name: str, now: int) -> int:
-    """A sign-in to this account, known or not: 0 when it may be compared, else the seconds to wait.
+def _rest_after(failures: ColumnElement[int]) -> ColumnElement[int]:
+    """From failure number `most` on one second, doubling up to `longest`."""
+    more = failures - MOST
+    doubled = ONE.bitwise_lshift(more)
+    return case(
+        (more < ZERO, ZERO),
+        (or_(more > DOUBLINGS, doubled > LONGEST), AT + LONGEST),
+        else_=AT + doubled,
+    )
+
+
+_FAILURES: ColumnElement[int] = case((OVER, ONE), else_=ATTEMPTS.c.failures + ONE)
+
+#: parameters: name, at, ends, rests (after the first one), most, longest
+COUNT_SIGN_IN = Statement(
+    _counting({"failures": _FAILURES, "locked_until": _rest_after(_FAILURES)}, ATTEMPTS.c.locked_until <= AT)
+)
+
+_COUNT_WITHIN = _counting(
+    {
+        "failures": _FAILURES,
+        "since": case((OVER, AT), else_=ATTEMPTS.c.since),
+        "expires_at": case((OVER, ENDS), else_=ATTEMPTS.c.expires_at),
+        "locked_until": RESTS,
+    },
+    and_(or_(OVER, ATTEMPTS.c.failures < MOST), or_(HURRY, ATTEMPTS.c.locked_until <= AT)),
+)
+
+#: parameters: name, at, ends, rests, most, hurry
+COUNT_WITHIN = Statement(_COUNT_WITHIN)
+
+_WHEN = select(
+    case((ATTEMPTS.c.failures >= MOST, ATTEMPTS.c.expires_at), else_=ATTEMPTS.c.locked_until).label("ends")
+).where(ATTEMPTS.c.name == NAME)
+
+#: when an attempt that was not counted may be made; parameters: name, most
+WHEN = Statement(_WHEN)
+
+
+async def count_sign_in(hot: HotStore, settings: Settings, name: str, now: int) -> int:
+    """A sign-in to this account, known or not: 0 when it may be compared, else the seconds to wait. Committed when it
+    returns.
 
     The attempt counts as failed until `forget` says otherwise. After `sign_in_attempts` failures the account rests for
     1 s, doubling up to `sign_in_lock_maximum`; what is tried meanwhile neither counts nor lengthens it, so that an
     attacker cannot lock the owner out for ever (contracts/cognito.md 3.3).
     """
     most, longest = settings.sign_in_attempts, settings.sign_in_lock_maximum
-    failures = case((col(Attempt.expires_at) <= now, 1), else_=col(Attempt.failures) + 1)
-    rests = case(
-        *((failures == most + doubled, _at(now + min(2**doubled, longest))) for doubled in range(21)),
-        (failures > most, _at(now + longest)),
-        else_=_at(0),
+    counted = await hot.execute(
+        COUNT_SIGN_IN,
+        name=name,
+        at=now,
+        ends=now + longest + QUIET,
+        rests=now + 1 if most == 1 else 0,
+        most=most,
+        longest=longest,
     )
-    expires_at = now + longest + QUIET
-    return await _count(
-        session,
-        name,
-        now,
-        {"locked_until": now + 1 if most == 1 else 0, "expires_at": expires_at},
-        {"failures": failures, "locked_until": rests, "expires_at": expires_at},
-        col(Attempt.locked_until) <= now,
-        UNLIMITED,
+    if counted is not None:
+        return 0
+    found = await hot.read(WHEN, name=name, most=UNLIMITED)
+    return max(1, (found["ends"] if found else 0) - now)
+
+
+def _within(name: str, now: int, most: int, window: int, apart: int = 0, hurry: bool = False) -> dict[str, Any]:
+    """At most `most` in `window` seconds from the first one, and `apart` seconds between two unless `hurry`."""
+    rests = now + apart if apart else 0  # not `now`: another replica's clock may be a second behind
+    return {"name": name, "at": now, "ends": now + window, "rests": rests, "most": most, "hurry": hurry}
+
+
+async def _count_in_unit(session: AsyncSession, asked: dict[str, Any]) -> int:
+    """0 when it may go on, else the seconds to wait. Counts when the caller's unit of work commits."""
+    connection = await session.connection()
+    if (await connection.execute(_COUNT_WITHIN, asked)).first() is not None:
+        return 0
+    found = (await connection.execute(_WHEN, {"name": asked["name"], "most": asked["most"]})).scalar()
+    return max(1, int(found or 0) - int(asked["at"]))
+
+
+async def count_address(hot: HotStore, settings: Settings, secret_keys: SecretKeys, address: str, now: int) -> int:
+    """Any sign-in, sign-up or code from one network: 0 when it may go on, else the seconds to wait. Committed when it
+    returns; the caller has no unit of work open, whose lock on SQLite would keep it waiting."""
+    asked = _within(
+        counter(secret_keys, "address", network_of(address)), now, settings.address_attempts, ADDRESS_WINDOW
     )
-
-
-async def count_within(
-    session: AsyncSession, name: str, now: int, *, most: int, window: int, apart: int = 0, hurry: bool = False
-) -> int:
-    """At most `most` in `window` seconds from the first one, and `apart` seconds between two unless `hurry`: 0 when it
-    may go on, else the seconds to wait."""
-    rests_until = now + apart if apart else 0  # not `now`: another replica's clock may be a second behind
-    over = col(Attempt.expires_at) <= now
-    admitted = or_(over, col(Attempt.failures) < most)
-    if not hurry:
-        admitted = and_(admitted, col(Attempt.locked_until) <= now)
-    return await _count(
-        session,
-        name,
-        now,
-        {"locked_until": rests_until, "expires_at": now + window},
-        {
-            "failures": case((over, 1), else_=col(Attempt.failures) + 1),
-            "since": case((over, _at(now)), else_=col(Attempt.since)),
-            "expires_at": case((over, _at(now + window)), else_=col(Attempt.expires_at)),
-            "locked_until": rests_until,
-        },
-        admitted,
-        most,
-    )
-
-
-async def count_address(
-    session: AsyncSession, settings: Settings, secret_keys: SecretKeys, address: str, now: int
-) -> int:
-    """Any sign-in, sign-up or code from one network."""
-    name = counter(secret_keys, "address", network_of(address))
-    return await count_within(session, name, now, most=settings.address_attempts, window=ADDRESS_WINDOW)
+    if await hot.execute(COUNT_WITHIN, **asked) is not None:
+        return 0
+    found = await hot.read(WHEN, name=asked["name"], most=asked["most"])
+    return max(1, (found["ends"] if found else 0) - now)
 
 
 async def count_mail(
@@ -142,12 +182,12 @@ async def count_mail(
 ) -> int:
     """A code to be sent to this canonical address."""
     name = counter(secret_keys, "mail", email)
-    return await count_within(session, name, now, most=MAILS_AN_HOUR, window=HOUR, apart=MAILS_APART, hurry=hurry)
+    return await _count_in_unit(session, _within(name, now, MAILS_AN_HOUR, HOUR, MAILS_APART, hurry))
 
 
 async def count_guess(session: AsyncSession, secret_keys: SecretKeys, email: str, now: int) -> int:
     """A code typed for this canonical address; each code has five tries beside it (contracts/security.md 6.62)."""
-    return await count_within(session, counter(secret_keys, "guess", email), now, most=GUESSES_A_DAY, window=DAY)
+    return await _count_in_unit(session, _within(counter(secret_keys, "guess", email), now, GUESSES_A_DAY, DAY))
 
 
 async def forget(session: AsyncSession, name: str) -> None:

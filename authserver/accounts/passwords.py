@@ -18,9 +18,13 @@ from typing import Any, TypeVar
 
 from passlib.context import CryptContext
 
+from authserver import memory
+from authserver.turns import aside
+
 LONGEST = 256  # characters after normalisation; more is refused before it costs anything
 NICE = 15
 RETRY_AFTER = 2  # seconds
+REST = 2.0  # seconds without a hash after which its memory is given back: 19 MiB for each thread
 
 Result = TypeVar("Result")
 
@@ -64,6 +68,12 @@ def _low_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
+def spare_cores() -> int:
+    """Threads that hash."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
 class Place:
     """A place in the queue for hashes, taken before an account's attempt is counted: who is sent away as `Busy` lost no
     try."""
@@ -87,12 +97,14 @@ class Passwords:
     """One for each process. `queue` hashes may wait besides those that are being computed."""
 
     def __init__(self, queue: int, threads: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = threads or max(1, cores - 1)
+        threads = threads or spare_cores()
         self._context = crypt_context()
         self._executor = ThreadPoolExecutor(threads, "password", _low_priority)
         self._places = threads + queue
         self._taken = 0
+        self._used = 0.0  # when a hash was computed last, by the loop's clock
+        self._resting: asyncio.TimerHandle | None = None
+        self._closed = False
         self._nobody = self._context.hash("nobody has this password")
 
     @contextmanager
@@ -118,10 +130,27 @@ class Passwords:
 
     def close(self) -> None:
         """What is being computed ends; what waits is dropped."""
+        self._closed = True
+        if self._resting is not None:
+            self._resting.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[..., Result], *values: str | None) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *values)
+        loop = asyncio.get_running_loop()
+        try:
+            return await aside(loop.run_in_executor(self._executor, work, *values))
+        finally:
+            self._used = loop.time()
+            if self._resting is None and not self._closed:
+                self._resting = loop.call_later(REST, self._rest, loop)
+
+    def _rest(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nobody has signed in for a while: what hashing took goes back to the system."""
+        self._resting = None
+        if (remaining := self._used + REST - loop.time()) > 0:
+            self._resting = loop.call_later(remaining, self._rest, loop)
+        else:
+            self._executor.submit(memory.give_back)
 
     def _hash(self, text: str) -> str:
         return str(self._context.hash(text))

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sqlmodel import col, select, update
+from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import attempts, sessions, sign_up
+from authserver.accounts import attempts, sessions
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Session, User
+from authserver.storage.statements import FIND_SIGN_UP, FIND_USER, model_of
 
 PASSWORD = ["pwd"]  # `amr`, RFC 8176
 
@@ -58,21 +59,19 @@ async def sign_in(around: Surroundings, name: str, password: str, address: str) 
         canonical = name[:400]
     now = around.clock()
     counter = attempts.counter(around.secret_keys, "sign-in", canonical)
-    async with around.database.unit() as session:
-        if wait := await attempts.count_address(session, around.settings, around.secret_keys, address, now):
-            return Refusal(Reason.TOO_MANY, wait)
+    if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
+        return Refusal(Reason.TOO_MANY, wait)
     with around.passwords.place() as place:
-        async with around.database.unit() as session:
-            if wait := await attempts.count_sign_in(session, around.settings, counter, now):
-                return Refusal(Reason.LOCKED, wait)
-            user = (await session.exec(select(User).where(User.email_canonical == canonical))).first()
-            waiting = await sign_up.pending_for(session, canonical, now)
-        verified = await place.verify(password, user.password_hash if user else None)
-        if verified.ok and user is not None and user.active:
-            return SignedIn(user, verified.new_hash, counter, now)
+        if wait := await attempts.count_sign_in(around.hot, around.settings, counter, now):
+            return Refusal(Reason.LOCKED, wait)
+        found = await around.hot.read_key(FIND_USER, canonical)
+        waiting = await around.hot.read(FIND_SIGN_UP, email=canonical, at=now)
+        verified = await place.verify(password, found["password_hash"] if found else None)
+        if verified.ok and found is not None and found["active"]:
+            return SignedIn(model_of(User, found), verified.new_hash, counter, now)
         # It does not begin the count anew: a stranger's sign-up would buy guesses at the owner's password.
-        if waiting is not None and (await place.verify(password, waiting.password_hash)).ok:
-            return Unconfirmed(waiting.sign_up_id)
+        if waiting is not None and (await place.verify(password, waiting["password_hash"])).ok:
+            return Unconfirmed(waiting["sign_up_id"])
     return Refusal(Reason.WRONG)
 
 

@@ -47,9 +47,8 @@ async def begin(
     if weak is not None:
         return weak
     now = around.clock()
-    async with around.database.unit() as session:
-        if wait := await attempts.count_address(session, around.settings, around.secret_keys, address, now):
-            return Wait(wait)
+    if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
+        return Wait(wait)
     with around.passwords.place() as place:
         async with around.database.unit() as session:
             if wait := await attempts.count_mail(session, around.secret_keys, name.canonical, now, hurry=True):
@@ -85,10 +84,10 @@ async def _send(around: Surroundings, session: AsyncSession, sign_up: SignUp, no
 async def resend(around: Surroundings, sign_up: SignUp, address: str) -> Wait | None:
     """A new code; the old one ends. None when it is in the outbox."""
     now = around.clock()
+    if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
+        return Wait(wait)
     async with around.database.unit() as session:
-        wait = await attempts.count_address(session, around.settings, around.secret_keys, address, now)
-        wait = wait or await attempts.count_mail(session, around.secret_keys, sign_up.email_canonical, now)
-        if wait:
+        if wait := await attempts.count_mail(session, around.secret_keys, sign_up.email_canonical, now):
             return Wait(wait)
         await session.exec(
             update(SignUp)
@@ -103,18 +102,6 @@ async def pending(session: AsyncSession, sign_up_id: str | None, now: int) -> Si
     """The sign-up, if it still waits for its code."""
     sign_up = await session.get(SignUp, sign_up_id) if sign_up_id else None
     return sign_up if sign_up is not None and sign_up.completed_at is None and sign_up.expires_at > now else None
-
-
-async def pending_for(session: AsyncSession, canonical: str, now: int) -> SignUp | None:
-    """The newest sign-up for an address, for a sign-in before the confirmation (contracts/cognito.md row 46)."""
-    return (
-        await session.exec(
-            select(SignUp)
-            .where(SignUp.email_canonical == canonical, col(SignUp.completed_at).is_(None), SignUp.expires_at > now)
-            .order_by(col(SignUp.created_at).desc(), col(SignUp.sign_up_id))
-            .limit(1)
-        )
-    ).first()
 
 
 async def complete(session: AsyncSession, sign_up: SignUp, proven: Proven, now: int) -> User | None:

@@ -7,6 +7,7 @@ from authserver.accounts.passwords import Passwords
 from authserver.secret_values import SecretKeys
 from authserver.settings import Settings
 from authserver.storage.database import Database
+from authserver.storage.hot import HotStore
 
 
 class Surroundings(Protocol):
@@ -20,5 +21,7 @@ class Surroundings(Protocol):
     def clock(self) -> Callable[[], int]: ...
     @property
     def database(self) -> Database: ...
+    @property
+    def hot(self) -> HotStore: ...
     @property
     def passwords(self) -> Passwords: ...

@@ -88,9 +88,9 @@ async def check(
     if code is None:
         return CodeRefusal.MALFORMED
     now = around.clock()
+    if await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
+        return CodeRefusal.TOO_MANY
     async with around.database.unit() as session:
-        if await attempts.count_address(session, around.settings, around.secret_keys, address, now):
-            return CodeRefusal.TOO_MANY
         if await attempts.count_guess(session, around.secret_keys, email, now):
             return CodeRefusal.TOO_MANY
         live = (

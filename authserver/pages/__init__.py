@@ -1,8 +1,8 @@
 """The hosted pages: what a person sees. One file for each page; rules are in `accounts` and `oauth`.
 
-`routes(settings)`, `error_page` and `not_found` are all that `app` needs. Every page is complete without JavaScript,
-loads nothing from elsewhere and stores nothing in the browser but cookies. Every form is checked by `forms` before
-anything else happens.
+`routes(settings)`, `busy_page`, `error_page` and `not_found` are all that `app` needs. Every page is complete without
+JavaScript, loads nothing from elsewhere and stores nothing in the browser but cookies. Every form is checked by `forms`
+before anything else happens.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from authserver.pages import confirm, consent, login, mailbox, signed_in, signup, static_files, unlink
-from authserver.pages.errors import error_page, hosted, not_found
+from authserver.pages.errors import busy_page, error_page, hosted, not_found
 from authserver.settings import Settings
 
-__all__ = ["error_page", "not_found", "routes"]
+__all__ = ["busy_page", "error_page", "not_found", "routes"]
 
 PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/login": (["GET", "POST"], login.login),

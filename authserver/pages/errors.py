@@ -33,6 +33,16 @@ def error_page(request: Request, error: PageError) -> Response:
     )
 
 
+def _too_many() -> PageError:
+    message = _("Too many people are signing in right now. Go back, wait a few seconds and try again.")
+    return PageError("busy", message, 503)
+
+
+def busy_page(request: Request) -> Response:
+    """More requests wait than the server bears. The same for everybody."""
+    return error_page(request, _too_many())
+
+
 async def not_found(request: Request, _error: Exception | None = None) -> Response:
     """For every path that leads nowhere."""
     return page(
@@ -53,7 +63,6 @@ def hosted(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except Busy as error:
-            message = _("Too many people are signing in right now. Go back, wait a few seconds and try again.")
-            raise PageError("busy", message, 503) from error
+            raise _too_many() from error
 
     return handle

@@ -14,7 +14,7 @@ from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, begin, leave, load, network_address, onward, user_agent
+from authserver.pages.visit import Visit, begin, leave, load, look, network_address, onward, user_agent
 
 STATUS = {Reason.WRONG: 422, Reason.LOCKED: 429, Reason.TOO_MANY: 429}
 
@@ -34,10 +34,11 @@ async def login(request: Request) -> Response:
 async def _posted(request: Request) -> Response:
     services = services_of(request)
     form = await read_post(request)
-    async with services.database.unit(keep_on=KEEP_ON) as session:
-        visit = await load(request, session, form)
-        if form.get("action") == "cancel":
+    if form.get("action") == "cancel":
+        async with services.database.unit(keep_on=KEEP_ON) as session:
+            visit = await load(request, session, form)
             return leave(request, visit, await authorization.refuse(services.oauth, session, visit.interaction))
+    visit = await look(request, form)
     username, password = form.get("username", ""), form.get("password", "")
     if not username.strip():
         return _page(request, visit, 422, username_error=_("Type your e-mail address."))

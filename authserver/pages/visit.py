@@ -61,11 +61,8 @@ async def load(request: Request, session: AsyncSession, form: dict[str, str] | N
     """Raises `PageError` when the interaction is not this browser's, or the form was not made for it."""
     services = services_of(request)
     settings, now = services.settings, services.clock()
-    interaction_id = request.query_params.get("interaction", "")
-    if interactions.cookie_name(settings, interaction_id) not in request.cookies:
-        raise PageError("interaction_not_found", interactions.START_OVER)
+    interaction_id, cookie = _named(request)
     interaction = await interactions.load(settings, session, now, interaction_id, request.cookies)
-    cookie = request.cookies[interactions.cookie_name(settings, interaction_id)]
     if form is not None:
         check_token(services.secret_keys, form, interaction_id, cookie)
     browser, user = await sessions.find(settings, session, now, request.cookies)
@@ -78,6 +75,29 @@ async def load(request: Request, session: AsyncSession, form: dict[str, str] | N
         cookie,
         interactions.csrf_token(services.secret_keys.current, interaction_id, cookie),
     )
+
+
+async def look(request: Request, form: dict[str, str]) -> Visit:
+    """As `load`, on the hot path and without the browser's session: for a form that changes nothing before it has been
+    judged, and that a storm may send."""
+    services = services_of(request)
+    interaction_id, cookie = _named(request)
+    check_token(services.secret_keys, form, interaction_id, cookie)
+    interaction = await interactions.look(
+        services.settings, services.hot, services.clock(), interaction_id, request.cookies
+    )
+    client = await services.clients.get(interaction.client_id) if interaction.client_id else None
+    csrf = interactions.csrf_token(services.secret_keys.current, interaction_id, cookie)
+    return Visit(interaction, None, None, client.row if client else None, cookie, csrf)
+
+
+def _named(request: Request) -> tuple[str, str]:
+    """The interaction's id and the value of its cookie. Raises `PageError` where this browser has none."""
+    interaction_id = request.query_params.get("interaction", "")
+    cookie = request.cookies.get(interactions.cookie_name(services_of(request).settings, interaction_id))
+    if cookie is None:
+        raise PageError("interaction_not_found", interactions.START_OVER)
+    return interaction_id, cookie
 
 
 async def begin(request: Request, page: str) -> Response:

@@ -1,6 +1,8 @@
 """One database, reached by SQLAlchemy (cold path) and by the raw driver (hot path)."""
 
+import math
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -34,6 +36,7 @@ DRIVER_ERRORS = (
 )
 
 STATEMENT = 5.0  # seconds for a statement of the cold path
+RESTED = 10.0  # seconds after which a connection of the cold path is asked whether it lives
 WAIT = 3.0  # seconds for a free connection
 
 SQLITE_PRAGMAS = (
@@ -67,12 +70,13 @@ def cold_engine(url: DatabaseUrl, *, patience: float | None = None, **options: A
     """SQLAlchemy's engine for the cold path and for migrations. `patience`: seconds for one statement on PostgreSQL;
     without it a connection that was cut off in silence would hold its request for as long as the kernel tries."""
     if url.kind == "postgresql":
-        return create_async_engine(
+        engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: asyncpg.connect(url.text, timeout=10, command_timeout=patience),
-            pool_pre_ping=True,
             **options,
         )
+        refuse_dead_connections(engine)
+        return engine
     Path(url.path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(f"sqlite+aiosqlite:///{url.path}", connect_args={"timeout": 2}, **options)
 
@@ -84,6 +88,26 @@ def cold_engine(url: DatabaseUrl, *, patience: float | None = None, **options: A
         cursor.close()
 
     return engine
+
+
+def refuse_dead_connections(engine: AsyncEngine) -> None:
+    """PostgreSQL: the pool gives no connection that its server has ended. The driver knows of that at once; only a
+    connection that rested for `RESTED` is asked, since something on the way may have forgotten it in silence. Asking
+    each time (`pool_pre_ping`) is a round trip for each unit of work."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def rests(_connection: Any, record: Any) -> None:
+        record.info["rests since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look(connection: Any, record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+        if time.monotonic() - record.info.get("rests since", math.inf) > RESTED:
+            try:
+                engine.sync_engine.dialect.do_ping(connection)
+            except DRIVER_ERRORS as error:
+                raise DisconnectionError from error
 
 
 class Database:

@@ -1,13 +1,16 @@
 """Every statement of the hot path, written once over the models' tables."""
 
-from typing import cast
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Table, and_, bindparam, exists, insert, literal_column, select, true, update
+import orjson
+from sqlalchemy import JSON, Boolean, Table, and_, bindparam, exists, insert, literal_column, select, true, update
 from sqlalchemy.sql.expression import ColumnElement, Exists
 from sqlmodel import SQLModel
 
-from authserver.models import AuthorizationCode, Grant, Mail, User
-from authserver.storage.hot import KeyedRead, KeyedWrite, Statement
+from authserver.models import AuthorizationCode, Grant, Interaction, Mail, SignUp, User
+from authserver.storage.hot import KeyedRead, KeyedWrite, Row, Statement
+
+Model = TypeVar("Model", bound=SQLModel)
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -18,8 +21,11 @@ CODES = _table(AuthorizationCode)
 GRANTS = _table(Grant)
 USERS = _table(User)
 MAILS = _table(Mail)
+INTERACTIONS = _table(Interaction)
+SIGN_UPS = _table(SignUp)
 
 ONE: ColumnElement[int] = literal_column("1")
+ZERO: ColumnElement[int] = literal_column("0")
 AT = bindparam("at", type_=GRANTS.c.created_at.type)
 
 
@@ -127,3 +133,32 @@ NOTE_USE = KeyedWrite(
     "which",
     {"which": GRANTS.c.grant_id.type, "at": AT.type},
 )
+
+#: an interaction by its id
+FIND_INTERACTION = KeyedRead(select(*INTERACTIONS.c), INTERACTIONS.c.interaction_id)
+
+#: an account by its address, as compared
+FIND_USER = KeyedRead(select(*USERS.c), USERS.c.email_canonical)
+
+#: the newest sign-up that waits for its code; parameters: email, at
+FIND_SIGN_UP = Statement(
+    select(SIGN_UPS.c.sign_up_id, SIGN_UPS.c.password_hash)
+    .where(
+        SIGN_UPS.c.email_canonical == bindparam("email"), SIGN_UPS.c.completed_at.is_(None), SIGN_UPS.c.expires_at > AT
+    )
+    .order_by(SIGN_UPS.c.created_at.desc(), SIGN_UPS.c.sign_up_id)
+    .limit(ONE)
+    .offset(ZERO)  # SQLAlchemy would write it for SQLite with a hidden parameter
+)
+
+
+def model_of(kind: type[Model], row: Row) -> Model:
+    """The row as its model, in no session: for those who only read it. The raw drivers give JSON as text, and SQLite's
+    truth values are numbers."""
+    values: dict[str, Any] = dict(row)
+    for column in _table(kind).c:
+        if isinstance(column.type, JSON):
+            values[column.name] = orjson.loads(values[column.name])
+        elif isinstance(column.type, Boolean):
+            values[column.name] = bool(values[column.name])
+    return kind(**values)

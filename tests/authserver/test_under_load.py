@@ -1,7 +1,9 @@
 """Sign-ins are slow on purpose; tokens must not wait for them."""
 
 import asyncio
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +40,39 @@ async def test_tokens_come_in_time_while_fifty_people_sign_in(authserver: Servic
     statuses = await asyncio.gather(*crowd)
     assert set(statuses) <= {422, 429, 503}, statuses
     assert 422 in statuses, "no sign-in was judged, so nothing was hashed"
+
+
+@pytest.mark.spec("A17", "performance 3.7")
+async def test_a_server_that_is_told_to_end_while_sign_ins_wait_ends_within_ten_seconds(authserver: Service) -> None:
+    """`Service.stop` demands it. Whoever waited has an answer, or the connection ends."""
+    alexa = add_alexa(authserver)
+    crowd = [asyncio.create_task(_sign_in(alexa, number)) for number in range(24)]
+    await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
+    assert not all(task.done() for task in crowd)
+    try:
+        assert await asyncio.to_thread(authserver.stop) == 0
+    finally:
+        await asyncio.to_thread(authserver.start)
+    answers = await asyncio.gather(*crowd, return_exceptions=True)
+    assert {answer for answer in answers if isinstance(answer, int)} <= {200, 303, 422, 429, 503}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.spec("performance 3.7")
+async def test_what_hashing_took_is_given_back_when_nobody_signs_in(authserver: Service) -> None:
+    """19 MiB for each hash that is computed at the same time."""
+    alexa = add_alexa(authserver)
+    assert authserver.process is not None
+    status = Path(f"/proc/{authserver.process.pid}/status")
+
+    def resident() -> int:
+        """MiB."""
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmRSS:")]
+        return int(line.split()[1]) // 1024
+
+    assert 422 in await asyncio.gather(*(_sign_in(alexa, number) for number in range(5)))
+    most = resident()
+    deadline = time.monotonic() + 20
+    while resident() > most - 15 and time.monotonic() < deadline:
+        await asyncio.sleep(0.2)
+    assert resident() <= most - 15

@@ -74,6 +74,9 @@ class PostgresStore:
             raise StorageError(f"{type(error).__name__}: {error}") from error
         return None if row is None else dict(row)
 
+    async def execute(self, statement: Statement, **parameters: Any) -> Row | None:
+        return await self.read(statement, **parameters)  # one statement alone is a transaction to PostgreSQL
+
     async def read_key(self, statement: KeyedRead, key: str | bytes) -> Row | None:
         future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
         self._waiting[statement].setdefault(key, []).append(future)

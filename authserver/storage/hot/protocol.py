@@ -39,6 +39,10 @@ class HotStore(Protocol):
         """Make it in a transaction of its own, or one shared with others of the same moment; returns after its COMMIT.
         None: the condition did not hold."""
 
+    async def execute(self, statement: Statement, **parameters: Any) -> Row | None:
+        """One statement that changes something, in a transaction of its own; the first row that it gives, after its
+        COMMIT."""
+
     async def write(self, job: Job[T]) -> T:
         """Run the job in a transaction; returns after its COMMIT."""
 

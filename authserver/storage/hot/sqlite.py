@@ -115,6 +115,9 @@ class SqliteStore:
         self._arm()
         return await future
 
+    async def execute(self, statement: Statement, **parameters: Any) -> Row | None:
+        return await self.write(lambda transaction: transaction.one(statement, **parameters))
+
     async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
         future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
         self._changes[statement].append((parameters, future))

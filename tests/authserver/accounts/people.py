@@ -54,11 +54,10 @@ class People:
     async def use_up_network(self) -> None:
         """The next attempt from here is over the network's limit."""
         services = self.services
-        async with services.database.unit() as session:
-            for _ in range(services.settings.address_attempts):
-                assert not await attempts.count_address(
-                    session, services.settings, services.secret_keys, self.network, self.clock()
-                )
+        for _ in range(services.settings.address_attempts):
+            assert not await attempts.count_address(
+                services.hot, services.settings, services.secret_keys, self.network, self.clock()
+            )
 
     async def begin(self, email: str, password: str = PASSWORD) -> SignUp:
         begun = await sign_up.begin(self.services, email, password, self.network)
