@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 AT_ONCE = 4  # pages at work while no program is being served
 #: of the loop's time for the steps of pages, while programs are being served. What the loop does around them (parsing,
 #: drivers, waking up) takes as much again, and a hash slows down the core beside it.
-SHARE = 0.03
+SHARE = 0.015
 QUIET = 0.005  # seconds without a program after which none is being served
 SLOW = 0.1  # seconds after which a page that is still at work waits for the database, and the next may begin
 DEEPEST = 0.25  # seconds: a step that took long by accident stops pages no longer than this

@@ -199,12 +199,12 @@ async def test_beside_programs_pages_go_one_at_a_time_and_pay_for_their_time_by_
     some.program_begins()
     first, second, third = (some.ask("home", heavy=False) for _ in range(3))
     assert [begun(turn) for turn in (first, second, third)] == [True, False, False]
-    some.spent(0.005)
+    some.spent(0.002)
     first.leave()
     since = time.monotonic()
     assert not second.decided.done()
     assert await asyncio.wait_for(second.decided, 2)
-    assert time.monotonic() - since >= 0.9 * 0.005 * (1 - SHARE) / SHARE
+    assert time.monotonic() - since >= 0.9 * 0.002 * (1 - SHARE) / SHARE
     assert not third.decided.done()
 
 
