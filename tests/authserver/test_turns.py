@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from authserver.turns import AT_ONCE, CURRENT, QUIET, SHARE, SLOW, State, Turn, Turns, aside, timed
+from authserver.turns import AT_ONCE, CURRENT, LATEST, QUIET, SHARE, SLOW, State, Turn, Turns, aside, timed
 
 
 def turns(waiting: int = 8, heavy: int = 2) -> Turns:
@@ -196,7 +196,8 @@ async def test_whoever_leaves_leaves_no_place_taken(state: Callable[[Turns], Awa
 @pytest.mark.spec("performance 3.7", "decision 3a")
 async def test_beside_programs_pages_go_one_at_a_time_and_pay_for_their_time_by_waiting() -> None:
     some = turns()
-    some.program_begins()
+    programs = asyncio.create_task(programs_ask(some))
+    await asyncio.sleep(0)
     first, second, third = (some.ask("home", heavy=False) for _ in range(3))
     assert [begun(turn) for turn in (first, second, third)] == [True, False, False]
     some.spent(0.002)
@@ -206,6 +207,28 @@ async def test_beside_programs_pages_go_one_at_a_time_and_pay_for_their_time_by_
     assert await asyncio.wait_for(second.decided, 2)
     assert time.monotonic() - since >= 0.9 * 0.002 * (1 - SHARE) / SHARE
     assert not third.decided.done()
+    programs.cancel()
+
+
+async def programs_ask(some: Turns) -> None:
+    """One after the other, until cancelled."""
+    while True:
+        some.program_begins()
+        await asyncio.sleep(0.001)
+        some.program_ends()
+
+
+async def test_a_program_that_sends_slowly_holds_up_no_page_for_long() -> None:
+    """A stranger could leave one such request open for ever."""
+    some = turns()
+    some.program_begins()
+    first = some.ask("home", heavy=False)
+    some.spent(1.0)
+    first.leave()
+    since = time.monotonic()
+    assert await asyncio.wait_for(some.ask("home", heavy=False).decided, 2)
+    assert time.monotonic() - since < LATEST + 0.05
+    assert all([await asyncio.wait_for(some.ask("home", heavy=False).decided, 2) for _ in range(AT_ONCE - 1)])
 
 
 async def test_a_page_that_ends_soon_lets_the_next_begin_soon() -> None:
