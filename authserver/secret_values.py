@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -65,14 +66,15 @@ class SecretKey:
             self._derived[purpose] = key
         return key
 
-    @property
+    @cached_property
     def key_id(self) -> str:
         """Eight characters that name the key without telling it; they stand in refresh tokens."""
         return base64.urlsafe_b64encode(self.derive("key id")[:6]).decode()
 
     def mac(self, purpose: str, *parts: str) -> bytes:
         """HMAC-SHA256 over the parts, each with its length, so that no two lists of parts look the same."""
-        message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in parts)
+        encoded = [part.encode() for part in parts]
+        message = b"".join([len(part).to_bytes(4) + part for part in encoded])
         return hmac.digest(self.derive(purpose), message, "sha256")
 
     def seal(self, purpose: str, plain: bytes, context: str) -> bytes:

@@ -94,10 +94,20 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         authorization: str = "",
         unit: Any = None,
     ) -> None:
-        # Authlib would look at each request whether the URI is https or loopback: settings did at the start.
-        super().__init__(method, "https://checked", headers={"Authorization": authorization} if authorization else {})
+        # Not `super().__init__`, which looks at each request whether the URI is https or loopback: settings did at the
+        # start. A test holds that nothing which Authlib sets there is missing here.
+        self.method = method
         self.uri = uri
+        self.headers = {"Authorization": authorization} if authorization else {}
+        self._body = None
         self.payload = BasicOAuth2Payload(parameters)
+        self.client: Any = None
+        self.auth_method: str | None = None
+        self.user: Any = None
+        self.authorization_code: Any = None
+        self.refresh_token: Any = None
+        self.credential: Any = None
+        self._scope: str | None = None
         self.parameters = parameters
         self.now = now
         self.unit = unit

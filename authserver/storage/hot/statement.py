@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, Column, Select, String, any_, bindparam, column, func, literal_column
+from sqlalchemy import ARRAY, Column, Select, String, any_, bindparam, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.expression import ClauseElement, ColumnElement
@@ -39,14 +39,18 @@ class Statement:
 
 
 class KeyedRead:
-    """A read of at most one row by a unique key. On PostgreSQL all that wait are read by one statement."""
+    """A read of at most one row by a unique key. All that wait are read by one statement; on SQLite only where JSON
+    knows the key's type."""
 
-    __slots__ = ("key", "many", "one")
+    __slots__ = ("key", "many", "one", "sqlite_many")
 
-    def __init__(self, select: Select[Any], key: Column[Any]) -> None:
+    def __init__(self, rows: Select[Any], key: Column[Any]) -> None:
         self.key = key.name
-        self.one = Statement(select.where(key == bindparam("key")))
-        self.many = Statement(select.where(key == any_(bindparam("keys", type_=ARRAY(key.type)))))
+        self.one = Statement(rows.where(key == bindparam("key")))
+        self.many = Statement(rows.where(key == any_(bindparam("keys", type_=ARRAY(key.type)))))
+        given = func.json_each(bindparam("keys", type_=String)).table_valued("value", name="given")
+        among = select(given.c.value)
+        self.sqlite_many = Statement(rows.where(key.in_(among))).sqlite
 
 
 class KeyedWrite:

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin
+from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants.code import OpenIDCode, OpenIDToken
@@ -15,6 +15,7 @@ from authserver.models import User
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
 from authserver.oauth.grants.refresh_token import RefreshTokenGrant
+from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.server import IdTokenOfCode, IdTokenOfRefresh, OAuthServer
 from tests.authserver.protocol.harness import Server, challenge_of
 from tests.authserver.protocol.test_authorization_request import answered
@@ -97,3 +98,12 @@ def test_authlib_never_logs_tokens_whatever_the_level(caplog: pytest.LogCaptureF
     finally:
         root.handlers[:], root.level = handlers, level
         logging.getLogger("authlib").setLevel(before)
+
+
+def test_a_request_has_all_that_authlib_gives_its_own() -> None:
+    """Ours does not call Authlib's constructor; a new attribute there would be missed in the middle of a grant."""
+    theirs = OAuth2Request("POST", "https://auth.example.org/oauth2/token")
+    ours = ProtocolRequest("POST", "https://auth.example.org/oauth2/token", {}, 0)
+    assert set(vars(theirs)) <= set(vars(ours))
+    for name in set(vars(theirs)) - {"payload"}:
+        assert getattr(ours, name) == getattr(theirs, name), name

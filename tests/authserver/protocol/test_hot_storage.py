@@ -59,6 +59,16 @@ async def test_of_many_changes_of_one_row_the_condition_lets_one_pass(
     assert [row and row["generation"] for row in steps] == [2, 3, 4, 5, 6]
 
 
+@pytest.mark.spec("decision 3")
+async def test_reads_of_one_moment_each_get_their_own_row(hot: HotStore, grants: list[str]) -> None:
+    asked = [*grants, ANY, grants[0], "", "%", grants[1].swapcase()]
+    found = await asyncio.gather(*(hot.read_key(FIND_GRANT, which) for which in asked))
+    ids = [row and row["grant_id"] for row in found]
+    assert ids == [*grants, None, grants[0], None, None, None]
+    alone = await hot.read_key(FIND_GRANT, grants[3])
+    assert alone == found[3]
+
+
 @pytest.mark.spec("decision 4")
 async def test_a_jobs_own_error_undoes_that_job_alone(server: Server, hot: HotStore, grants: list[str]) -> None:
     at = server.clock()
