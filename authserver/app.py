@@ -200,6 +200,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         yield
         await end(life)
 
+    token_path = f"{settings.issuer_path}/oauth2/token"
     turns = Turns(waiting=settings.page_queue, heavy=spare_cores() + min(AHEAD, settings.argon2_queue))
     app = Application(
         title=settings.name,
@@ -225,6 +226,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         Admission,
         turns=turns,
         machine_paths=machine_paths(settings.issuer_path),
+        token_path=token_path,
         free_paths=("/healthz", "/readyz", f"{settings.issuer_path}/static/"),
         busy_page=pages.busy_page,
     )
@@ -236,7 +238,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
     )
     app.add_middleware(admission)
     app.add_middleware(boundary)
-    app.take_short_way(f"{settings.issuer_path}/oauth2/token", boundary(admission(token_endpoint)))
+    app.take_short_way(token_path, boundary(admission(token_endpoint)))
     if trusted := parse_networks(settings.trusted_proxies):
         app.add_middleware(TrustedProxies, trusted=trusted)
     return app

@@ -18,17 +18,18 @@ class Joined:
 
     def write(self, data: bytes) -> None:
         if not self._waiting:
-            self._soon(self._send)
+            self._soon(self.flush)
         self._waiting.append(data)
 
-    def _send(self) -> None:
+    def flush(self) -> None:
         if self._waiting:
             joined = b"".join(self._waiting)
             self._waiting.clear()
-            self._transport.write(joined)
+            if not self._transport.is_closing():
+                self._transport.write(joined)
 
     def close(self) -> None:
-        self._send()
+        self.flush()
         self._transport.close()
 
     def __getattr__(self, name: str) -> Any:
@@ -40,4 +41,9 @@ class OnePieceProtocol(HttpToolsProtocol):
     """uvicorn's, on such a transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Joined(transport))  # type: ignore[arg-type]
+        self._joined = Joined(transport)
+        super().connection_made(self._joined)  # type: ignore[arg-type]
+
+    def eof_received(self) -> None:
+        """The client has said all; the loop closes the connection now, and what waits must be on its way before."""
+        self._joined.flush()

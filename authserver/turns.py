@@ -18,8 +18,7 @@ AT_ONCE = 4  # pages at work while no program is being served
 #: of the loop's time for the steps of pages, while programs are being served. What the loop does around them (parsing,
 #: drivers, waking up) takes as much again, and a hash slows down the core beside it.
 SHARE = 0.015
-QUIET = 0.005  # seconds without a program after which none is being served
-LATEST = 0.05  # seconds after which one that has begun holds no page back: its sender or the database is slow
+QUIET = 0.01  # seconds without a token after which none is being served
 SLOW = 0.1  # seconds after which a page that is still at work waits for the database, and the next may begin
 DEEPEST = 0.25  # seconds: a step that took long by accident stops pages no longer than this
 
@@ -141,9 +140,7 @@ class Turns:
         self._light_line, self._heavy_line = Line(), Line()
         self._back: deque[Turn] = deque()  # their hash is there: before all who have not begun
         self._heavy_was_last = False
-        self._programs = 0  # being served
-        self._program_at = 0.0  # when the last one ended
-        self._program_began = 0.0  # when the newest one began
+        self._program_at = 0.0  # when the last one was served
         self._not_before = 0.0  # when pages have paid for the time that they used
         self._began_at = 0.0  # when the last one began or went on
         self._timer: asyncio.TimerHandle | None = None
@@ -153,12 +150,8 @@ class Turns:
         """How many wait."""
         return len(self._light_line) + len(self._heavy_line)
 
-    def program_begins(self) -> None:
-        self._programs += 1
-        self._program_began = time.monotonic()
-
-    def program_ends(self) -> None:
-        self._programs -= 1
+    def program_served(self) -> None:
+        """A client got its tokens."""
         self._program_at = time.monotonic()
 
     def ask(self, network: str, *, heavy: bool) -> Turn:
@@ -195,8 +188,7 @@ class Turns:
             self._not_before = min(max(now, self._not_before) + pause, now + DEEPEST)
 
     def _is_served(self, now: float) -> bool:
-        """Requests that somebody leaves open do not count for long, or one of them would hold up all pages."""
-        return now - self._program_at < QUIET or (self._programs > 0 and now - self._program_began < LATEST)
+        return now - self._program_at < QUIET
 
     def _go(self) -> None:
         """Let begin who may; where only time stands in the way, look again when it has passed."""
@@ -231,8 +223,7 @@ class Turns:
 
     def _look_again(self, now: float, free_at: float) -> None:
         """At `free_at`, or sooner where no program may be left by then."""
-        quiet_at = max(self._program_at + QUIET, self._program_began + LATEST if self._programs else 0.0)
-        sooner = min(free_at, quiet_at)
+        sooner = min(free_at, self._program_at + QUIET)
         if self._timer is not None:
             if self._timer_at <= sooner:
                 return

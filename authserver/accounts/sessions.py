@@ -57,9 +57,12 @@ async def create(
 
 
 async def find(
-    settings: Settings, session: AsyncSession, now: int, cookies: Mapping[str, str]
+    settings: Settings, session: AsyncSession, now: int, cookies: Mapping[str, str], *, note: bool = True
 ) -> tuple[Session, User] | tuple[None, None]:
     """Who is signed in at this browser: alive in both its lives, the user active and nothing called back since.
+
+    `note`: that it was seen. Not where the account may be written afterwards: whoever sets a password has the account
+    first and then the sessions, and each would wait for the other.
 
     An id that is not ours is never adopted (contracts/security.md 6.73).
     """
@@ -82,13 +85,25 @@ async def find(
     if found is None:
         return None, None
     browser, user = found
-    if browser.last_seen_at <= now - SEEN_EVERY:
+    if note and browser.last_seen_at <= now - SEEN_EVERY:
         await session.exec(
             update(Session)
             .where(col(Session.digest) == browser.digest, col(Session.last_seen_at) <= now - SEEN_EVERY)
             .values(last_seen_at=now)
         )
     return browser, user
+
+
+async def hold(session: AsyncSession, browser: Session) -> bool:
+    """Whether the session still stands; if so nobody ends it before the caller's unit of work has. What is issued on
+    the strength of a session that ends meanwhile is then either refused, or there for whoever ends it to find."""
+    held = await session.exec(
+        update(Session)
+        .where(col(Session.digest) == browser.digest)
+        .values(last_seen_at=col(Session.last_seen_at))
+        .returning(col(Session.digest))
+    )
+    return held.first() is not None
 
 
 async def end(settings: Settings, session: AsyncSession, cookies: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ from authlib.oidc.core.errors import RequestURINotSupportedError as RequestUriNo
 from sqlalchemy.util.concurrency import greenlet_spawn
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from authserver.accounts import sessions
 from authserver.models import Interaction, Session, User
 from authserver.oauth import interactions
 from authserver.oauth.errors import InvalidTargetError, PageError
@@ -172,6 +173,8 @@ async def advance(
 
 async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any], browser: Session, user: User) -> str:
     """Issue the code. The request is validated once more: the client may have changed since the first page."""
+    if not await sessions.hold(session, browser):
+        raise PageError("session_ended", interactions.START_OVER)
     parameters = {name: value for name, value in kept.items() if isinstance(value, str)}
     now = oauth.clock()
     request = protocol_request(oauth, parameters, now, unit=session)

@@ -87,7 +87,8 @@ async def revoke(
     but_alexa: bool = False,
 ) -> int:
     """Ends the grants that fit everything that is given; at least one must be. Returns how many were live. `but_alexa`
-    spares those of clients with the Alexa preset.
+    spares those of clients with the Alexa preset, but no codes: one that was not yet exchanged links nobody's lamps,
+    and whoever knew the password may have asked for it.
 
     Refreshes are refused from now on; access tokens already issued hold until they expire, except at userinfo. Codes
     that wait to be exchanged end first: an exchange in flight is waited for, and what it made is ended with the rest.
@@ -102,8 +103,6 @@ async def revoke(
     if origin_jti is None:
         owners = {AuthorizationCode.sub: sub, AuthorizationCode.client_id: client_id}
         codes = [col(column) == value for column, value in owners.items() if value is not None]
-        if but_alexa:
-            codes.append(col(AuthorizationCode.client_id).not_in(alexas))
         await session.exec(
             update(AuthorizationCode).where(*codes, col(AuthorizationCode.used_at).is_(None)).values(used_at=now)
         )

@@ -65,7 +65,7 @@ async def load(request: Request, session: AsyncSession, form: dict[str, str] | N
     interaction = await interactions.load(settings, session, now, interaction_id, request.cookies)
     if form is not None:
         check_token(services.secret_keys, form, interaction_id, cookie)
-    browser, user = await sessions.find(settings, session, now, request.cookies)
+    browser, user = await sessions.find(settings, session, now, request.cookies, note=form is None)
     client = await services.clients.get(interaction.client_id, session) if interaction.client_id else None
     return Visit(
         interaction,

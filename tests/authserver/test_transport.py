@@ -30,3 +30,14 @@ async def test_questions_sent_at_once_are_answered_one_after_the_other(authserve
     assert heard.index(b" 200") < heard.index(b" 404") < heard.rindex(b" 200")
     assert heard.endswith(ANSWER)
     writer.close()
+
+
+async def test_a_client_that_has_said_all_still_gets_its_answer(authserver: Service) -> None:
+    """It half-closes the connection with its question, as probes and some proxies do."""
+    for _ in range(50):
+        reader, writer = await asyncio.open_connection("127.0.0.1", authserver.port)
+        writer.write(QUESTION)
+        writer.write_eof()
+        heard = await asyncio.wait_for(reader.read(), 10)
+        assert heard.endswith(ANSWER), heard
+        writer.close()

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
-from authserver.turns import AT_ONCE, CURRENT, LATEST, QUIET, SHARE, SLOW, State, Turn, Turns, aside, timed
+from authserver.turns import AT_ONCE, CURRENT, QUIET, SHARE, SLOW, State, Turn, Turns, aside, timed
 
 
 def turns(waiting: int = 8, heavy: int = 2) -> Turns:
@@ -196,59 +197,50 @@ async def test_whoever_leaves_leaves_no_place_taken(state: Callable[[Turns], Awa
 @pytest.mark.spec("performance 3.7", "decision 3a")
 async def test_beside_programs_pages_go_one_at_a_time_and_pay_for_their_time_by_waiting() -> None:
     some = turns()
-    programs = asyncio.create_task(programs_ask(some))
+    async with tokens_served(some):
+        first, second, third = (some.ask("home", heavy=False) for _ in range(3))
+        assert [begun(turn) for turn in (first, second, third)] == [True, False, False]
+        some.spent(0.002)
+        first.leave()
+        since = time.monotonic()
+        assert not second.decided.done()
+        assert await asyncio.wait_for(second.decided, 2)
+        assert time.monotonic() - since >= 0.9 * 0.002 * (1 - SHARE) / SHARE
+        assert not third.decided.done()
+
+
+@asynccontextmanager
+async def tokens_served(some: Turns) -> AsyncIterator[None]:
+    """One a millisecond."""
+
+    async def serve() -> None:
+        while True:
+            some.program_served()
+            await asyncio.sleep(0.001)
+
+    serving = asyncio.create_task(serve())
     await asyncio.sleep(0)
-    first, second, third = (some.ask("home", heavy=False) for _ in range(3))
-    assert [begun(turn) for turn in (first, second, third)] == [True, False, False]
-    some.spent(0.002)
-    first.leave()
-    since = time.monotonic()
-    assert not second.decided.done()
-    assert await asyncio.wait_for(second.decided, 2)
-    assert time.monotonic() - since >= 0.9 * 0.002 * (1 - SHARE) / SHARE
-    assert not third.decided.done()
-    programs.cancel()
-
-
-async def programs_ask(some: Turns) -> None:
-    """One after the other, until cancelled."""
-    while True:
-        some.program_begins()
-        await asyncio.sleep(0.001)
-        some.program_ends()
-
-
-async def test_a_program_that_sends_slowly_holds_up_no_page_for_long() -> None:
-    """A stranger could leave one such request open for ever."""
-    some = turns()
-    some.program_begins()
-    first = some.ask("home", heavy=False)
-    some.spent(1.0)
-    first.leave()
-    since = time.monotonic()
-    assert await asyncio.wait_for(some.ask("home", heavy=False).decided, 2)
-    assert time.monotonic() - since < LATEST + 0.05
-    assert all([await asyncio.wait_for(some.ask("home", heavy=False).decided, 2) for _ in range(AT_ONCE - 1)])
+    yield
+    serving.cancel()
 
 
 async def test_a_page_that_ends_soon_lets_the_next_begin_soon() -> None:
     some = turns()
-    some.program_begins()
-    first, second = (some.ask("home", heavy=False) for _ in range(2))
-    some.spent(0.0001)
-    first.leave()
-    since = time.monotonic()
-    assert await asyncio.wait_for(second.decided, 2)
-    assert time.monotonic() - since < SLOW / 2
+    async with tokens_served(some):
+        first, second = (some.ask("home", heavy=False) for _ in range(2))
+        some.spent(0.0001)
+        first.leave()
+        since = time.monotonic()
+        assert await asyncio.wait_for(second.decided, 2)
+        assert time.monotonic() - since < SLOW / 2
 
 
 async def test_when_no_program_asks_any_more_nobody_waits_for_its_sake() -> None:
     some = turns()
-    some.program_begins()
+    some.program_served()
     first = some.ask("home", heavy=False)
     some.spent(1.0)
     first.leave()
-    some.program_ends()
     since = time.monotonic()
     assert await asyncio.wait_for(some.ask("home", heavy=False).decided, 2)
     assert time.monotonic() - since < QUIET + 0.05
@@ -256,23 +248,23 @@ async def test_when_no_program_asks_any_more_nobody_waits_for_its_sake() -> None
 
 async def test_a_page_that_waits_for_the_database_does_not_stop_the_others() -> None:
     some = turns()
-    some.program_begins()
-    stuck, *others = (some.ask("home", heavy=False) for _ in range(AT_ONCE + 1))
-    assert begun(stuck)
-    assert not others[0].decided.done()
-    for turn in others[:-1]:
-        assert await asyncio.wait_for(turn.decided, 2)
-    await asyncio.sleep(2 * SLOW)
-    assert not others[-1].decided.done()
+    async with tokens_served(some):
+        stuck, *others = (some.ask("home", heavy=False) for _ in range(AT_ONCE + 1))
+        assert begun(stuck)
+        assert not others[0].decided.done()
+        for turn in others[:-1]:
+            assert await asyncio.wait_for(turn.decided, 2)
+        await asyncio.sleep(2 * SLOW)
+        assert not others[-1].decided.done()
 
 
 async def test_a_step_that_took_long_by_accident_does_not_stop_pages_for_long() -> None:
     some = turns()
-    some.program_begins()
-    first = some.ask("home", heavy=False)
-    some.spent(60.0)
-    first.leave()
-    assert await asyncio.wait_for(some.ask("home", heavy=False).decided, 2)
+    async with tokens_served(some):
+        first = some.ask("home", heavy=False)
+        some.spent(60.0)
+        first.leave()
+        assert await asyncio.wait_for(some.ask("home", heavy=False).decided, 2)
 
 
 async def test_only_the_time_of_its_own_steps_is_counted() -> None:

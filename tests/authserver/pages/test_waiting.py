@@ -11,7 +11,7 @@ import pytest_asyncio
 from starlette.types import Message, Scope
 
 from authserver import admission
-from authserver.turns import AT_ONCE, Turns
+from authserver.turns import AT_ONCE, QUIET, Turns
 from tests.authserver.accounts.people import OTHER, PASSWORD, People
 from tests.authserver.pages.browsing import Linking
 from tests.authserver.pages.conftest import Linkings
@@ -33,6 +33,7 @@ def is_unused(people: People) -> bool:
 @contextmanager
 def nobody_begins(people: People) -> Iterator[None]:
     """Other pages are at work."""
+    time.sleep(2 * QUIET)  # no token was served just now: so many begin at once
     taken = [turns_of(people).ask("elsewhere", heavy=False) for _ in range(AT_ONCE)]
     try:
         yield
@@ -289,3 +290,52 @@ async def test_a_sign_in_that_is_right_goes_on_while_others_wait(people: People,
     for linking, page in zip(linkings, pages, strict=True):
         assert "code" in linking.returned(await linking.browser.press(page, "allow"))
     assert is_unused(people)
+
+
+@pytest.mark.spec("A17")
+async def test_clients_that_do_not_read_their_answer_keep_nobody_waiting(people: People, linking: Linking) -> None:
+    """The turn ends when the answer begins, however long it takes to be sent."""
+    never = asyncio.Event()
+
+    async def ask() -> None:
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "https",
+            "path": "/nowhere", "raw_path": b"/nowhere", "query_string": b"", "headers": [], "root_path": "",
+            "server": ("127.0.0.1", 443), "client": ("203.0.113.7", 1),
+        }  # fmt: skip
+
+        async def receive() -> Message:
+            if not told:
+                told.append(True)
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await never.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: Message) -> None:
+            await never.wait()
+
+        told: list[bool] = []
+        await people.server.app(scope, receive, send)
+
+    stuck = [asyncio.create_task(ask()) for _ in range(2 * AT_ONCE)]
+    await asyncio.sleep(0.1)
+    page = await asyncio.wait_for(linking.start(), 2)
+    assert page.status == 200
+    for task in stuck:
+        task.cancel()
+    await asyncio.gather(*stuck, return_exceptions=True)
+    assert is_unused(people)
+
+
+@pytest.mark.spec("A17")
+async def test_token_requests_without_a_right_hold_no_page_back(people: People, linking: Linking) -> None:
+    turns = turns_of(people)
+    await asyncio.sleep(0.05)
+    before = turns._program_at
+    for path, form in (("/oauth2/token", {"grant_type": "refresh_token"}), ("/oauth2/token", {})):
+        await people.server.post(path, form)
+    await people.server.http.get("/.well-known/jwks.json")
+    assert turns._program_at == before
+    user = await people.add()
+    await linking.client.linked(user)
+    assert turns._program_at > before

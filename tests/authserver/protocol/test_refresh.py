@@ -429,7 +429,7 @@ async def test_a_new_password_and_a_browser_that_signs_out_leave_alexa_linked(
     ended = await new_password(server, person)
     assert (ended.sessions, ended.grants) == (1, 0)
     await refreshed(alexa, token)
-    assert (await alexa.exchange(code)).status_code == 200
+    assert_refused(await alexa.exchange(code), "invalid_grant")  # nothing is linked by it yet
 
 
 @pytest.mark.spec("security 6.32")
