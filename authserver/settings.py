@@ -107,6 +107,9 @@ class Settings(DatabaseSettings):
     email_code_lifetime: int = Field(
         86400, ge=60, description="Seconds that a code sent by mail for a sign-up may be used."
     )
+    recovery_code_lifetime: int = Field(
+        3600, ge=60, description="Seconds that a code sent by mail for a forgotten password may be used."
+    )
     sign_in_attempts: int = Field(
         5, ge=1, description="Wrong passwords for one account before sign-in to it is delayed."
     )

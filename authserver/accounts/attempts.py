@@ -38,7 +38,6 @@ HOUR, DAY = 3600, 86_400
 UNLIMITED = 2**31 - 1
 MAILS_AN_HOUR = 5  # codes sent to one address
 MAILS_APART = 30  # seconds between two
-GUESSES_A_DAY = 20  # codes typed for one address, over all its codes
 
 
 def counter(secret_keys: SecretKeys, what: str, whom: str) -> str:
@@ -185,9 +184,12 @@ async def count_mail(
     return await _count_in_unit(session, _within(name, now, MAILS_AN_HOUR, HOUR, MAILS_APART, hurry))
 
 
-async def count_guess(session: AsyncSession, secret_keys: SecretKeys, email: str, now: int) -> int:
-    """A code typed for this canonical address; each code has five tries beside it (contracts/security.md 6.62)."""
-    return await _count_in_unit(session, _within(counter(secret_keys, "guess", email), now, GUESSES_A_DAY, DAY))
+async def count_guess(
+    session: AsyncSession, secret_keys: SecretKeys, purpose: str, email: str, now: int, most: int
+) -> int:
+    """A code of this purpose typed for this canonical address, `most` a day; each code has five tries beside it
+    (contracts/security.md 6.62)."""
+    return await _count_in_unit(session, _within(counter(secret_keys, f"guess {purpose}", email), now, most, DAY))
 
 
 async def forget(session: AsyncSession, name: str) -> None:

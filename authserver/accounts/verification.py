@@ -15,11 +15,13 @@ from authserver.models import User, VerificationCode
 from authserver.secret_values import SecretKey, random_token, same, six_digits
 
 TRIES = 5
+GUESSES_A_DAY = 20  # codes typed for one address, over all its codes
 
 
 class Purpose(StrEnum):
     SIGN_UP = "sign_up"  # the subject is a sign-up's id
     VERIFY_EMAIL = "verify_email"  # the subject is a user's `sub`
+    RECOVERY = "recovery"  # the subject is a recovery's id
 
 
 class CodeRefusal(StrEnum):
@@ -52,10 +54,19 @@ def six_digits_of(typed: str) -> str | None:
 
 
 async def issue(
-    around: Surroundings, session: AsyncSession, now: int, purpose: Purpose, subject: str, email: str, *, real: bool
+    around: Surroundings,
+    session: AsyncSession,
+    now: int,
+    purpose: Purpose,
+    subject: str,
+    email: str,
+    *,
+    real: bool,
+    lifetime: int | None = None,
 ) -> str:
     """The one live code of this purpose and subject; earlier ones end. Without `real` nobody will ever know it: the
-    flow of an address that has an account already looks the same to the last page."""
+    flow of an address that must not get any further looks the same to the last page. `lifetime`: seconds, that of the
+    setting for sign-ups unless given."""
     code = six_digits()
     await session.exec(
         update(VerificationCode)
@@ -74,14 +85,21 @@ async def issue(
             subject=subject,
             digest=mac if real else secrets.token_bytes(32),
             created_at=now,
-            expires_at=now + around.settings.email_code_lifetime,
+            expires_at=now + (lifetime or around.settings.email_code_lifetime),
         )
     )
     return code
 
 
 async def check(
-    around: Surroundings, purpose: Purpose, subject: str, email: str, typed: str, address: str
+    around: Surroundings,
+    purpose: Purpose,
+    subject: str,
+    email: str,
+    typed: str,
+    address: str,
+    *,
+    guesses_a_day: int = GUESSES_A_DAY,
 ) -> Proven | CodeRefusal:
     """Counts the guess, commits, and only then compares: neither an error nor a parallel guess is a free one."""
     code = six_digits_of(typed)
@@ -91,7 +109,7 @@ async def check(
     if await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return CodeRefusal.TOO_MANY
     async with around.database.unit() as session:
-        if await attempts.count_guess(session, around.secret_keys, email, now):
+        if await attempts.count_guess(session, around.secret_keys, purpose, email, now, guesses_a_day):
             return CodeRefusal.TOO_MANY
         live = (
             await session.exec(

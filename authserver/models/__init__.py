@@ -12,6 +12,7 @@ from authserver.models.client import Client, ClientSecret
 from authserver.models.grant import Grant
 from authserver.models.interaction import Interaction
 from authserver.models.mail import Mail
+from authserver.models.recovery import Recovery
 from authserver.models.server_state import ServerState
 from authserver.models.session import Session
 from authserver.models.sign_up import SignUp
@@ -29,6 +30,7 @@ __all__ = [
     "Grant",
     "Interaction",
     "Mail",
+    "Recovery",
     "ServerState",
     "Session",
     "SignUp",

@@ -26,5 +26,6 @@ class Interaction(SQLModel, table=True):
     session_digest: bytes | None = Field(default=None, sa_column=digest_column(nullable=True))
     sub: str | None = Field(default=None, foreign_key="users.sub", ondelete="CASCADE", max_length=36)
     sign_up_id: str | None = Field(default=None, max_length=32)  # the sign-up that waits for its code here
+    recovery_id: str | None = Field(default=None, max_length=32)  # likewise the recovery of a forgotten password
     consented: bool = False
     completed_at: int | None = Field(default=None, sa_column=seconds(nullable=True))

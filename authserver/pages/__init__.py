@@ -11,7 +11,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from authserver.pages import confirm, consent, login, mailbox, signed_in, signup, static_files, unlink
+from authserver.pages import (
+    confirm,
+    consent,
+    login,
+    mailbox,
+    recovery,
+    signed_in,
+    signup,
+    static_files,
+    still_linked,
+    unlink,
+)
 from authserver.pages.errors import busy_page, error_page, hosted, not_found
 from authserver.settings import Settings
 
@@ -21,6 +32,9 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/login": (["GET", "POST"], login.login),
     "/signup": (["GET", "POST"], signup.signup),
     "/confirm": (["GET", "POST"], confirm.confirm),
+    "/forgotPassword": (["GET", "POST"], recovery.forgot),
+    "/confirmforgotPassword": (["GET", "POST"], recovery.new_password),
+    "/still-linked": (["GET", "POST"], still_linked.still_linked),
     "/consent": (["GET", "POST"], consent.consent),
     "/signed-in": (["GET", "POST"], signed_in.signed_in),
     "/unlink": (["GET", "POST"], unlink.unlink),

@@ -30,7 +30,12 @@ async def mailbox(request: Request) -> Response:
         return await not_found(request)
     async with services_of(request).database.unit() as session:
         found = (
-            await session.exec(select(Mail).order_by(col(Mail.created_at).desc(), col(Mail.mail_id)).limit(NEWEST))
+            await session.exec(
+                select(Mail)
+                .where(Mail.recipient != "")  # never meant to be sent: `accounts.recovery`
+                .order_by(col(Mail.created_at).desc(), col(Mail.mail_id))
+                .limit(NEWEST)
+            )
         ).all()
     mails = [
         {"mail": mail, "when": datetime.fromtimestamp(mail.created_at, UTC).strftime("%-d %b %H:%M:%S UTC")}

@@ -127,14 +127,18 @@ async def onward(
 ) -> Response:
     """To the next page, or back to the application. `signed_in`: who has just signed in, with the new cookie."""
     services = services_of(request)
-    settings = services.settings
     if signed_in is not None:
         visit.browser, cookie, visit.user = signed_in
         interactions.bind(session, visit.interaction, visit.browser)
     location = await authorization.advance(services.oauth, session, visit.interaction, visit.browser, visit.user)
     response = leave(request, visit, location)
-    if signed_in is not None:
-        response.set_cookie(sessions.cookie_name(settings), cookie, **sessions.cookie_options(settings))
+    return response if signed_in is None else remember(request, response, cookie)
+
+
+def remember(request: Request, response: Response, cookie: str) -> Response:
+    """The same answer, with the cookie of a new session."""
+    settings = services_of(request).settings
+    response.set_cookie(sessions.cookie_name(settings), cookie, **sessions.cookie_options(settings))
     return response
 
 

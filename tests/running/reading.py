@@ -10,13 +10,16 @@ import httpx2
 
 @dataclass
 class Form:
-    """One form: where it goes, what it holds, and its buttons as (name, value)."""
+    """One form: where it goes, what it holds, and its buttons as (name, value). `actions`: where a button sends it
+    instead."""
 
     action: str
     method: str
+    name: str = ""  # its id, by which buttons elsewhere on the page belong to it
     fields: dict[str, str] = field(default_factory=dict)
     hidden: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    actions: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class _Reader(HTMLParser):
@@ -31,21 +34,28 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
         if tag == "form":
-            self._form = Form(given.get("action", ""), given.get("method", "get").lower())
+            self._form = Form(given.get("action", ""), given.get("method", "get").lower(), given.get("id", ""))
             self.forms.append(self._form)
         elif tag == "a" and "href" in given:
             self.links.append(given["href"])
         elif tag in ("script", "style"):
             self._silent += 1
-        elif self._form is not None and "disabled" not in given:
-            self._control(tag, given, self._form)
+        elif "disabled" not in given:
+            own = self._form
+            if "form" in given:
+                own = next((form for form in self.forms if form.name == given["form"]), None)
+            if own is not None:
+                self._control(tag, given, own)
 
     def _control(self, tag: str, given: dict[str, str], form: Form) -> None:
         kind = given.get("type", "submit" if tag == "button" else "text").lower()
         name = given.get("name", "")
         if tag == "button" or (tag == "input" and kind == "submit"):
             if kind == "submit":
-                form.buttons.append((name, given.get("value", "")))
+                button = (name, given.get("value", ""))
+                form.buttons.append(button)
+                if "formaction" in given:
+                    form.actions[button] = given["formaction"]
         elif tag in ("input", "select", "textarea") and name:
             if kind == "hidden":
                 form.hidden[name] = given.get("value", "")
@@ -128,7 +138,7 @@ class Browser:
             name, value = chosen[0]
             if name:
                 data[name] = value
-            target = urljoin(page.url, form.action)
+            target = urljoin(page.url, form.actions.get(chosen[0], form.action))
             if form.method == "get":
                 return await self._follow(target, await self.client.get(target, params=data))
             origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))

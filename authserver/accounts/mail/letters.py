@@ -52,6 +52,22 @@ def code_mail(settings: Settings, recipient: str, code: str, now: int) -> Mail:
     return _letter(settings, "code", recipient, now, code=code, hours=hours)
 
 
+def recovery_mail(settings: Settings, recipient: str, code: str, now: int) -> Mail:
+    """The code that lets its reader choose a new password."""
+    minutes = max(1, settings.recovery_code_lifetime // 60)
+    return _letter(settings, "recovery", recipient, now, code=code, minutes=minutes)
+
+
+def password_changed_mail(settings: Settings, recipient: str, when: int) -> Mail:
+    """The password is another one now: who did not do it must know."""
+    forgot = f"{settings.issuer}/forgotPassword"
+    return _letter(settings, "password_changed", recipient, when, moment=_moment(when), forgot_url=forgot)
+
+
+def _moment(when: int) -> str:
+    return datetime.fromtimestamp(when, UTC).strftime("%-d %B %Y, %H:%M UTC")
+
+
 def account_exists_mail(settings: Settings, recipient: str, now: int) -> Mail:
     """Somebody signed up with an address that has an account: only its owner is told."""
     return _letter(settings, "account_exists", recipient, now, sign_in_url=f"{settings.issuer}/login")
@@ -59,5 +75,5 @@ def account_exists_mail(settings: Settings, recipient: str, now: int) -> Mail:
 
 def linked_mail(settings: Settings, recipient: str, client_name: str, unlink_url: str, when: int) -> Mail:
     """An application was linked: what, when, and how to end it (contracts/security.md 6.61)."""
-    moment = datetime.fromtimestamp(when, UTC).strftime("%-d %B %Y, %H:%M UTC")
-    return _letter(settings, "linked", recipient, when, client_name=client_name, moment=moment, unlink_url=unlink_url)
+    values = {"client_name": client_name, "moment": _moment(when), "unlink_url": unlink_url}
+    return _letter(settings, "linked", recipient, when, **values)

@@ -1,0 +1,182 @@
+"""A forgotten password: a code goes to the stored address, and whoever types it chooses a new password, in one step.
+
+There is no state between the code and the password that could be entered without the code (contracts/security.md 7:
+servers broke here). Known and unknown addresses go the same way to the eye and to the clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts import administration, attempts, sessions, verification
+from authserver.accounts.mail import letters
+from authserver.accounts.names import NotAnAddressError, read_email
+from authserver.accounts.password_policy import Weakness, weakness
+from authserver.accounts.sign_in import PASSWORD
+from authserver.accounts.sign_up import NotAnAddress, Wait
+from authserver.accounts.surroundings import Surroundings
+from authserver.accounts.verification import CodeRefusal, Proven, Purpose
+from authserver.models import Grant, Recovery, Session, User
+from authserver.secret_values import random_token
+
+GUESSES_A_DAY = 10  # wrong codes for one address, over all its recoveries (contracts/security.md 6.62)
+
+
+@dataclass(frozen=True)
+class NewPassword:
+    """The proof: the right code was typed with a password that the policy takes. `complete` alone makes use of it."""
+
+    proven: Proven
+    password_hash: str = field(repr=False)
+
+
+async def begin(around: Surroundings, email: str, address: str) -> Recovery | NotAnAddress | Wait:
+    """The recovery that waits for its code; the mail, if there is an account that may sign in, is in the outbox.
+    `email` as typed, `address` the network address."""
+    try:
+        name = read_email(email)
+    except NotAnAddressError:
+        return NotAnAddress.EMAIL
+    now = around.clock()
+    if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
+        return Wait(wait)
+    recovery = Recovery(
+        recovery_id=random_token(16),
+        email=name.address,
+        email_canonical=name.canonical,
+        created_at=now,
+        expires_at=now + around.settings.recovery_code_lifetime,
+    )
+    async with around.database.unit() as session:
+        if wait := await attempts.count_mail(session, around.secret_keys, name.canonical, now):
+            return Wait(wait)
+        session.add(recovery)
+        await _send(around, session, recovery, now)
+    return recovery
+
+
+async def resend(around: Surroundings, recovery: Recovery, address: str) -> Wait | None:
+    """A new code; the old one ends. None when it is in the outbox."""
+    now = around.clock()
+    if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
+        return Wait(wait)
+    async with around.database.unit() as session:
+        if wait := await attempts.count_mail(session, around.secret_keys, recovery.email_canonical, now):
+            return Wait(wait)
+        await session.exec(
+            update(Recovery)
+            .where(col(Recovery.recovery_id) == recovery.recovery_id)
+            .values(expires_at=now + around.settings.recovery_code_lifetime)
+        )
+        await _send(around, session, recovery, now)
+    return None
+
+
+async def _send(around: Surroundings, session: AsyncSession, recovery: Recovery, now: int) -> None:
+    """To the stored address, never the typed one (contracts/security.md 6.64). For an address without an account the
+    letter is written and at once put away as if it had been sent: a stranger gets no mail, and no clock tells."""
+    user = (await session.exec(select(User).where(User.email_canonical == recovery.email_canonical))).first()
+    known = user is not None and user.active
+    code = await verification.issue(
+        around,
+        session,
+        now,
+        Purpose.RECOVERY,
+        recovery.recovery_id,
+        recovery.email_canonical,
+        real=known,
+        lifetime=around.settings.recovery_code_lifetime,
+    )
+    letter = letters.recovery_mail(around.settings, user.email if user else recovery.email, code, now)
+    if not known:
+        letter.recipient, letter.text, letter.html, letter.sent_at = "", "", "", now
+    session.add(letter)
+
+
+async def pending(session: AsyncSession, recovery_id: str | None, now: int) -> Recovery | None:
+    """The recovery, if it still waits for its code."""
+    found = await session.get(Recovery, recovery_id) if recovery_id else None
+    return found if found is not None and found.completed_at is None and found.expires_at > now else None
+
+
+async def check(
+    around: Surroundings, recovery: Recovery, typed: str, password: str, address: str
+) -> NewPassword | CodeRefusal | Weakness:
+    """A password that the policy does not take costs no try. Raises `Busy` before the guess is counted."""
+    weak = weakness(password, (recovery.email, recovery.email_canonical, around.settings.name))
+    if weak is not None:
+        return weak
+    with around.passwords.place() as place:
+        proven = await verification.check(
+            around,
+            Purpose.RECOVERY,
+            recovery.recovery_id,
+            recovery.email_canonical,
+            typed,
+            address,
+            guesses_a_day=GUESSES_A_DAY,
+        )
+        if isinstance(proven, CodeRefusal):
+            return proven
+        return NewPassword(proven, await place.hash(password))
+
+
+async def complete(
+    around: Surroundings,
+    session: AsyncSession,
+    recovery: Recovery,
+    new: NewPassword,
+    *,
+    cookies: Mapping[str, str],
+    user_agent: str,
+    address: str,
+) -> tuple[Session, str, User] | None:
+    """The new password holds, and the browser that typed it is signed in; in the caller's unit of work. None when the
+    code was used, or the account is gone or may not sign in.
+
+    All other sessions end, and what applications hold, Alexa's links apart (design, decision 6). Where the address was
+    never confirmed somebody else may have made the account: then nothing that was made before lives on, Alexa's links
+    included (contracts/security.md 6.67).
+    """
+    now = around.clock()
+    if new.proven.subject != recovery.recovery_id or not await verification.consume(session, new.proven, now):
+        return None
+    user = (
+        await session.exec(
+            select(User)
+            .where(User.email_canonical == new.proven.email, col(User.active).is_(True))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    ).first()
+    if user is None:
+        return None
+    if not user.email_verified:
+        user.email_verified = True
+        user.epoch += 1
+    await administration.set_password(session, user, new.password_hash, now)
+    await session.exec(
+        update(Recovery).where(col(Recovery.recovery_id) == recovery.recovery_id).values(completed_at=now)
+    )
+    await session.exec(
+        delete(Recovery).where(
+            col(Recovery.email_canonical) == recovery.email_canonical,
+            col(Recovery.recovery_id) != recovery.recovery_id,
+        )
+    )
+    await attempts.forget(session, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
+    session.add(letters.password_changed_mail(around.settings, user.email, now))
+    browser, cookie = await sessions.create(
+        around.settings, session, now, user, amr=PASSWORD, cookies=cookies, user_agent=user_agent, address=address
+    )
+    return browser, cookie, user
+
+
+async def still_linked(session: AsyncSession, user: User, now: int) -> bool:
+    """Whether an application still acts for this person after the new password."""
+    live = select(Grant.grant_id).where(
+        Grant.sub == user.sub, Grant.epoch == user.epoch, col(Grant.revoked_at).is_(None), Grant.expires_at > now
+    )
+    return (await session.exec(live.limit(1))).first() is not None

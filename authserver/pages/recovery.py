@@ -1,0 +1,125 @@
+"""`/forgotPassword` and `/confirmforgotPassword`: an address, then the code from the mail with a new password."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.accounts import recovery
+from authserver.accounts.password_policy import SHORTEST, Weakness
+from authserver.accounts.sign_up import NotAnAddress, Wait
+from authserver.accounts.verification import CodeRefusal
+from authserver.models import Recovery
+from authserver.oauth import interactions
+from authserver.oauth.errors import KEEP_ON
+from authserver.oauth.interactions import Step
+from authserver.pages import texts
+from authserver.pages.forms import read_post
+from authserver.pages.render import go, page, services_of
+from authserver.pages.texts import _
+from authserver.pages.visit import Visit, begin, load, network_address, onward, remember, user_agent
+
+
+async def forgot(request: Request) -> Response:
+    """The address. What was typed on the sign-in page comes along (`action=forgot`) and is not yet sent."""
+    services = services_of(request)
+    if request.method == "GET" and "interaction" not in request.query_params:
+        return await begin(request, "forgotPassword")
+    form = await read_post(request) if request.method == "POST" else None
+    async with services.database.unit(keep_on=KEEP_ON) as session:
+        visit = await load(request, session, form)
+        if visit.step is not Step.SIGN_IN:
+            return await onward(request, session, visit)
+    if form is None or form.get("action") == "forgot":
+        hint = str(visit.interaction.request.get("login_hint", ""))
+        return _forgot_page(request, visit, email=(form or {}).get("username", "") or hint[:254])
+    email = form.get("email", "")
+    begun = await recovery.begin(services, email, network_address(request))
+    if isinstance(begun, NotAnAddress):
+        error = _("Type an e-mail address such as name@example.org.")
+        return _forgot_page(request, visit, 422, email=email, email_error=error)
+    if isinstance(begun, Wait):
+        error = _("A code was sent just now, or too many were asked for.") + " " + texts.wait(begun.seconds)
+        return _forgot_page(request, visit, 429, begun.seconds, email=email, email_error=error)
+    async with services.database.unit(keep_on=KEEP_ON) as session:
+        visit = await load(request, session, form)
+        visit.interaction.recovery_id = begun.recovery_id
+        session.add(visit.interaction)
+    return go(f"{services.settings.issuer}/confirmforgotPassword{visit.query}")
+
+
+def _forgot_page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **values: Any) -> Response:
+    shown = {"email": "", "email_error": ""} | values
+    return page(request, "forgot.html", status=status, wait=wait, redirect_uri=visit.redirect_uri, visit=visit, **shown)
+
+
+async def new_password(request: Request) -> Response:
+    """One form, one step: without the code of this browser's own recovery nothing here does anything."""
+    services = services_of(request)
+    form = await read_post(request) if request.method == "POST" else None
+    async with services.database.unit(keep_on=KEEP_ON) as session:
+        visit = await load(request, session, form)
+        if visit.step is not Step.SIGN_IN:
+            return await onward(request, session, visit)
+        waiting = await recovery.pending(session, visit.interaction.recovery_id, services.clock())
+    if waiting is None:
+        return go(f"{services.settings.issuer}/forgotPassword{visit.query}")
+    if form is None:
+        return _password_page(request, visit, waiting, sent="sent" in request.query_params)
+    if form.get("action") == "resend":
+        return await _resend(request, visit, waiting)
+    return await _save(request, form, visit, waiting)
+
+
+async def _resend(request: Request, visit: Visit, waiting: Recovery) -> Response:
+    services = services_of(request)
+    refused = await recovery.resend(services, waiting, network_address(request))
+    if refused is not None:
+        error = _("A code was sent just now.") + " " + texts.wait(refused.seconds)
+        return _password_page(request, visit, waiting, 429, wait=refused.seconds, code_error=error)
+    return go(f"{services.settings.issuer}/confirmforgotPassword{visit.query}&sent=1")
+
+
+async def _save(request: Request, form: dict[str, str], visit: Visit, waiting: Recovery) -> Response:
+    services = services_of(request)
+    code = form.get("code", "")
+    checked = await recovery.check(services, waiting, code, form.get("password", ""), network_address(request))
+    if isinstance(checked, Weakness):
+        error = texts.weakness(checked)
+        return _password_page(request, visit, waiting, 422, code=code[:12], password_error=error)
+    if isinstance(checked, CodeRefusal):
+        return _password_page(request, visit, waiting, 422, code_error=texts.code_refusal(checked))
+    async with services.database.unit(keep_on=KEEP_ON) as session:
+        visit = await load(request, session, form)
+        done = await recovery.complete(
+            services,
+            session,
+            waiting,
+            checked,
+            cookies=request.cookies,
+            user_agent=user_agent(request),
+            address=network_address(request),
+        )
+        if done is not None:
+            if not await recovery.still_linked(session, done[2], services.clock()):
+                return await onward(request, session, visit, done)
+            interactions.bind(session, visit.interaction, done[0])
+            return remember(request, go(f"{services.settings.issuer}/still-linked{visit.query}"), done[1])
+    return _password_page(request, visit, waiting, 422, code_error=texts.code_refusal(CodeRefusal.SPENT))
+
+
+def _password_page(
+    request: Request, visit: Visit, waiting: Recovery, status: int = 200, wait: int = 0, **values: Any
+) -> Response:
+    shown = {"code": "", "code_error": "", "password_error": "", "sent": False} | values
+    return page(
+        request,
+        "new_password.html",
+        status=status,
+        wait=wait,
+        redirect_uri=visit.redirect_uri,
+        visit=visit,
+        email=waiting.email,
+        shortest=SHORTEST,
+        **shown,
+    )
