@@ -14,7 +14,7 @@ from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts.names import Email, NotAnAddressError, read_email
-from authserver.models import AuthorizationCode, Grant, Mail, Session, SignUp, User, VerificationCode
+from authserver.models import AuthorizationCode, Grant, Mail, Recovery, Session, SignUp, User, VerificationCode
 from authserver.oauth import granted
 
 LONGEST_USERNAME = 128  # characters, as in the table
@@ -138,7 +138,7 @@ async def end_sessions(session: AsyncSession, user: User) -> int:
 
 
 async def remove(session: AsyncSession, user: User) -> None:
-    """The account, its sessions and grants (by foreign keys), its waiting sign-ups and codes, its mail.
+    """The account, its sessions and grants (by foreign keys), its waiting sign-ups, recoveries and codes, its mail.
 
     Authorization codes go first: an exchange in flight holds its code and then needs the account, so that the other
     order would be a deadlock.
@@ -146,6 +146,7 @@ async def remove(session: AsyncSession, user: User) -> None:
     await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.sub) == user.sub))
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject) == user.sub))
     await _forget_sign_ups(session, user.email_canonical)
+    await _forget_recoveries(session, user.email_canonical)
     await session.exec(delete(Mail).where(func.lower(col(Mail.recipient)) == user.email.lower()))
     await session.exec(delete(User).where(col(User.sub) == user.sub))
 
@@ -154,3 +155,9 @@ async def _forget_sign_ups(session: AsyncSession, email_canonical: str) -> None:
     waiting = select(SignUp.sign_up_id).where(col(SignUp.email_canonical) == email_canonical)
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject).in_(waiting)))
     await session.exec(delete(SignUp).where(col(SignUp.email_canonical) == email_canonical))
+
+
+async def _forget_recoveries(session: AsyncSession, email_canonical: str) -> None:
+    waiting = select(Recovery.recovery_id).where(col(Recovery.email_canonical) == email_canonical)
+    await session.exec(delete(VerificationCode).where(col(VerificationCode.subject).in_(waiting)))
+    await session.exec(delete(Recovery).where(col(Recovery.email_canonical) == email_canonical))

@@ -192,6 +192,11 @@ async def count_guess(
     return await _count_in_unit(session, _within(counter(secret_keys, f"guess {purpose}", email), now, most, DAY))
 
 
+async def forget_guesses(session: AsyncSession, secret_keys: SecretKeys, purpose: str, email: str) -> None:
+    """A code of this purpose was right: the count of guesses begins anew."""
+    await forget(session, counter(secret_keys, f"guess {purpose}", email))
+
+
 async def forget(session: AsyncSession, name: str) -> None:
     """The attempt was right: the count begins anew."""
     await session.exec(delete(Attempt).where(col(Attempt.name) == name))

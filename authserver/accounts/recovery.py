@@ -141,13 +141,22 @@ async def complete(
     included (contracts/security.md 6.67).
     """
     now = around.clock()
-    if new.proven.subject != recovery.recovery_id or not await verification.consume(session, new.proven, now):
+    # the recovery before its code, as `resend` does: two at once wait for each other in one order
+    held = await session.exec(
+        update(Recovery)
+        .where(col(Recovery.recovery_id) == recovery.recovery_id, col(Recovery.completed_at).is_(None))
+        .values(email=col(Recovery.email))
+        .returning(col(Recovery.recovery_id))
+    )
+    if held.first() is None or new.proven.subject != recovery.recovery_id:
+        return None
+    if not await verification.consume(session, new.proven, now):
         return None
     user = (
         await session.exec(
             select(User)
             .where(User.email_canonical == new.proven.email, col(User.active).is_(True))
-            .with_for_update()
+            .with_for_update(key_share=True)  # an exchange in flight refers to the account, and is waited for below
             .execution_options(populate_existing=True)
         )
     ).first()
@@ -167,6 +176,7 @@ async def complete(
         )
     )
     await attempts.forget(session, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
+    await attempts.forget_guesses(session, around.secret_keys, Purpose.RECOVERY, user.email_canonical)
     session.add(letters.password_changed_mail(around.settings, user.email, now))
     browser, cookie = await sessions.create(
         around.settings, session, now, user, amr=PASSWORD, cookies=cookies, user_agent=user_agent, address=address

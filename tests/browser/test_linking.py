@@ -90,6 +90,32 @@ async def test_linking_leads_through_amazons_redirects_with_state_intact(
     assert {"access_token", "refresh_token"} <= set(tokens.json())
 
 
+@pytest.mark.spec("A06", "A10", "security 6.42")
+async def test_a_forgotten_password_in_the_middle_leads_back_to_the_linking(
+    browser_page: Page, amazon: Amazon, alexa: Alexa, authserver: Service
+) -> None:
+    """What was typed on the sign-in page comes along; the Enter key there still signs in."""
+    person, page = add_person(authserver), browser_page
+    await page.goto(alexa.authorization_url())
+    await page.fill("#username", person.email)
+    await page.fill("#password", OTHER)
+    await page.press("#password", "Enter")
+    await expect(page.locator("#password-error")).to_be_visible()
+    await press(page, "forgot")
+    await expect(page.locator("#email")).to_have_value(person.email)
+    await press(page, "send")
+    await page.fill("#code", await code_from_mailbox(page, authserver, person.email))
+    await page.fill("#password", "short")
+    await press(page, "save")
+    await expect(page.locator("#password-error")).to_be_visible()
+    await expect(page.locator("#password")).to_be_focused()
+    await page.fill("#password", "a lantern nobody has lit before")
+    await press(page, "save")
+    await expect(page.locator(".account")).to_contain_text(person.email)
+    await press(page, "allow")
+    assert linked(await back_at_amazon(page, amazon, alexa), alexa).state == STATE_737
+
+
 @pytest.mark.spec("A06", "A10", "cognito 9.45", "cognito 9.46", "security 6.42")
 async def test_signing_up_in_the_middle_leads_back_to_the_linking(
     browser_page: Page, amazon: Amazon, alexa: Alexa, authserver: Service, request: pytest.FixtureRequest
