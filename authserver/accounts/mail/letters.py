@@ -64,6 +64,11 @@ def password_changed_mail(settings: Settings, recipient: str, when: int) -> Mail
     return _letter(settings, "password_changed", recipient, when, moment=_moment(when), forgot_url=forgot)
 
 
+def account_deleted_mail(settings: Settings, recipient: str, when: int) -> Mail:
+    """The account is gone, and with it all that it was linked to."""
+    return _letter(settings, "account_deleted", recipient, when, moment=_moment(when))
+
+
 def _moment(when: int) -> str:
     return datetime.fromtimestamp(when, UTC).strftime("%-d %B %Y, %H:%M UTC")
 

@@ -1,0 +1,140 @@
+"""What a person does to their own account: a new password, or its end.
+
+Who has the browser's session may be a thief of it: both ask for the password itself, and each attempt counts as one to
+sign in (contracts/security.md 6.47, 6.58), so that a session is no oracle.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlmodel import col, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts import administration, attempts, sessions
+from authserver.accounts.mail import letters
+from authserver.accounts.password_policy import Weakness, weakness
+from authserver.accounts.passwords import Place
+from authserver.accounts.sign_in import PASSWORD, Reason, Refusal
+from authserver.accounts.surroundings import Surroundings
+from authserver.models import Session, User
+from authserver.storage.statements import FIND_USER, model_of
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The proof: whoever is signed in typed the password that this account has. `counter` counted the attempt."""
+
+    user: User
+    counter: str
+
+
+@dataclass(frozen=True)
+class NewPassword:
+    """The proof, and a password that the policy takes. `change_password` alone makes use of it."""
+
+    proof: Proof
+    password_hash: str = field(repr=False)
+
+
+class OutdatedError(Exception):
+    """Between the comparison and the unit of work the account has changed: what was proven proves nothing any more."""
+
+
+async def prove(around: Surroundings, user: User, typed: str, address: str) -> Proof | Refusal:
+    """`typed`: the password; `address`: the network's. Raises `Busy` before the attempt is counted."""
+    if refused := await _count_network(around, address):
+        return refused
+    with around.passwords.place() as place:
+        return await _compare(around, place, user, typed)
+
+
+async def check_change(
+    around: Surroundings, user: User, typed: str, new: str, address: str
+) -> NewPassword | Weakness | Refusal:
+    """As `prove`; a new password that the policy does not take costs no attempt."""
+    weak = weakness(new, (user.email, user.email_canonical, around.settings.name))
+    if weak is not None:
+        return weak
+    if refused := await _count_network(around, address):
+        return refused
+    with around.passwords.place() as place:
+        proof = await _compare(around, place, user, typed)
+        return proof if isinstance(proof, Refusal) else NewPassword(proof, await place.hash(new))
+
+
+async def _count_network(around: Surroundings, address: str) -> Refusal | None:
+    now = around.clock()
+    wait = await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now)
+    return Refusal(Reason.TOO_MANY, wait) if wait else None
+
+
+async def _compare(around: Surroundings, place: Place, user: User, typed: str) -> Proof | Refusal:
+    """Counted, and committed, before it is compared, under the name that signing in has."""
+    counter = attempts.counter(around.secret_keys, "sign-in", user.email_canonical)
+    if wait := await attempts.count_sign_in(around.hot, around.settings, counter, around.clock()):
+        return Refusal(Reason.LOCKED, wait)
+    found = await around.hot.read_key(FIND_USER, user.email_canonical)
+    verified = await place.verify(typed, found["password_hash"] if found else None)
+    if verified.ok and found is not None and found["active"] and found["sub"] == user.sub:
+        return Proof(model_of(User, found), counter)
+    return Refusal(Reason.WRONG)
+
+
+async def _still(session: AsyncSession, proof: Proof) -> bool:
+    """Whether the account is as it was compared. Locks it until the unit of work ends."""
+    user = proof.user
+    found = await session.exec(
+        update(User)
+        .where(
+            col(User.sub) == user.sub,
+            col(User.password_hash) == user.password_hash,
+            col(User.active).is_(True),
+            col(User.epoch) == user.epoch,
+        )
+        .values(password_hash=user.password_hash)
+        .returning(col(User.sub))
+    )
+    return found.first() is not None
+
+
+async def change_password(
+    around: Surroundings,
+    session: AsyncSession,
+    new: NewPassword,
+    *,
+    cookies: Mapping[str, str],
+    user_agent: str,
+    address: str,
+) -> tuple[Session, str]:
+    """The new password holds; this browser's session and the value of its cookie are new, all others have ended, and so
+    has what applications hold, Alexa's links apart (`administration.set_password`). In the caller's unit of work, which
+    has not looked for the session before: whoever ends sessions holds the account first.
+
+    Raises `OutdatedError` when the password, or this browser's session, is no longer the one that was there.
+    """
+    now = around.clock()
+    if not await _still(session, new.proof):
+        raise OutdatedError
+    _, user = await sessions.find(around.settings, session, now, cookies)
+    if user is None or user.sub != new.proof.user.sub:
+        raise OutdatedError
+    await administration.set_password(session, user, new.password_hash, now)
+    await attempts.forget(session, new.proof.counter)
+    session.add(letters.password_changed_mail(around.settings, user.email, now))
+    return await sessions.create(
+        around.settings, session, now, user, amr=PASSWORD, cookies=cookies, user_agent=user_agent, address=address
+    )
+
+
+async def delete_account(around: Surroundings, session: AsyncSession, proof: Proof) -> None:
+    """The account and all that hangs on it is gone (`administration.remove`), and a mail says so; in the caller's unit
+    of work. Raises `OutdatedError` when the account is no longer as it was compared.
+
+    The lock on the account is one that an exchange in flight, which holds its code and refers to the account, passes:
+    `remove` then waits for its code.
+    """
+    if not await _still(session, proof):
+        raise OutdatedError
+    await administration.remove(session, proof.user)
+    await attempts.forget(session, proof.counter)
+    session.add(letters.account_deleted_mail(around.settings, proof.user.email, around.clock()))
