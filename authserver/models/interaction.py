@@ -16,7 +16,8 @@ class Interaction(SQLModel, table=True):
     interaction_id: str = Field(primary_key=True, max_length=32)
     secret_digest: bytes = Field(sa_column=digest_column())
     client_id: str | None = Field(default=None, foreign_key="clients.client_id", ondelete="CASCADE", max_length=128)
-    #: The validated request: `redirect_uri`, `redirect_uri_sent`, `scope` as granted, `state`, `nonce`, …
+    #: The validated request: `redirect_uri`, `redirect_uri_sent`, `scope` as granted, `state`, `nonce`, …; without
+    #: `client_id`: `page`, the path of ours that the visit leads to.
     request: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     created_at: int = Field(sa_column=seconds())
     expires_at: int = Field(sa_column=seconds(index=True))

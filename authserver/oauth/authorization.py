@@ -166,7 +166,7 @@ async def advance(
     if step is not Step.FINISH:
         return f"{oauth.issuer}/{step.value}?interaction={interaction.interaction_id}"
     if client is None or browser is None or user is None:
-        return f"{oauth.issuer}/signed-in"
+        return f"{oauth.issuer}/{interaction.request.get('page', 'account')}"
     await interactions.complete(session, interaction, oauth.clock())
     return await finish(oauth, session, interaction.request, browser, user)
 

@@ -12,6 +12,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from authserver.pages import (
+    account,
+    account_end,
+    account_password,
     confirm,
     consent,
     login,
@@ -36,7 +39,11 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/confirmforgotPassword": (["GET", "POST"], recovery.new_password),
     "/still-linked": (["GET", "POST"], still_linked.still_linked),
     "/consent": (["GET", "POST"], consent.consent),
-    "/signed-in": (["GET", "POST"], signed_in.signed_in),
+    "/account": (["GET", "POST"], account.account),
+    "/account/password": (["GET", "POST"], account_password.password),
+    "/account/delete": (["GET", "POST"], account_end.delete),
+    "/account/deleted": (["GET"], account_end.deleted),
+    "/signed-in": (["GET"], signed_in.signed_in),
     "/unlink": (["GET", "POST"], unlink.unlink),
     "/static/{version}/{name}": (["GET"], static_files.static_file),
 }

@@ -11,7 +11,7 @@ from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, leave, load, onward
+from authserver.pages.visit import Visit, forget, leave, load, onward
 
 
 async def consent(request: Request) -> Response:
@@ -32,9 +32,7 @@ async def consent(request: Request) -> Response:
         if action == "switch":
             await sessions.end(settings, session, request.cookies)
             interactions.sign_in_again(session, visit.interaction, services.clock())
-            response = leave(request, visit, f"{settings.issuer}/login{visit.query}")
-            response.delete_cookie(sessions.cookie_name(settings), **sessions.cookie_options(settings))
-            return response
+            return forget(request, leave(request, visit, f"{settings.issuer}/login{visit.query}"))
     return page(
         request,
         "consent.html",
@@ -47,11 +45,7 @@ async def consent(request: Request) -> Response:
 def _permissions(visit: Visit) -> list[str]:
     """In plain words, each once."""
     assert visit.client is not None
-    scopes = str(visit.interaction.request.get("scope", "")).split()
-    words = [texts.scope(name) for name in scopes]
-    if visit.client.userinfo_all_attributes and "openid" in scopes:
-        words.append(_("See everything that is stored in your profile"))
-    words.append(_("Act for you in services that accept this link, such as your lamps"))
+    words = texts.permissions(str(visit.interaction.request.get("scope", "")), visit.client)
     if "refresh_token" in visit.client.grant_types:
         words.append(_("Stay linked until you end it"))
-    return list(dict.fromkeys(words))
+    return words

@@ -3,11 +3,15 @@
 from starlette.requests import Request
 
 from authserver.accounts import sessions
+from authserver.accounts.sign_in import Reason
 from authserver.oauth.errors import PageError
 from authserver.oauth.interactions import START_OVER, csrf_token
 from authserver.oauth.requests import read_form
 from authserver.pages.render import services_of
 from authserver.secret_values import SecretKeys, same
+
+#: the status of a page whose password was refused
+REFUSED = {Reason.WRONG: 422, Reason.LOCKED: 429, Reason.TOO_MANY: 429}
 
 
 async def read_post(request: Request) -> dict[str, str]:

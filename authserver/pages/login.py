@@ -6,17 +6,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import sign_in, verification
-from authserver.accounts.sign_in import Reason, Refusal, SignedIn, Unconfirmed
+from authserver.accounts.sign_in import Refusal, SignedIn, Unconfirmed
 from authserver.oauth import authorization
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
 from authserver.pages import texts
-from authserver.pages.forms import read_post
+from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
 from authserver.pages.visit import Visit, begin, leave, load, look, network_address, onward, user_agent
-
-STATUS = {Reason.WRONG: 422, Reason.LOCKED: 429, Reason.TOO_MANY: 429}
 
 
 async def login(request: Request) -> Response:
@@ -54,7 +52,7 @@ async def _posted(request: Request) -> Response:
             return response
         refused = response
     error = texts.sign_in_refusal(refused.reason, refused.wait)
-    return _page(request, visit, STATUS[refused.reason], wait=refused.wait, username=username, password_error=error)
+    return _page(request, visit, REFUSED[refused.reason], wait=refused.wait, username=username, password_error=error)
 
 
 async def _right(request: Request, form: dict[str, str], proof: SignedIn | Unconfirmed) -> Response | Refusal:

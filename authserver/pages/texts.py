@@ -1,11 +1,14 @@
 """Sentences that rules only name, and the one way in which texts are looked up, so that catalogues can come later."""
 
+from datetime import UTC, datetime
 from gettext import NullTranslations
 
 from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.passwords import LONGEST
 from authserver.accounts.sign_in import Reason
+from authserver.accounts.user_agents import ALEXA_APP, Device
 from authserver.accounts.verification import CodeRefusal
+from authserver.models import Client
 
 LANGUAGE = "en"
 _TRANSLATIONS = NullTranslations()
@@ -44,6 +47,13 @@ def sign_in_refusal(reason: Reason, seconds: int) -> str:
     }[reason]
 
 
+def password_refusal(reason: Reason, seconds: int) -> str:
+    """For somebody who is signed in: the address is not in question."""
+    if reason is Reason.WRONG:
+        return _("This is not your present password.")
+    return sign_in_refusal(reason, seconds)
+
+
 def code_refusal(reason: CodeRefusal) -> str:
     return {
         CodeRefusal.MALFORMED: _("The code has six digits."),
@@ -63,3 +73,35 @@ def scope(name: str) -> str:
         "address": _("See your postal address"),
         "offline_access": _("Stay linked while you are away"),
     }.get(name, _("Use the permission “{name}”").format(name=name))
+
+
+def permissions(scopes: str, client: Client) -> list[str]:
+    """What an application may do with these scopes, each thing once."""
+    names = scopes.split()
+    words = [scope(name) for name in names]
+    if client.userinfo_all_attributes and "openid" in names:
+        words.append(_("See everything that is stored in your profile"))
+    words.append(_("Act for you in services that accept this link, such as your lamps"))
+    return list(dict.fromkeys(words))
+
+
+def device(found: Device) -> str:
+    """Where somebody is signed in."""
+    browser = _("Alexa app") if found.browser == ALEXA_APP else found.browser
+    if browser and found.system:
+        return _("{browser} on {system}").format(browser=browser, system=found.system)
+    return browser or (_("A browser on {system}").format(system=found.system) if found.system else _("A browser"))
+
+
+def ago(seconds: int) -> str:
+    """How long something is past: no time zone of the reader is known."""
+    if seconds < 120:
+        return _("just now")
+    if seconds < 7200:
+        return _n("{count} minute ago", "{count} minutes ago", seconds // 60).format(count=seconds // 60)
+    return _n("{count} hour ago", "{count} hours ago", seconds // 3600).format(count=seconds // 3600)
+
+
+def day(moment: int) -> str:
+    """A date, UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%-d %B %Y")

@@ -12,7 +12,7 @@ from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import authorization, interactions
 from authserver.oauth.errors import PageError
 from authserver.oauth.interactions import Step
-from authserver.pages.forms import check_token
+from authserver.pages.forms import check_token, session_cookie, session_token
 from authserver.pages.render import go, services_of
 from authserver.settings import is_loopback
 
@@ -100,15 +100,47 @@ def _named(request: Request) -> tuple[str, str]:
     return interaction_id, cookie
 
 
+@dataclass
+class Owner:
+    """Who is signed in at this browser, with a confirmed address; `csrf` is for the forms of this session."""
+
+    browser: Session
+    user: User
+    csrf: str
+
+
+async def owner(request: Request, page: str, form: dict[str, str] | None = None) -> Owner | Response:
+    """For pages of a person's own account: who it is, or the way to sign-in and from there to `page` (one of ours).
+    Raises `PageError` when the form was not made for this session.
+
+    In a unit of work of its own, which may note the session's use: what the page then does begins with the account.
+    """
+    services = services_of(request)
+    async with services.database.unit() as session:
+        browser, user = await sessions.find(services.settings, session, services.clock(), request.cookies)
+    if browser is None or user is None or not user.email_verified:
+        return await _lead(request, "login", {"page": page})
+    if form is not None:
+        check_token(services.secret_keys, form, "session", session_cookie(request))
+    return Owner(browser, user, session_token(request))
+
+
 async def begin(request: Request, page: str) -> Response:
     """A page opened directly gets an interaction that leads to no application. Cognito's pages also take the parameters
     of the authorization endpoint: those go there."""
+    if "client_id" in request.query_params:
+        query = request.scope["query_string"].decode("latin-1")
+        return go(f"{services_of(request).settings.issuer}/oauth2/authorize?{query}")
+    return await _lead(request, page, {})
+
+
+async def _lead(request: Request, page: str, kept: dict[str, str]) -> Response:
     services = services_of(request)
     settings = services.settings
-    if "client_id" in request.query_params:
-        return go(f"{settings.issuer}/oauth2/authorize?{request.scope['query_string'].decode('latin-1')}")
     async with services.database.unit() as session:
-        interaction, cookie = await interactions.create(settings, session, services.clock(), client_id=None, request={})
+        interaction, cookie = await interactions.create(
+            settings, session, services.clock(), client_id=None, request=kept
+        )
     response = go(f"{settings.issuer}/{page}?interaction={interaction.interaction_id}")
     response.set_cookie(
         interactions.cookie_name(settings, interaction.interaction_id),
@@ -139,6 +171,13 @@ def remember(request: Request, response: Response, cookie: str) -> Response:
     """The same answer, with the cookie of a new session."""
     settings = services_of(request).settings
     response.set_cookie(sessions.cookie_name(settings), cookie, **sessions.cookie_options(settings))
+    return response
+
+
+def forget(request: Request, response: Response) -> Response:
+    """The same answer; the browser drops the cookie of its session."""
+    settings = services_of(request).settings
+    response.delete_cookie(sessions.cookie_name(settings), **sessions.cookie_options(settings))
     return response
 
 

@@ -182,12 +182,12 @@ async def test_after_a_new_password_what_stays_linked_is_shown_and_ended_by_one_
     assert kept["refresh_token"]
 
 
-async def test_opened_directly_it_ends_at_the_signed_in_page(people: People, linking: Linking) -> None:
+async def test_opened_directly_it_ends_at_the_persons_own_page(people: People, linking: Linking) -> None:
     user = await people.add()
     page = await linking.browser.open(linking.url("/forgotPassword"))
     page = await linking.browser.press(page, "send", email=user.email)
     page = await linking.browser.press(page, "save", code=await people.code(user.email), password=NEW)
-    assert page.url == linking.url("/signed-in")
+    assert page.url == linking.url("/account")
 
 
 async def test_a_recovery_that_took_too_long_begins_anew(people: People, linking: Linking) -> None:

@@ -134,7 +134,7 @@ async def test_raw_bytes_in_a_query_are_a_page(server: Server, query: bytes) -> 
 
 
 @pytest.mark.spec("security 6.13")
-@pytest.mark.parametrize("path", ["/login", "/consent", "/confirm", "/signup", "/unlink", "/signed-in"])
+@pytest.mark.parametrize("path", ["/login", "/consent", "/confirm", "/signup", "/unlink", "/account"])
 @pytest.mark.parametrize(
     "query",
     ["interaction=%00", "interaction=a%00b", "interaction=%ff", "interaction=" + "x" * 5000, "interaction=%ED%A0%80",

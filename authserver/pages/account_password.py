@@ -1,0 +1,61 @@
+"""`/account/password`: the present password and a new one."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.accounts import own_account
+from authserver.accounts.own_account import OutdatedError
+from authserver.accounts.password_policy import SHORTEST, Weakness
+from authserver.accounts.sign_in import Reason, Refusal
+from authserver.pages import texts
+from authserver.pages.forms import REFUSED, read_post
+from authserver.pages.render import go, page, services_of
+from authserver.pages.texts import _
+from authserver.pages.visit import Owner, network_address, owner, remember, user_agent
+
+PAGE = "account/password"
+
+
+async def password(request: Request) -> Response:
+    """Afterwards this browser alone is signed in, under a new id."""
+    form = await read_post(request) if request.method == "POST" else None
+    found = await owner(request, PAGE, form)
+    if not isinstance(found, Owner):
+        return found
+    if form is None:
+        return _page(request, found)
+    present, new = form.get("present_password", ""), form.get("password", "")
+    if not present:
+        return _page(request, found, 422, present_error=_("Type your present password."))
+    services = services_of(request)
+    checked = await own_account.check_change(services, found.user, present, new, network_address(request))
+    if isinstance(checked, Weakness):
+        return _page(request, found, 422, password_error=texts.weakness(checked))
+    if isinstance(checked, Refusal):
+        return _refused(request, found, checked)
+    try:
+        async with services.database.unit() as session:
+            _browser, cookie = await own_account.change_password(
+                services,
+                session,
+                checked,
+                cookies=request.cookies,
+                user_agent=user_agent(request),
+                address=network_address(request),
+            )
+    except OutdatedError:  # in another tab somebody was faster; this session may have ended with it
+        again = await owner(request, PAGE)
+        return _refused(request, again, Refusal(Reason.WRONG)) if isinstance(again, Owner) else again
+    return remember(request, go(f"{services.settings.issuer}/account?done=password"), cookie)
+
+
+def _refused(request: Request, found: Owner, refused: Refusal) -> Response:
+    error = texts.password_refusal(refused.reason, refused.wait)
+    return _page(request, found, REFUSED[refused.reason], refused.wait, present_error=error)
+
+
+def _page(request: Request, found: Owner, status: int = 200, wait: int = 0, **values: Any) -> Response:
+    shown = {"present_error": "", "password_error": ""} | values
+    return page(request, "account_password.html", status=status, wait=wait, owner=found, shortest=SHORTEST, **shown)

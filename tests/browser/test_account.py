@@ -1,0 +1,110 @@
+"""A person's own page in a real Chromium: a phone with and without JavaScript, and a desk."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.running.amazon import Amazon
+from tests.running.chromium import Pages
+from tests.running.home import add_alexa, add_person
+from tests.running.linking import Alexa, Person
+from tests.running.service import Service
+
+NEW = "a lantern nobody has lit before"
+
+
+@pytest.fixture(scope="module")
+def database_kind() -> str:
+    """What a browser sees does not depend on the database; the pages' own tests run on both."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="module")
+def alexa(authserver: Service) -> Alexa:
+    return add_alexa(authserver)
+
+
+async def sign_in(page: Page, person: Person, password: str = "") -> None:
+    await page.fill("#username", person.email)
+    await page.fill("#password", password or person.password)
+    await page.press("#password", "Enter")
+
+
+@pytest.mark.spec("A10", "security 6.43")
+async def test_a_person_unlinks_signs_out_elsewhere_changes_the_password_and_deletes(
+    browser_page: Page, new_page: Pages, authserver: Service, alexa: Alexa, amazon: Amazon
+) -> None:
+    """All by hand, in one go; the Enter key on the last page keeps the account."""
+    person, page = add_person(authserver), browser_page
+    linked = await alexa.link(person)
+    elsewhere = await new_page("desktop")
+    await elsewhere.goto(f"{authserver.url}/account")
+    await sign_in(elsewhere, person)
+    await expect(elsewhere.locator("h1")).to_have_text("Your account")
+
+    await page.goto(f"{authserver.url}/account")
+    await sign_in(page, person)
+    await expect(page.locator(".account")).to_contain_text(person.email)
+    await page.click("button[name=unlink]")
+    await expect(page.locator("[role=status]")).to_contain_text("is unlinked")
+    assert (await alexa.refresh(linked.refresh_token)).status_code == 400
+    await expect(page.locator("#applications + .nothing")).to_be_visible()
+    await page.click("button[value=end_others]")
+    await expect(page.locator("[role=status]")).to_have_text("All other devices are signed out.")
+    await elsewhere.reload()
+    await expect(elsewhere.locator("h1")).to_have_text("Sign in")
+
+    await page.click("text=Change password")
+    await page.fill("#present", "not the password at all")
+    await page.fill("#password", NEW)
+    await page.press("#password", "Enter")
+    await expect(page.locator("#present-error")).to_be_visible()
+    await expect(page.locator("#present")).to_be_focused()
+    await page.fill("#present", person.password)
+    await page.fill("#password", NEW)
+    await page.click("button[value=save]")
+    await expect(page.locator("[role=status]")).to_contain_text("Your new password holds.")
+
+    await page.click("text=Delete account")
+    await page.fill("#password", NEW)
+    await page.press("#password", "Enter")
+    await expect(page.locator("[role=status]")).to_have_text("Nothing was deleted.")
+    await page.click("text=Delete account")
+    await page.fill("#password", NEW)
+    await page.click("button[value=delete]")
+    await expect(page.locator("h1")).to_have_text("Your account is deleted")
+    await page.goto(f"{authserver.url}/account")
+    await sign_in(page, person, NEW)
+    await expect(page.locator("#password-error")).to_be_visible()
+
+
+@pytest.mark.spec("A01")
+@pytest.mark.parametrize("width", [320, 390])
+async def test_nothing_is_cut_off_and_everything_can_be_tapped_on_a_phone(
+    new_page: Pages, authserver: Service, alexa: Alexa, width: int
+) -> None:
+    person = add_person(authserver, f"somebody.with.a.very.long.address.{width}@a-long-host-name.example.org")
+    await alexa.link(person)
+    elsewhere = await new_page("desktop")
+    await elsewhere.goto(f"{authserver.url}/account")
+    await sign_in(elsewhere, person)
+    page = await new_page("phone", viewport={"width": width, "height": 700})
+
+    async def check() -> None:
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        for control in await page.locator("button:visible, input:visible, a:visible").all():
+            box = await control.bounding_box()
+            assert box is not None
+            assert box["height"] >= 40, await control.evaluate("node => node.outerHTML")
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+
+    await page.goto(f"{authserver.url}/account")
+    await sign_in(page, person)
+    await expect(page.locator("h1")).to_have_text("Your account")
+    await check()
+    for path, button in (("password", "save"), ("delete", "delete")):
+        await page.goto(f"{authserver.url}/account/{path}")
+        await check()
+        await page.click(f"button[value={button}]")
+        await expect(page.locator("[role=alert]")).to_be_visible()
+        await check()
