@@ -197,3 +197,16 @@ async def test_deleting_beside_exchanges_and_refreshes_leaves_no_live_grant(peop
     assert [type(one) for one in answers[20:]].count(type(None)) >= 1
     assert await count(people, Grant, Grant.sub == user.sub) == 0
     assert (await alexa.refresh(refresh)).status_code == 400
+
+
+async def test_a_new_password_and_the_end_of_the_account_at_once_do_not_lock_each_other(people: People) -> None:
+    """Codes wait to be exchanged: both end them, and both hold the account first."""
+    user = await people.add()
+    client = await people.server.add_client()
+    _, here = await begin(people, user)
+    new, proof = await check(people, user), await prove(people, user)
+    for _ in range(5):
+        await people.server.add_code(client, user)
+    done = await asyncio.gather(change(people, new, here), delete(people, proof), return_exceptions=True)
+    assert {type(one) for one in done} <= {dict, type(None), OutdatedError}
+    assert [isinstance(one, OutdatedError) for one in done].count(True) == 1
