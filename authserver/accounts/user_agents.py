@@ -10,7 +10,6 @@ ALEXA_APP = "Alexa app"
 #: What stands in the text, and what it means; the first that fits counts, since most name others besides themselves.
 BROWSERS = (
     ("PitanguiBridge/", ALEXA_APP),
-    ("AlexaMobile", ALEXA_APP),
     ("EdgA/", "Edge"),
     ("EdgiOS/", "Edge"),
     ("Edg/", "Edge"),

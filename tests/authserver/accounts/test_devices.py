@@ -33,6 +33,8 @@ AGENTS = {
     f"Mozilla/5.0 (Linux; Android 10; K; wv) {KIT} Version/4.0 Chrome/140.0 Mobile Safari/537.36": Device(
         "", "Android"
     ),
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 13_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 "
+    "PitanguiBridge/2.2.345247.0-[HARDWARE=iPhone10_4][SOFTWARE=13.5.1]": Device("Alexa app", "iPhone"),
     "curl/8.14.1": Device("", ""),
     "": Device("", ""),
     "\x00<script>": Device("", ""),
