@@ -140,9 +140,10 @@ async def end_sessions(session: AsyncSession, user: User) -> int:
 async def remove(session: AsyncSession, user: User) -> None:
     """The account, its sessions and grants (by foreign keys), its waiting sign-ups, recoveries and codes, its mail.
 
-    Authorization codes go first: an exchange in flight holds its code and then needs the account, so that the other
-    order would be a deadlock.
+    The account is held first, as by `set_password`, with a lock that an exchange in flight passes. Authorization codes
+    go before the account: the exchange holds its code and then needs the account.
     """
+    await session.exec(select(User.sub).where(User.sub == user.sub).with_for_update(key_share=True))
     await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.sub) == user.sub))
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject) == user.sub))
     await _forget_sign_ups(session, user.email_canonical)
