@@ -5,22 +5,11 @@ from playwright.async_api import Page, expect
 
 from tests.running.amazon import Amazon
 from tests.running.chromium import Pages
-from tests.running.home import add_alexa, add_person
+from tests.running.home import add_person
 from tests.running.linking import Alexa, Person
 from tests.running.service import Service
 
 NEW = "a lantern nobody has lit before"
-
-
-@pytest.fixture(scope="module")
-def database_kind() -> str:
-    """What a browser sees does not depend on the database; the pages' own tests run on both."""
-    return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def alexa(authserver: Service) -> Alexa:
-    return add_alexa(authserver)
 
 
 async def sign_in(page: Page, person: Person, password: str = "") -> None:

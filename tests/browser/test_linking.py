@@ -26,17 +26,6 @@ OTHER = "not the password at all"
 
 
 @pytest.fixture(scope="module")
-def database_kind() -> str:
-    """What a browser sees does not depend on the database; the pages' own tests run on both."""
-    return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def alexa(authserver: Service) -> Alexa:
-    return add_alexa(authserver)
-
-
-@pytest.fixture(scope="module")
 def person(authserver: Service) -> Person:
     return add_person(authserver)
 
