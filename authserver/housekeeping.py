@@ -9,11 +9,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from authserver.accounts import activity
 from authserver.models import (
+    Activity,
     Attempt,
     AuthorizationCode,
+    Challenge,
+    EmailChange,
     Grant,
     Interaction,
+    KnownDevice,
     Mail,
     Recovery,
     ServerState,
@@ -42,6 +47,10 @@ def expired(now: int) -> list[tuple[Any, Any]]:
         (Session.digest, col(Session.expires_at) < now),
         (SignUp.sign_up_id, col(SignUp.expires_at) < now),
         (Recovery.recovery_id, col(Recovery.expires_at) < now),
+        (EmailChange.change_id, col(EmailChange.expires_at) < now),
+        (KnownDevice.digest, col(KnownDevice.expires_at) < now),
+        (Challenge.digest, col(Challenge.expires_at) < now),
+        (Activity.activity_id, col(Activity.at) < now - activity.KEPT),
         (VerificationCode.code_id, col(VerificationCode.expires_at) < now - DAY),
         (Attempt.name, col(Attempt.expires_at) < now),
         (Mail.mail_id, col(Mail.sent_at) < now - DAY),

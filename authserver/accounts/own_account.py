@@ -14,7 +14,7 @@ from authserver.accounts import administration, attempts, sessions
 from authserver.accounts.mail import letters
 from authserver.accounts.password_policy import Weakness, weakness
 from authserver.accounts.passwords import Place
-from authserver.accounts.sign_in import PASSWORD, Reason, Refusal
+from authserver.accounts.sign_in import Reason, Refusal
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Session, User
 from authserver.storage.statements import FIND_USER, model_of
@@ -115,14 +115,14 @@ async def change_password(
     now = around.clock()
     if not await _still(session, new.proof):
         raise OutdatedError
-    _, user = await sessions.find(around.settings, session, now, cookies)
-    if user is None or user.sub != new.proof.user.sub:
+    browser, user = await sessions.find(around.settings, session, now, cookies)
+    if browser is None or user is None or user.sub != new.proof.user.sub:
         raise OutdatedError
     await administration.set_password(session, user, new.password_hash, now)
     await attempts.forget(session, new.proof.counter)
     session.add(letters.password_changed_mail(around.settings, user.email, now))
     return await sessions.create(
-        around.settings, session, now, user, amr=PASSWORD, cookies=cookies, user_agent=user_agent, address=address
+        around.settings, session, now, user, amr=browser.amr, cookies=cookies, user_agent=user_agent, address=address
     )
 
 

@@ -4,13 +4,13 @@ There is no state between the code and the password that could be entered withou
 servers broke here). Known and unknown addresses go the same way to the eye and to the clock.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import administration, attempts, sessions, verification
+from authserver.accounts import administration, attempts, verification
+from authserver.accounts.entry import Proof
 from authserver.accounts.mail import letters
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.password_policy import Weakness, weakness
@@ -18,7 +18,7 @@ from authserver.accounts.sign_in import PASSWORD
 from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.surroundings import Surroundings
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
-from authserver.models import Grant, Recovery, Session, User
+from authserver.models import Grant, Recovery, User
 from authserver.secret_values import random_token
 
 GUESSES_A_DAY = 10  # wrong codes for one address, over all its recoveries (contracts/security.md 6.62)
@@ -128,12 +128,8 @@ async def complete(
     session: AsyncSession,
     recovery: Recovery,
     new: NewPassword,
-    *,
-    cookies: Mapping[str, str],
-    user_agent: str,
-    address: str,
-) -> tuple[Session, str, User] | None:
-    """The new password holds, and the browser that typed it is signed in; in the caller's unit of work. None when the
+) -> Proof | None:
+    """The new password holds, and whoever typed it has proved to know it; in the caller's unit of work. None when the
     code was used, or the account is gone or may not sign in.
 
     All other sessions end, and what applications hold, Alexa's links apart (design, decision 6). Where the address was
@@ -178,10 +174,13 @@ async def complete(
     await attempts.forget(session, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
     await attempts.forget_guesses(session, around.secret_keys, Purpose.RECOVERY, user.email_canonical)
     session.add(letters.password_changed_mail(around.settings, user.email, now))
-    browser, cookie = await sessions.create(
-        around.settings, session, now, user, amr=PASSWORD, cookies=cookies, user_agent=user_agent, address=address
-    )
-    return browser, cookie, user
+    return Proof(user, PASSWORD, now)
+
+
+async def was_completed(session: AsyncSession, recovery_id: str | None) -> bool:
+    """Whether this recovery has ended with a new password."""
+    found = await session.get(Recovery, recovery_id) if recovery_id else None
+    return found is not None and found.completed_at is not None
 
 
 async def still_linked(session: AsyncSession, user: User, now: int) -> bool:

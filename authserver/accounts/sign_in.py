@@ -1,16 +1,16 @@
 """Signing in with e-mail address and password. Known and unknown addresses look the same in text, status and time."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import attempts, sessions
+from authserver.accounts import attempts
+from authserver.accounts.entry import Proof
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.surroundings import Surroundings
-from authserver.models import Session, User
+from authserver.models import User
 from authserver.storage.statements import FIND_SIGN_UP, FIND_USER, model_of
 
 PASSWORD = ["pwd"]  # `amr`, RFC 8176
@@ -37,8 +37,8 @@ class Unconfirmed:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The proof that this person typed the right password now. `open_session` turns it into a session, and nothing
-    else does."""
+    """The proof that this person typed the right password now. `accept` takes it while the account is as it was
+    compared, and nothing else does."""
 
     user: User
     new_hash: str | None = field(repr=False)
@@ -75,24 +75,16 @@ async def sign_in(around: Surroundings, name: str, password: str, address: str) 
     return Refusal(Reason.WRONG)
 
 
-async def open_session(
-    around: Surroundings,
-    session: AsyncSession,
-    proof: SignedIn,
-    *,
-    cookies: Mapping[str, str],
-    user_agent: str = "",
-    address: str = "",
-) -> tuple[Session, str] | Refusal:
-    """The session and its cookie's value, in the caller's unit of work. The count of failures begins anew, and a hash
-    of an older kind is replaced.
+async def accept(around: Surroundings, session: AsyncSession, proof: SignedIn) -> Proof | Refusal:
+    """What was compared still holds, in the caller's unit of work, which has the account from now on. The count of
+    failures begins anew, and a hash of an older kind is replaced.
 
     Comparing took its time. The first statement proves that account and password are still those that were compared,
     and locks the account until the unit of work ends: whoever changes the password or disables the account then either
-    came before, and there is no session, or finds the session and ends it. `Refusal` also when a parallel sign-in has
-    replaced the hash: the password can be compared with the new one.
+    came before, and nothing is proved, or finds the session that is made of it and ends it. `Refusal` also when a
+    parallel sign-in has replaced the hash: the password can be compared with the new one.
     """
-    still = await session.exec(
+    held = await session.exec(
         update(User)
         .where(
             col(User.sub) == proof.user.sub,
@@ -103,16 +95,7 @@ async def open_session(
         .values(password_hash=proof.new_hash or proof.user.password_hash)
         .returning(col(User.sub))
     )
-    if still.first() is None:
+    if held.first() is None:
         return Refusal(Reason.WRONG)
     await attempts.forget(session, proof.counter)
-    return await sessions.create(
-        around.settings,
-        session,
-        proof.at,
-        proof.user,
-        amr=PASSWORD,
-        cookies=cookies,
-        user_agent=user_agent,
-        address=address,
-    )
+    return Proof(await session.get_one(User, proof.user.sub, populate_existing=True), PASSWORD, proof.at)

@@ -15,6 +15,8 @@ class Client(SQLModel, table=True):
     preset: str = Field(default="", max_length=16)  # "" or "alexa"
     active: bool = True
     first_party: bool = False  # only such clients skip the consent page
+    #: "always": asked for each time; else it is remembered for what was agreed to
+    consent: str | None = Field(default=None, max_length=16)
     redirect_uris: list[str] = Field(default_factory=list, sa_column=json_column())
     scopes: list[str] = Field(default_factory=list, sa_column=json_column())
     grant_types: list[str] = Field(default_factory=list, sa_column=json_column())

@@ -10,14 +10,16 @@ def seconds(*, nullable: bool = False, index: bool = False) -> Column[int]:
     return Column(BigInteger, nullable=nullable, index=index)
 
 
-def digest_column(*, nullable: bool = False, primary_key: bool = False, unique: bool = False) -> Column[bytes]:
+def digest_column(
+    *, nullable: bool = False, primary_key: bool = False, unique: bool | None = None, index: bool = False
+) -> Column[bytes]:
     """SHA-256 or HMAC-SHA256: 32 bytes."""
-    return Column(LargeBinary(32), nullable=nullable, primary_key=primary_key, unique=unique)
+    return Column(LargeBinary(32), nullable=nullable, primary_key=primary_key, unique=unique, index=index)
 
 
 def blob() -> Column[bytes]:
     return Column(LargeBinary, nullable=False)
 
 
-def json_column() -> Column[Any]:
-    return Column(JSON, nullable=False)
+def json_column(*, nullable: bool = False) -> Column[Any]:
+    return Column(JSON(none_as_null=True), nullable=nullable)

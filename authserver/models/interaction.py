@@ -29,4 +29,8 @@ class Interaction(SQLModel, table=True):
     sign_up_id: str | None = Field(default=None, max_length=32)  # the sign-up that waits for its code here
     recovery_id: str | None = Field(default=None, max_length=32)  # likewise the recovery of a forgotten password
     consented: bool = False
+    #: who has proved what in this browser before there is a session (`accounts.entry.FirstFactor`)
+    first_factor: dict[str, Any] | None = Field(default=None, sa_column=json_column(nullable=True))
+    #: canonical address whose mailed link was pressed here: its lock does not hold in this interaction
+    unlocked: str | None = Field(default=None, max_length=320)
     completed_at: int | None = Field(default=None, sa_column=seconds(nullable=True))

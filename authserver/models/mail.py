@@ -11,6 +11,8 @@ class Mail(SQLModel, table=True):
     __tablename__ = "mails"
 
     mail_id: str = Field(primary_key=True, max_length=32)
+    #: what it is about, where a repeated request must not send it again (`letters`)
+    action: str | None = Field(default=None, max_length=128, unique=True, index=True)
     recipient: str = Field(max_length=320)
     subject: str = Field(max_length=500)
     text: str

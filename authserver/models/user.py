@@ -14,10 +14,16 @@ class User(SQLModel, table=True):
 
     sub: str = Field(primary_key=True, max_length=36)
     username: str = Field(max_length=128, unique=True)  # equals `sub` for those who sign in with e-mail, as in Cognito
+    #: as compared; None where the user name is the `sub`, with which nobody signs in
+    username_canonical: str | None = Field(default=None, max_length=128, unique=True, index=True)
     email: str = Field(max_length=320)
     email_canonical: str = Field(max_length=320, unique=True)  # as compared: NFKC, case-folded
     email_verified: bool = False
     password_hash: str | None = Field(default=None, max_length=512)
+    #: the password is the operator's: it must be replaced at the first sign-in, and no longer opens anything after this
+    password_expires_at: int | None = Field(default=None, sa_column=seconds(nullable=True))
+    #: since when a code to the confirmed address is a second factor
+    email_code_factor_since: int | None = Field(default=None, sa_column=seconds(nullable=True))
     active: bool = True
     #: Raised when all that was issued before must end; grants and codes carry the value of their birth.
     epoch: int = 0

@@ -1,4 +1,4 @@
-"""A six-digit code sent to an address."""
+"""A six-digit code sent to an address, and the link that the same mail carries."""
 
 from sqlmodel import Field, SQLModel
 
@@ -12,9 +12,13 @@ class VerificationCode(SQLModel, table=True):
     __tablename__ = "verification_codes"
 
     code_id: str = Field(primary_key=True, max_length=32)
-    purpose: str = Field(max_length=32)  # "sign_up", "verify_email"
-    subject: str = Field(max_length=64, index=True)  # a sign-up's id or a user's `sub`
+    purpose: str = Field(max_length=32)  # one of `accounts.verification.Purpose`
+    subject: str = Field(max_length=64, index=True)  # what it is for: a sign-up's id, a user's `sub`, …
     digest: bytes = Field(sa_column=digest_column())
+    #: of the link's secret, at least 128 bits; the link is good for the browser of `interaction_id` alone
+    link_digest: bytes | None = Field(default=None, sa_column=digest_column(nullable=True, unique=True, index=True))
+    interaction_id: str | None = Field(default=None, max_length=32)
+    confirmed_at: int | None = Field(default=None, sa_column=seconds(nullable=True))  # the link's button was pressed
     tries: int = 0
     created_at: int = Field(sa_column=seconds())
     expires_at: int = Field(sa_column=seconds(index=True))

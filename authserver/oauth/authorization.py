@@ -38,6 +38,7 @@ KEPT = (
 )  # fmt: skip
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
 LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "login_hint": 1024, "ui_locales": 1024, "lang": 1024}
+BOUND = frozenset({Step.VERIFY, Step.CONSENT, Step.FINISH})  # the steps of somebody who is signed in
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
@@ -160,8 +161,8 @@ async def advance(
     client = await oauth.clients.get(interaction.client_id, session) if interaction.client_id else None
     if interaction.client_id and client is None:
         raise PageError("unknown_client", "The app that sent you here is no longer registered with this server.")
-    step = next_step(interaction, browser, user, client.row if client else None)
-    if step is not Step.SIGN_IN and browser is not None and interaction.session_digest is None:
+    step = next_step(interaction, browser, user, client.row if client else None, oauth.clock())
+    if step in BOUND and browser is not None and interaction.session_digest is None:
         interactions.bind(session, interaction, browser)
     if step is not Step.FINISH:
         return f"{oauth.issuer}/{step.value}?interaction={interaction.interaction_id}"

@@ -12,6 +12,7 @@ from typing import Any
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from authserver.accounts import entry
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth.errors import PageError
 from authserver.secret_values import SecretKey, digest, new_secret, random_token, same
@@ -26,17 +27,29 @@ class Step(StrEnum):
     """What is still missing; the value is the page's path."""
 
     SIGN_IN = "login"
+    SECOND_FACTOR = "second-factor"
+    NEW_PASSWORD = "new-password"  # noqa: S105
     VERIFY = "confirm"
     CONSENT = "consent"
     FINISH = "finish"
 
 
-def next_step(interaction: Interaction, session: Session | None, user: User | None, client: Client | None) -> Step:
-    """The only place where the order of the steps is written. `session` and `user` are those of this browser, now."""
-    if session is None or user is None or session.auth_time < interaction.auth_not_before:
-        return Step.SIGN_IN
-    if interaction.session_digest is not None and interaction.session_digest != session.digest:
-        return Step.SIGN_IN
+def next_step(
+    interaction: Interaction, session: Session | None, user: User | None, client: Client | None, now: int
+) -> Step:
+    """The only place where the order of the steps is written. `session` and `user` are those of this browser, now.
+
+    Without a session that counts, what was proved in this interaction may already ask for the rest
+    (`accounts.entry`)."""
+    counts = (
+        session is not None
+        and user is not None
+        and session.auth_time >= interaction.auth_not_before
+        and interaction.session_digest in (None, session.digest)
+    )
+    if not counts or user is None:
+        proved = entry.waiting(interaction, now)
+        return Step(proved.missing) if proved is not None else Step.SIGN_IN
     if not user.email_verified:
         return Step.VERIFY
     if client is not None and not client.first_party and not (interaction.consented and interaction.sub == user.sub):
@@ -141,5 +154,6 @@ def sign_in_again(session: AsyncSession, interaction: Interaction, now: int) -> 
     interaction.session_digest = None
     interaction.sub = None
     interaction.consented = False
+    interaction.first_factor = None
     interaction.auth_not_before = now
     session.add(interaction)

@@ -7,6 +7,7 @@ DAY = 86_400
 #: contracts/alexa.md section 0 and design decision 6: nothing here may end the link of a user who did nothing wrong.
 ALEXA: dict[str, Any] = {
     "preset": "alexa",
+    "consent": "always",
     "scopes": ["openid"],
     "grant_types": ["authorization_code", "refresh_token"],
     "token_endpoint_auth_methods": ["client_secret_basic", "client_secret_post"],

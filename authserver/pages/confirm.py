@@ -6,7 +6,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import sessions, sign_in, sign_up, verification
+from authserver.accounts import sign_in, sign_up, verification
+from authserver.accounts.entry import Proof
 from authserver.accounts.sign_up import Wait
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
 from authserver.models import SignUp
@@ -16,7 +17,7 @@ from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, load, network_address, onward, user_agent
+from authserver.pages.visit import Visit, enter, load, network_address, onward
 
 
 async def confirm(request: Request) -> Response:
@@ -90,17 +91,7 @@ async def _confirmed(
     user = await sign_up.complete(session, waiting, proven, now)
     if user is None:
         return None
-    browser, cookie = await sessions.create(
-        services.settings,
-        session,
-        now,
-        user,
-        amr=sign_in.PASSWORD,
-        cookies=request.cookies,
-        user_agent=user_agent(request),
-        address=network_address(request),
-    )
-    return await onward(request, session, visit, (browser, cookie, user))
+    return await enter(request, session, visit, Proof(user, sign_in.PASSWORD, now))
 
 
 def _page(

@@ -14,7 +14,7 @@ from authserver.pages import texts
 from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, begin, leave, load, look, network_address, onward, user_agent
+from authserver.pages.visit import Visit, begin, enter, leave, load, look, network_address, onward
 
 
 async def login(request: Request) -> Response:
@@ -64,20 +64,12 @@ async def _right(request: Request, form: dict[str, str], proof: SignedIn | Uncon
             visit.interaction.sign_up_id = proof.sign_up_id
             session.add(visit.interaction)
             return go(f"{services.settings.issuer}/confirm{visit.query}")
-        opened = await sign_in.open_session(
-            services,
-            session,
-            proof,
-            cookies=request.cookies,
-            user_agent=user_agent(request),
-            address=network_address(request),
-        )
-        if isinstance(opened, Refusal):
-            return opened
-        browser, cookie = opened
-        if not proof.user.email_verified:
-            await verification.send_to_user(services, session, proof.user, services.clock(), hurry=False)
-        return await onward(request, session, visit, (browser, cookie, proof.user))
+        accepted = await sign_in.accept(services, session, proof)
+        if isinstance(accepted, Refusal):
+            return accepted
+        if not accepted.user.email_verified:
+            await verification.send_to_user(services, session, accepted.user, services.clock(), hurry=False)
+        return await enter(request, session, visit, accepted)
 
 
 def _page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **values: Any) -> Response:

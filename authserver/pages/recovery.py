@@ -10,14 +10,13 @@ from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.verification import CodeRefusal
 from authserver.models import Recovery
-from authserver.oauth import interactions
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
 from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, begin, load, network_address, onward, remember, user_agent
+from authserver.pages.visit import Visit, begin, enter, load, network_address, onward
 
 
 async def forgot(request: Request) -> Response:
@@ -91,20 +90,9 @@ async def _save(request: Request, form: dict[str, str], visit: Visit, waiting: R
         return _password_page(request, visit, waiting, 422, code_error=texts.code_refusal(checked))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
-        done = await recovery.complete(
-            services,
-            session,
-            waiting,
-            checked,
-            cookies=request.cookies,
-            user_agent=user_agent(request),
-            address=network_address(request),
-        )
-        if done is not None:
-            if not await recovery.still_linked(session, done[2], services.clock()):
-                return await onward(request, session, visit, done)
-            interactions.bind(session, visit.interaction, done[0])
-            return remember(request, go(f"{services.settings.issuer}/still-linked{visit.query}"), done[1])
+        proof = await recovery.complete(services, session, waiting, checked)
+        if proof is not None:
+            return await enter(request, session, visit, proof)
     return _password_page(request, visit, waiting, 422, code_error=texts.code_refusal(CodeRefusal.SPENT))
 
 

@@ -7,7 +7,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import sessions
+from authserver.accounts import entry, recovery, sessions
+from authserver.accounts.entry import Browser, Proof
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import authorization, interactions
 from authserver.oauth.errors import PageError
@@ -27,10 +28,11 @@ class Visit:
     client: Client | None
     cookie: str
     csrf: str
+    now: int
 
     @property
     def step(self) -> Step:
-        return interactions.next_step(self.interaction, self.browser, self.user, self.client)
+        return interactions.next_step(self.interaction, self.browser, self.user, self.client, self.now)
 
     @property
     def query(self) -> str:
@@ -74,6 +76,7 @@ async def load(request: Request, session: AsyncSession, form: dict[str, str] | N
         client.row if client else None,
         cookie,
         interactions.csrf_token(services.secret_keys.current, interaction_id, cookie),
+        now,
     )
 
 
@@ -83,12 +86,11 @@ async def look(request: Request, form: dict[str, str]) -> Visit:
     services = services_of(request)
     interaction_id, cookie = _named(request)
     check_token(services.secret_keys, form, interaction_id, cookie)
-    interaction = await interactions.look(
-        services.settings, services.hot, services.clock(), interaction_id, request.cookies
-    )
+    now = services.clock()
+    interaction = await interactions.look(services.settings, services.hot, now, interaction_id, request.cookies)
     client = await services.clients.get(interaction.client_id) if interaction.client_id else None
     csrf = interactions.csrf_token(services.secret_keys.current, interaction_id, cookie)
-    return Visit(interaction, None, None, client.row if client else None, cookie, csrf)
+    return Visit(interaction, None, None, client.row if client else None, cookie, csrf, now)
 
 
 def _named(request: Request) -> tuple[str, str]:
@@ -165,6 +167,27 @@ async def onward(
     location = await authorization.advance(services.oauth, session, visit.interaction, visit.browser, visit.user)
     response = leave(request, visit, location)
     return response if signed_in is None else remember(request, response, cookie)
+
+
+async def enter(request: Request, session: AsyncSession, visit: Visit, proof: Proof) -> Response:
+    """Somebody has proved who they are: on with a session, or to what they still have to prove. In the caller's unit of
+    work, which holds the account."""
+    services = services_of(request)
+    opened = await entry.enter(services, session, visit.interaction, proof, browser_of(request))
+    if opened is None:
+        visit.browser, visit.user = None, None
+        return await onward(request, session, visit)
+    browser, cookie = opened
+    recovered = await recovery.was_completed(session, visit.interaction.recovery_id)
+    if recovered and await recovery.still_linked(session, proof.user, services.clock()):
+        interactions.bind(session, visit.interaction, browser)
+        return remember(request, go(f"{services.settings.issuer}/still-linked{visit.query}"), cookie)
+    return await onward(request, session, visit, (browser, cookie, proof.user))
+
+
+def browser_of(request: Request) -> Browser:
+    """As accounts know it."""
+    return Browser(request.cookies, user_agent(request), network_address(request))
 
 
 def remember(request: Request, response: Response, cookie: str) -> Response:

@@ -157,6 +157,8 @@ def model_of(kind: type[Model], row: Row) -> Model:
     truth values are numbers."""
     values: dict[str, Any] = dict(row)
     for column in _table(kind).c:
+        if values[column.name] is None:
+            continue
         if isinstance(column.type, JSON):
             values[column.name] = orjson.loads(values[column.name])
         elif isinstance(column.type, Boolean):

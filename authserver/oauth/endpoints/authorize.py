@@ -57,7 +57,7 @@ async def authorize(request: Request) -> Response:
             request=kept,
             auth_not_before=authorization.freshness(kept, now),
         )
-        step = next_step(interaction, browser, user, to.client.row)
+        step = next_step(interaction, browser, user, to.client.row, now)
         if silent and step is not Step.FINISH:
             refusal = authorization.silent_refusal(step, to.redirect_uri)
             await session.delete(interaction)

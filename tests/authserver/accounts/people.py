@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import attempts, sign_in, sign_up, verification
+from authserver.accounts import attempts, entry, sign_in, sign_up, verification
+from authserver.accounts.entry import Browser, Proof
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.sign_in import Refusal, SignedIn, Unconfirmed
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
-from authserver.models import Mail, SignUp, User
+from authserver.models import Mail, Session, SignUp, User
+from authserver.oauth import interactions
 from authserver.services import Services
 from tests.authserver.protocol.harness import Clock, Server, settings_for
 from tests.conftest import NewDatabase
@@ -50,6 +53,11 @@ class People:
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> SignedIn | Unconfirmed | Refusal:
         return await sign_in.sign_in(self.services, email, password, self.network)
+
+    async def enter(self, proof: Proof, cookies: dict[str, str] | None = None) -> tuple[Session, str] | None:
+        """As the pages do it, in an interaction of its own; None when something is still missing."""
+        async with self.services.database.unit() as session:
+            return await enter(self, session, proof, cookies)
 
     async def use_up_network(self) -> None:
         """The next attempt from here is over the network's limit."""
@@ -86,6 +94,16 @@ class People:
     async def code(self, recipient: str) -> str:
         """The code in the only or last mail of this second or later ones."""
         return code_in((await self.mails(recipient))[-1].text)
+
+
+async def enter(
+    people: People, session: AsyncSession, proof: Proof, cookies: dict[str, str] | None = None
+) -> tuple[Session, str] | None:
+    services = people.services
+    interaction, _cookie = await interactions.create(
+        services.settings, session, people.clock(), client_id=None, request={}
+    )
+    return await entry.enter(services, session, interaction, proof, Browser(cookies or {}, "test", people.network))
 
 
 def code_in(text: str) -> str:

@@ -15,7 +15,7 @@ from authserver.accounts.sign_in import Reason, Refusal, SignedIn
 from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.verification import CodeRefusal, Purpose
 from authserver.models import Grant, Mail, Recovery, Session, User, VerificationCode
-from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, new_address, wrong
+from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, enter, new_address, wrong
 from tests.authserver.protocol.harness import DAY, HOUR
 
 NEW = "a lantern nobody has lit before"
@@ -36,9 +36,12 @@ async def check(
 async def complete(people: People, waiting: Recovery, new: object) -> tuple[Session, str, User] | None:
     assert isinstance(new, NewPassword), new
     async with people.services.database.unit() as session:
-        return await recovery.complete(
-            people.services, session, waiting, new, cookies={}, user_agent="test", address=people.network
-        )
+        proof = await recovery.complete(people.services, session, waiting, new)
+        if proof is None:
+            return None
+        opened = await enter(people, session, proof)
+        assert opened is not None, "nothing was missing"
+        return *opened, proof.user
 
 
 async def stored(people: People, user: User) -> User:
@@ -276,5 +279,4 @@ async def test_the_old_password_is_not_needed_for_pages_that_were_open(people: P
     waiting = await begun(people, user.email)
     await complete(people, waiting, await check(people, waiting, await people.code(user.email)))
     async with people.services.database.unit() as session:
-        opened = await sign_in.open_session(people.services, session, proof, cookies={})
-    assert opened == Refusal(Reason.WRONG)
+        assert await sign_in.accept(people.services, session, proof) == Refusal(Reason.WRONG)

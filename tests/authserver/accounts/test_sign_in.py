@@ -7,19 +7,20 @@ import time
 import pytest
 from passlib.hash import pbkdf2_sha256  # noqa: TID251 - a hash as another system made it
 from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import administration, attempts, sessions, sign_in
 from authserver.accounts.passwords import Busy
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn, Unconfirmed
 from authserver.models import Session, User
 from authserver.secret_values import digest
-from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, new_address
+from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, enter, new_address
 
 
 async def open_session(people: People, proof: object, cookies: dict[str, str] | None = None) -> tuple[Session, str]:
-    opened = await try_to_open(people, proof, cookies)
-    assert not isinstance(opened, Refusal)
-    return opened
+    found = await try_to_open(people, proof, cookies)
+    assert not isinstance(found, Refusal)
+    return found
 
 
 async def try_to_open(
@@ -27,7 +28,18 @@ async def try_to_open(
 ) -> tuple[Session, str] | Refusal:
     assert isinstance(proof, SignedIn), proof
     async with people.services.database.unit() as session:
-        return await sign_in.open_session(people.services, session, proof, cookies=cookies or {})
+        return await opened(people, session, proof, cookies)
+
+
+async def opened(
+    people: People, session: AsyncSession, proof: SignedIn, cookies: dict[str, str] | None = None
+) -> tuple[Session, str] | Refusal:
+    accepted = await sign_in.accept(people.services, session, proof)
+    if isinstance(accepted, Refusal):
+        return accepted
+    found = await enter(people, session, accepted, cookies)
+    assert found is not None, "nothing was missing"
+    return found
 
 
 async def set_password(people: People, user: User, password: str) -> int:
@@ -252,8 +264,7 @@ async def test_setting_a_password_waits_for_a_session_that_is_being_opened_and_e
     proof = await people.sign_in(user.email)
     assert isinstance(proof, SignedIn)
     async with people.services.database.unit() as session:
-        opened = await sign_in.open_session(people.services, session, proof, cookies={})
-        assert not isinstance(opened, Refusal)
+        assert not isinstance(await opened(people, session, proof), Refusal)
         setting = asyncio.create_task(set_password(people, user, OTHER))
         await asyncio.sleep(0.2)
         assert not setting.done()

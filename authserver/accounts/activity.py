@@ -1,0 +1,61 @@
+"""What happened to an account, written with the change itself, for its owner to see."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts.entry import Browser
+from authserver.models import Activity
+from authserver.secret_values import random_token
+
+KEPT = 90 * 86_400  # seconds
+
+
+class Kind(StrEnum):
+    """What can happen."""
+
+    SIGNED_UP = "signed_up"
+    SIGNED_IN = "signed_in"  # details: `amr`
+    SIGNED_OUT_DEVICES = "signed_out_devices"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    EMAIL_CHANGED = "email_changed"  # details: `old`, `new`
+    SECOND_FACTOR_ADDED = "second_factor_added"  # details: `factor`
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    PASSKEY_ADDED = "passkey_added"  # details: `name`
+    PASSKEY_REMOVED = "passkey_removed"
+    LINKED = "linked"  # details: `application`
+    UNLINKED = "unlinked"
+    LOCKED = "locked"  # sign-in was delayed after failures
+
+
+async def note(session: AsyncSession, sub: str, kind: Kind, now: int, browser: Browser | None, **details: Any) -> None:
+    """In the unit of work of the change. `browser`: where it was done; None where the operator did it. `details` hold
+    no secret: the owner sees them."""
+    session.add(
+        Activity(
+            activity_id=random_token(16),
+            sub=sub,
+            kind=kind,
+            at=now,
+            address=browser.address[:64] if browser else "",
+            user_agent=browser.user_agent[:400] if browser else "",
+            details=details,
+        )
+    )
+
+
+async def recent(session: AsyncSession, sub: str, most: int) -> Sequence[Activity]:
+    """Newest first."""
+    found = await session.exec(
+        select(Activity)
+        .where(Activity.sub == sub)
+        .order_by(col(Activity.at).desc(), col(Activity.activity_id))
+        .limit(most)
+    )
+    return found.all()

@@ -1,0 +1,117 @@
+"""From the proof of who somebody is to a session: the one way in, whatever was proved and wherever.
+
+There is no session before everything that is demanded has been proved: what was proved so far waits in the interaction,
+bound to its browser by the interaction's cookie, and opens nothing (contracts/security.md 7: steps of sign-in that can
+be skipped are the most harmful class of all).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts import sessions
+from authserver.accounts.surroundings import Surroundings
+from authserver.models import Interaction, Session, User
+
+LIFETIME = 600  # seconds that what was proved waits for the rest
+
+
+class Missing(StrEnum):
+    """What somebody still has to do before there is a session; the value is the page's path."""
+
+    SECOND_FACTOR = "second-factor"
+    NEW_PASSWORD = "new-password"  # noqa: S105 - the password is the operator's: it must be replaced
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Who somebody has proved to be, with what (`amr`, RFC 8176) and when (Unix seconds)."""
+
+    user: User
+    amr: list[str]
+    at: int
+
+
+@dataclass(frozen=True)
+class FirstFactor:
+    """What waits in an interaction for the rest. `password`: the hash that held then, as a digest; another password
+    since then makes this worth nothing, and so does another epoch."""
+
+    sub: str
+    epoch: int
+    amr: list[str]
+    at: int
+    password: str
+    missing: str
+
+    def stands(self, user: User | None, now: int) -> bool:
+        """Whether it is still about this account as it is now."""
+        return (
+            user is not None
+            and user.sub == self.sub
+            and user.active
+            and user.epoch == self.epoch
+            and _password_state(user) == self.password
+            and self.at <= now < self.at + LIFETIME
+        )
+
+
+def _password_state(user: User) -> str:
+    return hashlib.sha256((user.password_hash or "").encode()).hexdigest()[:32]
+
+
+def waiting(interaction: Interaction, now: int) -> FirstFactor | None:
+    """What was proved in this interaction and waits for the rest; None when that is too long ago. The account is not
+    looked at: `FirstFactor.stands`."""
+    kept = interaction.first_factor
+    if kept is None:
+        return None
+    found = FirstFactor(**kept)
+    return found if found.at <= now < found.at + LIFETIME else None
+
+
+async def missing(around: Surroundings, session: AsyncSession, proof: Proof) -> Missing | None:
+    """The only place that says what is demanded besides what was proved."""
+    return None
+
+
+@dataclass(frozen=True)
+class Browser:
+    """What is known of the browser that somebody is at. `cookies` it came with; `address`: of the network."""
+
+    cookies: Mapping[str, str]
+    user_agent: str
+    address: str
+
+
+async def enter(
+    around: Surroundings, session: AsyncSession, interaction: Interaction, proof: Proof, browser: Browser
+) -> tuple[Session, str] | None:
+    """The session and the value of its cookie; None when something is still missing, for which the interaction then
+    waits. In the caller's unit of work, which holds the account: what was proved cannot be called back meanwhile."""
+    lacking = await missing(around, session, proof)
+    if lacking is not None:
+        interaction.first_factor = _kept(proof, lacking)
+        session.add(interaction)
+        return None
+    interaction.first_factor = None
+    session.add(interaction)
+    return await sessions.create(
+        around.settings,
+        session,
+        proof.at,
+        proof.user,
+        amr=proof.amr,
+        cookies=browser.cookies,
+        user_agent=browser.user_agent,
+        address=browser.address,
+    )
+
+
+def _kept(proof: Proof, lacking: Missing) -> dict[str, Any]:
+    user = proof.user
+    return asdict(FirstFactor(user.sub, user.epoch, proof.amr, proof.at, _password_state(user), lacking.value))
