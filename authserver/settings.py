@@ -104,6 +104,12 @@ class Settings(DatabaseSettings):
     session_absolute_lifetime: int = Field(
         43200, ge=60, description="Seconds from sign-in after which a browser session ends, however much it is used."
     )
+    fresh_sign_in: int = Field(
+        300,
+        ge=30,
+        description="Seconds after a sign-in in which a person may change what matters (address, second factors, "
+        "passkeys, download of all data) without signing in again.",
+    )
     email_code_lifetime: int = Field(
         86400, ge=60, description="Seconds that a code sent by mail for a sign-up may be used."
     )

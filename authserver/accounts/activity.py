@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts.entry import Browser
@@ -50,12 +50,16 @@ async def note(session: AsyncSession, sub: str, kind: Kind, now: int, browser: B
     )
 
 
-async def recent(session: AsyncSession, sub: str, most: int) -> Sequence[Activity]:
-    """Newest first."""
-    found = await session.exec(
-        select(Activity)
-        .where(Activity.sub == sub)
-        .order_by(col(Activity.at).desc(), col(Activity.activity_id))
-        .limit(most)
-    )
-    return found.all()
+async def recent(session: AsyncSession, sub: str, most: int, *, after: str = "") -> Sequence[Activity]:
+    """Newest first. `after`: the id of an event of this person, with which the page before ended; any other begins at
+    the newest."""
+    query = select(Activity).where(Activity.sub == sub).order_by(col(Activity.at).desc(), col(Activity.activity_id))
+    last = await session.get(Activity, after) if 0 < len(after) <= 32 and after.isprintable() else None
+    if last is not None and last.sub == sub:
+        query = query.where(
+            or_(
+                col(Activity.at) < last.at,
+                and_(col(Activity.at) == last.at, col(Activity.activity_id) > last.activity_id),
+            )
+        )
+    return (await session.exec(query.limit(most))).all()

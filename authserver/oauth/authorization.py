@@ -167,9 +167,16 @@ async def advance(
     if step is not Step.FINISH:
         return f"{oauth.issuer}/{step.value}?interaction={interaction.interaction_id}"
     if client is None or browser is None or user is None:
-        return f"{oauth.issuer}/{interaction.request.get('page', 'account')}"
+        return f"{oauth.issuer}/{_page_of(interaction.request, user)}"
     await interactions.complete(session, interaction, oauth.clock())
     return await finish(oauth, session, interaction.request, browser, user)
+
+
+def _page_of(kept: dict[str, Any], user: User | None) -> str:
+    """Where a visit without an application ends. Who was asked to sign in again must be the one who did: another person
+    sees their own account and not the page that was meant for somebody else."""
+    another = "again" in kept and (user is None or user.sub != kept["again"])
+    return "account" if another else str(kept.get("page", "account"))
 
 
 async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any], browser: Session, user: User) -> str:

@@ -13,8 +13,6 @@ from starlette.routing import BaseRoute, Route
 
 from authserver.pages import (
     account,
-    account_end,
-    account_password,
     confirm,
     consent,
     login,
@@ -39,10 +37,6 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/confirmforgotPassword": (["GET", "POST"], recovery.new_password),
     "/still-linked": (["GET", "POST"], still_linked.still_linked),
     "/consent": (["GET", "POST"], consent.consent),
-    "/account": (["GET", "POST"], account.account),
-    "/account/password": (["GET", "POST"], account_password.password),
-    "/account/delete": (["GET", "POST"], account_end.delete),
-    "/account/deleted": (["GET"], account_end.deleted),
     "/signed-in": (["GET"], signed_in.signed_in),
     "/unlink": (["GET", "POST"], unlink.unlink),
     "/static/{version}/{name}": (["GET"], static_files.static_file),
@@ -56,7 +50,7 @@ DEVELOPMENT: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]
 
 def routes(settings: Settings) -> list[BaseRoute]:
     """Plain routes under the issuer's path; handlers find `request.app.state.services`."""
-    pages = PAGES | (DEVELOPMENT if settings.development else {})
+    pages = PAGES | account.PAGES | (DEVELOPMENT if settings.development else {})
     return [
         Route(settings.issuer_path + path, hosted(endpoint), methods=methods, name=path)
         for path, (methods, endpoint) in pages.items()

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from gettext import NullTranslations
 
+from authserver.accounts.activity import Kind
 from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.passwords import LONGEST
 from authserver.accounts.sign_in import Reason
 from authserver.accounts.user_agents import ALEXA_APP, Device
 from authserver.accounts.verification import CodeRefusal
-from authserver.models import Client
+from authserver.models import Activity, Client
 
 LANGUAGE = "en"
 _TRANSLATIONS = NullTranslations()
@@ -93,6 +94,28 @@ def device(found: Device) -> str:
     return browser or (_("A browser on {system}").format(system=found.system) if found.system else _("A browser"))
 
 
+def event(found: Activity) -> str:
+    """What happened to an account."""
+    told = {name: str(found.details.get(name, "")) for name in ("application", "name", "new")}
+    return {
+        Kind.SIGNED_UP: _("Account created"),
+        Kind.SIGNED_IN: _("Signed in"),
+        Kind.SIGNED_OUT_DEVICES: _("Other devices signed out"),
+        Kind.PASSWORD_CHANGED: _("Password changed"),
+        Kind.PASSWORD_RESET: _("New password after it was forgotten"),
+        Kind.EMAIL_CHANGED: _("E-mail address changed to {new}"),
+        Kind.SECOND_FACTOR_ADDED: _("Second step for sign-in added"),
+        Kind.SECOND_FACTOR_REMOVED: _("Second step for sign-in removed"),
+        Kind.RECOVERY_CODES_MADE: _("New recovery codes made"),
+        Kind.RECOVERY_CODE_USED: _("Recovery code used"),
+        Kind.PASSKEY_ADDED: _("Passkey added: {name}"),
+        Kind.PASSKEY_REMOVED: _("Passkey removed: {name}"),
+        Kind.LINKED: _("{application} linked"),
+        Kind.UNLINKED: _("{application} unlinked"),
+        Kind.LOCKED: _("Sign-in delayed after wrong passwords"),
+    }[Kind(found.kind)].format(**told)
+
+
 def ago(seconds: int) -> str:
     """How long something is past: no time zone of the reader is known."""
     if seconds < 120:
@@ -105,3 +128,8 @@ def ago(seconds: int) -> str:
 def day(moment: int) -> str:
     """A date, UTC."""
     return datetime.fromtimestamp(moment, UTC).strftime("%-d %B %Y")
+
+
+def time_of_day(moment: int) -> str:
+    """UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M UTC")

@@ -15,7 +15,7 @@ from authserver.oauth.errors import PageError
 from authserver.oauth.interactions import Step
 from authserver.pages.forms import check_token, session_cookie, session_token
 from authserver.pages.render import go, services_of
-from authserver.settings import is_loopback
+from authserver.settings import Settings, is_loopback
 
 
 @dataclass
@@ -42,6 +42,11 @@ class Visit:
     def redirect_uri(self) -> str:
         """'' for a visit that ends here."""
         return str(self.interaction.request.get("redirect_uri", ""))
+
+    @property
+    def again(self) -> bool:
+        """Somebody who is signed in does so once more before something important is changed (`fresh_owner`)."""
+        return "again" in self.interaction.request
 
     @property
     def application(self) -> str:
@@ -127,6 +132,26 @@ async def owner(request: Request, page: str, form: dict[str, str] | None = None)
     return Owner(browser, user, session_token(request))
 
 
+async def fresh_owner(request: Request, page: str, form: dict[str, str] | None = None) -> Owner | Response:
+    """As `owner`, for what changes something important: who signed in longer ago than the setting says does so again,
+    and is led back to `page`, as the same person: another one who signs in there is led to their own account, and
+    nothing is carried over. Raises `PageError` as `owner` does.
+
+    A form that comes too late is not kept: it is filled in once more.
+    """
+    found = await owner(request, page, form)
+    services = services_of(request)
+    if not isinstance(found, Owner) or is_fresh(services.settings, found.browser, services.clock()):
+        return found
+    kept = {"page": page, "again": found.user.sub, "login_hint": found.user.email}
+    return await _lead(request, "login", kept, auth_not_before=services.clock())
+
+
+def is_fresh(settings: Settings, browser: Session, now: int) -> bool:
+    """Whether this session began with a sign-in not long ago."""
+    return browser.auth_time > now - settings.fresh_sign_in
+
+
 async def begin(request: Request, page: str) -> Response:
     """A page opened directly gets an interaction that leads to no application. Cognito's pages also take the parameters
     of the authorization endpoint: those go there."""
@@ -136,12 +161,12 @@ async def begin(request: Request, page: str) -> Response:
     return await _lead(request, page, {})
 
 
-async def _lead(request: Request, page: str, kept: dict[str, str]) -> Response:
+async def _lead(request: Request, page: str, kept: dict[str, str], *, auth_not_before: int = 0) -> Response:
     services = services_of(request)
     settings = services.settings
     async with services.database.unit() as session:
         interaction, cookie = await interactions.create(
-            settings, session, services.clock(), client_id=None, request=kept
+            settings, session, services.clock(), client_id=None, request=kept, auth_not_before=auth_not_before
         )
     response = go(f"{settings.issuer}/{page}?interaction={interaction.interaction_id}")
     response.set_cookie(

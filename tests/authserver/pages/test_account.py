@@ -18,7 +18,19 @@ from tests.running.reading import Page
 
 NEW = "a lantern nobody has lit before"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-PAGES = ("/account", "/account/password", "/account/delete")
+PAGES = (
+    "/account",
+    "/account/profile",
+    "/account/security",
+    "/account/password",
+    "/account/applications",
+    "/account/devices",
+    "/account/activity",
+    "/account/not-me",
+    "/account/data",
+    "/account/delete",
+)
+SHOW_THE_ADDRESS = ("/account", "/account/profile", "/account/password", "/account/data", "/account/delete")
 
 
 async def at_home(linking: Linking, user: User, path: str = "/account", password: str = PASSWORD) -> Page:
@@ -57,7 +69,7 @@ async def test_who_is_not_signed_in_is_led_to_sign_in_and_back(people: People, l
     user = await people.add()
     page = await at_home(linking, user, path)
     assert page.status == 200
-    assert user.email in page.answer.text.replace("<wbr>", "")
+    assert (user.email in page.answer.text.replace("<wbr>", "")) == (path in SHOW_THE_ADDRESS)
 
 
 async def test_an_address_that_was_never_confirmed_is_confirmed_first(people: People, linking: Linking) -> None:
@@ -66,7 +78,7 @@ async def test_an_address_that_was_never_confirmed_is_confirmed_first(people: Pe
     page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
     assert page.asks_for("code")
     assert (await linking.browser.open(linking.url("/account"))).asks_for("code")
-    assert (await send(linking, "/account", page, action="end_others")).status == 303
+    assert (await send(linking, "/account/devices", page, action="end_others")).status == 303
     page = await linking.browser.press(page, "confirm", code=await people.code(user.email))
     assert page.url == linking.url("/account")
 
@@ -75,32 +87,44 @@ async def test_an_account_without_links_says_how_one_begins_and_that_one_is_sign
     people: People, linking: Linking
 ) -> None:
     page = await at_home(linking, await people.add())
+    assert "Linked applications None" in page.text
+    assert "Only this one" in page.text
+    page = await linking.browser.open(linking.url("/account/applications"))
     assert "Linking begins in the app itself" in page.text
+    page = await linking.browser.open(linking.url("/account/devices"))
     assert "You are signed in nowhere else." in page.text
     assert not page.has_button("end_others")
 
 
 @pytest.mark.spec("alexa 1.3", "cognito 9.42")
-async def test_a_link_is_shown_in_plain_words_and_one_tap_ends_it_and_no_other(
+async def test_a_link_is_shown_in_plain_words_and_ended_after_a_question_and_no_other(
     people: People, linking: Linking
 ) -> None:
     user = await people.add()
     tokens = await linking.client.linked(user)
     other = await people.server.add_client("confidential")
     kept = await other.linked(user)
-    page = await at_home(linking, user)
+    page = await at_home(linking, user, "/account/applications")
     assert "Lamps <b>&</b> Co" in page.text
     assert "<b>&</b>" not in page.answer.text
     assert "Recognise your account" in page.text
     assert "Last used on" in page.text
     grant = next(one for one in await people.server.grants_of(user) if one.client_id == linking.client.client_id)
-    page = await linking.browser.press(page, grant.origin_jti)
+    question = await linking.browser.open(next(one for one in page.links if grant.origin_jti in one))
+    assert "Unlink Lamps <b>&</b> Co?" in question.text
+    assert "Alexa can then no longer switch your lamps." in question.text
+    page = await linking.browser.press(question, "keep")
+    assert (await linking.client.refresh(tokens["refresh_token"])).status_code == 200
+    page = await linking.browser.press(question, "unlink")
     assert "Lamps <b>&</b> Co is unlinked." in page.text
+    assert "Alexa can no longer switch your lamps." in page.text
     assert 'role="status"' in page.answer.text
     assert (await linking.client.refresh(tokens["refresh_token"])).status_code == 400
     assert (await other.refresh(kept["refresh_token"])).status_code == 200
-    again = await send(linking, "/account", page, unlink=grant.origin_jti)
-    assert again.status == 303
+    again = await send(linking, "/account/applications/unlink", question, link=grant.origin_jti)
+    assert (again.status, again.left_to) == (303, linking.url("/account/applications"))
+    gone = await linking.browser.open(question.url)
+    assert gone.url == linking.url("/account/applications")
 
 
 @pytest.mark.spec("security 6.73", "A26")
@@ -112,11 +136,18 @@ async def test_another_persons_link_and_device_are_not_ended(
     victim = new_linking()
     await at_home(victim, somebody)
     elsewhere = new_linking()
-    device = value_of(await at_home(elsewhere, somebody), "device")
+    device = value_of(await at_home(elsewhere, somebody, "/account/devices"), "device")
     page = await at_home(linking, user)
     foreign = (await people.server.grants_of(somebody))[0].origin_jti
-    for fields in ({"unlink": foreign}, {"device": device}, {"action": "end_others"}, {"unlink": "\u00e4\r\n"}):
-        answer = await send(linking, "/account", page, **fields)
+    asked = await linking.browser.open(linking.url(f"/account/applications/unlink?link={foreign}"))
+    assert asked.url == linking.url("/account/applications")
+    for path, fields in (
+        ("applications/unlink", {"link": foreign}),
+        ("devices", {"device": device}),
+        ("devices", {"action": "end_others"}),
+        ("applications/unlink", {"link": "\u00e4\r\n"}),
+    ):
+        answer = await send(linking, f"/account/{path}", page, **fields)
         assert answer.status == 303
         assert answer.left_to is not None
         seen = await linking.browser.open(answer.left_to)
@@ -134,7 +165,7 @@ async def test_devices_are_named_and_one_or_all_others_are_signed_out(
     for other in others:
         other.browser.client.headers["user-agent"] = FIREFOX
         await at_home(other, user)
-    page = await at_home(linking, user)
+    page = await at_home(linking, user, "/account/devices")
     assert page.text.count("Firefox on Linux") == 3
     assert page.text.count("This device") == 1
     assert people.network in page.text
@@ -153,7 +184,7 @@ async def test_no_page_holds_the_id_of_a_session_or_what_is_stored_of_it(
 ) -> None:
     user, other = await people.add(), new_linking()
     await at_home(other, user)
-    page = await at_home(linking, user)
+    page = await at_home(linking, user, "/account/devices")
     async with people.services.database.unit() as session:
         digests = [one.digest for one in (await session.exec(select(Session).where(Session.sub == user.sub))).all()]
     assert len(digests) == 2
@@ -171,14 +202,15 @@ async def test_a_link_makes_the_page_say_nothing_that_is_not_so(
     people.clock.advance(1)
     await at_home(linking, user)
     live = (await people.server.grants_of(user))[0].origin_jti
-    page = await linking.browser.open(linking.url(f"/account?done={done}&unlinked={live}"))
-    assert 'role="status"' not in page.answer.text
+    for path in PAGES:
+        page = await linking.browser.open(linking.url(f"{path}?done={done}&unlinked={live}"))
+        assert 'role="status"' not in page.answer.text, path
 
 
 FORMS: dict[str, tuple[str, dict[str, str]]] = {
-    "unlink": ("/account", {"unlink": "GRANT"}),
-    "end a device": ("/account", {"device": "DEVICE"}),
-    "end all others": ("/account", {"action": "end_others"}),
+    "unlink": ("/account/applications/unlink", {"link": "GRANT", "action": "unlink"}),
+    "end a device": ("/account/devices", {"device": "DEVICE"}),
+    "end all others": ("/account/devices", {"action": "end_others"}),
     "sign out": ("/account", {"action": "sign_out"}),
     "new password": ("/account/password", {"present_password": PASSWORD, "password": NEW}),
     "delete": ("/account/delete", {"action": "delete", "password": PASSWORD}),
@@ -195,9 +227,9 @@ async def test_a_form_that_is_not_of_this_session_or_site_does_nothing(
     tokens = await linking.client.linked(user)
     elsewhere = new_linking()
     foreign = await at_home(elsewhere, user)
-    page = await at_home(linking, user)
+    page = await at_home(linking, user, "/account/devices")
     path, fields = FORMS[form]
-    known = {"GRANT": value_of(page, "unlink"), "DEVICE": value_of(page, "device")}
+    known = {"GRANT": (await people.server.grants_of(user))[0].origin_jti, "DEVICE": value_of(page, "device")}
     data: dict[str, Any] = {name: known.get(value, value) for name, value in fields.items()}
     origin = people.server.settings.origin
     token = page.forms[0].hidden["csrf_token"]
@@ -224,7 +256,10 @@ async def test_every_form_posted_empty_changes_nothing(people: People, linking: 
     user = await people.add()
     page = await at_home(linking, user)
     assert (await send(linking, "/account", page)).left_to == linking.url("/account")
-    assert (await send(linking, "/account/delete", page)).left_to == linking.url("/account?done=kept")
+    assert (await send(linking, "/account/devices", page)).left_to == linking.url("/account/devices")
+    unlinked = await send(linking, "/account/applications/unlink", page)
+    assert unlinked.left_to == linking.url("/account/applications")
+    assert (await send(linking, "/account/delete", page)).left_to == linking.url("/account/data?done=kept")
     for path, fields in (
         ("/account/password", {}),
         ("/account/password", {"present_password": PASSWORD}),
@@ -247,7 +282,7 @@ async def test_after_a_new_password_the_old_cookie_is_dead_and_the_new_one_lives
     page = await at_home(linking, user, "/account/password")
     old = cookie_of(linking)
     answer = await send(linking, "/account/password", page, present_password=PASSWORD, password=NEW)
-    assert (answer.status, answer.left_to) == (303, linking.url("/account?done=password"))
+    assert (answer.status, answer.left_to) == (303, linking.url("/account/security?done=password"))
     assert cookie_of(linking) != old
     assert [await lives(linking, cookie) for cookie in (old, cookie_of(linking), cookie_of(elsewhere))] == [
         False,
@@ -271,7 +306,7 @@ async def test_mistakes_stand_beside_their_field_and_no_password_is_kept(people:
     for typed in (PASSWORD, OTHER, NEW):
         assert typed not in page.answer.text
     page = await linking.browser.press(page, "save", present_password=PASSWORD, password=NEW)
-    assert page.url == linking.url("/account?done=password")
+    assert page.url == linking.url("/account/security?done=password")
 
 
 @pytest.mark.spec("security 6.58")
@@ -371,7 +406,7 @@ async def test_a_session_that_was_ended_elsewhere_leads_to_sign_in(
 ) -> None:
     user, elsewhere = await people.add(), new_linking()
     page = await at_home(elsewhere, user)
-    await linking.browser.press(await at_home(linking, user), "end_others")
+    await linking.browser.press(await at_home(linking, user, "/account/devices"), "end_others")
     for path, fields in FORMS.values():
         answer = await send(elsewhere, path, page, **fields)
         assert answer.status == 303

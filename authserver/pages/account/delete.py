@@ -26,7 +26,7 @@ async def delete(request: Request) -> Response:
     if form is None:
         return await _page(request, found)
     if form.get("action") != "delete":
-        return go(f"{services.settings.issuer}/account?done=kept")
+        return go(f"{services.settings.issuer}/account/data?done=kept")
     typed = form.get("password", "")
     if not typed:
         return await _page(request, found, 422, password_error=_("Type your password."))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,13 +10,19 @@ from authserver.accounts import own_account
 from authserver.accounts.own_account import OutdatedError
 from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.sign_in import Reason, Refusal
+from authserver.models import User
 from authserver.pages import texts
+from authserver.pages.account.rows import Row
 from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
 from authserver.pages.visit import Owner, network_address, owner, remember, user_agent
 
 PAGE = "account/password"
+
+
+async def row(_request: Request, _session: AsyncSession, user: User) -> Row:
+    return Row(_("Password"), _("Set") if user.password_hash else _("None"), PAGE)
 
 
 async def password(request: Request) -> Response:
@@ -48,7 +55,7 @@ async def password(request: Request) -> Response:
     except OutdatedError:  # in another tab somebody was faster; this session may have ended with it
         again = await owner(request, PAGE)
         return _refused(request, again, Refusal(Reason.WRONG)) if isinstance(again, Owner) else again
-    return remember(request, go(f"{services.settings.issuer}/account?done=password"), cookie)
+    return remember(request, go(f"{services.settings.issuer}/account/security?done=password"), cookie)
 
 
 def _refused(request: Request, found: Owner, refused: Refusal) -> Response:

@@ -1,0 +1,62 @@
+"""`/account/devices`: where somebody is signed in, and the buttons that end it there."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.accounts import devices as rules
+from authserver.accounts.activity import Kind, note
+from authserver.accounts.devices import SignedInDevice
+from authserver.pages import texts
+from authserver.pages.forms import read_post
+from authserver.pages.render import go, page, services_of
+from authserver.pages.texts import _
+from authserver.pages.visit import Owner, browser_of, owner
+
+PAGE = "account/devices"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device as the page shows it."""
+
+    found: SignedInDevice
+    device: str
+    last_use: str
+
+
+async def devices(request: Request) -> Response:
+    """One device, or all but this one."""
+    form = await read_post(request) if request.method == "POST" else None
+    found = await owner(request, PAGE, form)
+    if not isinstance(found, Owner):
+        return found
+    if form is None:
+        return await _shown(request, found)
+    services = services_of(request)
+    now, done = services.clock(), ""
+    async with services.database.unit() as session:
+        if "device" in form:
+            name = form["device"]
+            if await rules.end(services.settings, services.secret_keys, session, now, found.user, name):
+                done = "?done=device"
+        elif form.get("action") == "end_others" and await rules.end_others(session, found.user, found.browser):
+            done = "?done=devices"
+        if done:
+            await note(session, found.user.sub, Kind.SIGNED_OUT_DEVICES, now, browser_of(request))
+    return go(f"{services.settings.issuer}/{PAGE}{done}")
+
+
+async def _shown(request: Request, found: Owner) -> Response:
+    services = services_of(request)
+    now = services.clock()
+    async with services.database.unit() as session:
+        alive = await rules.signed_in(services.settings, services.secret_keys, session, now, found.user, found.browser)
+    places = [Place(one, texts.device(one.device), texts.ago(now - one.last_seen_at)) for one in alive]
+    done, notice = request.query_params.get("done"), ""
+    if done == "device":
+        notice = _("That device is signed out.")
+    elif done == "devices" and len(alive) == 1:
+        notice = _("All other devices are signed out.")
+    return page(request, "account_devices.html", owner=found, devices=places, notice=notice)

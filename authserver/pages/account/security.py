@@ -1,0 +1,32 @@
+"""`/account/security`: how somebody signs in, a row for each thing; the pages behind the rows change it."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authserver.pages.account import password
+from authserver.pages.account.rows import RowOf
+from authserver.pages.render import page, services_of
+from authserver.pages.texts import _
+from authserver.pages.visit import Owner, owner
+
+PAGE = "account/security"
+
+#: in the order of the page
+ROWS: tuple[RowOf, ...] = (password.row,)
+
+
+async def security(request: Request) -> Response:
+    found = await owner(request, PAGE)
+    if not isinstance(found, Owner):
+        return found
+    async with services_of(request).database.unit() as session:
+        rows = [row for make in ROWS if (row := await make(request, session, found.user)) is not None]
+    return page(request, "account_security.html", owner=found, rows=rows, notice=_notice(request, found))
+
+
+def _notice(request: Request, found: Owner) -> str:
+    """What was done. Whoever makes somebody open a link can make this page say nothing that is not so."""
+    done = request.query_params.get("done")
+    if done == "password" and found.user.updated_at == found.browser.created_at:
+        return _("Your new password holds. All other devices are signed out.")
+    return ""
