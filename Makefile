@@ -6,7 +6,7 @@ COMPOSE ?= docker compose
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check fix docs bench compose-test requirements system
+.PHONY: help install install-dev run test check fix docs catalogues bench compose-test requirements system
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ fix: install-dev ## format and repair what ruff can repair
 
 docs: install-dev ## regenerate reference pages, .env.example and CONFORMANCE.md
 	$(BIN)/python -m development.generate
+
+catalogues: install-dev ## bring the catalogues of all languages in step with the source
+	$(BIN)/python -m development.catalogues
 
 bench: install-dev ## measure both services; writes bench/results/
 	@$(BIN)/python -m bench

@@ -10,6 +10,8 @@ The layers, from the top; imports point down only:
     storage             databases: units of work (cold path), compiled statements (hot path)
     models              tables
     turns               how pages share the event loop with programs
+    languages           in which language somebody is spoken to: catalogues, dates, the choice
+    templating          our templates, and the operator's in their place
     memory              what the C library keeps
     secret_values       random values, digests, MACs, encryption at rest
     settings            what an operator may set

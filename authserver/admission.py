@@ -30,14 +30,13 @@ class Admission:
         busy_page: Callable[[Request], Response],
     ) -> None:
         """`token_path`: the one of `machine_paths` for which pages stand back. `free_paths`: beginnings of paths that
-        need neither database nor thought. `busy_page` is asked once."""
+        need neither database nor thought. `busy_page` is asked each time."""
         self.app = app
         self.turns = turns
         self.machine_paths = machine_paths
         self.token_path = token_path
         self.free_paths = free_paths
         self.busy_page = busy_page
-        self._busy: Response | None = None
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,9 +89,7 @@ class Admission:
                 await _until_gone(receive, HELD)
             finally:
                 self._held -= 1
-        if self._busy is None:
-            self._busy = self.busy_page(Request(scope))
-        await self._busy(scope, receive, send)
+        await self.busy_page(Request(scope))(scope, receive, send)
 
 
 async def _whole(receive: Receive) -> list[Message]:

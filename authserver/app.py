@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authserver import pages
-from authserver.accounts.mail import linked_mail, run_outbox
+from authserver.accounts.mail import letters, linked_mail, run_outbox
 from authserver.accounts.passwords import Passwords, spare_cores
 from authserver.admission import Admission
 from authserver.boundary import Boundary
@@ -71,6 +71,13 @@ async def refuse_short_alexa_lifetimes(database: Database, settings: Settings) -
             )
 
 
+def look_of(settings: Settings) -> pages.Look:
+    """The operator's templates, texts and pictures, of pages and of mails. Raises `SettingsError` for what is broken:
+    before anything is served, and not when somebody opens the page."""
+    letters.check(settings)
+    return pages.Look.of(settings)
+
+
 async def prepare(settings: Settings, clock: Clock) -> Services:
     """Everything that requests need. Raises `StorageError` (try again) and `SettingsError` (give up)."""
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
@@ -93,7 +100,8 @@ async def prepare(settings: Settings, clock: Clock) -> Services:
         if client.row.first_party:
             return None
         link = f"{settings.issuer}/unlink?link={unlink_token(secret_keys, subject.origin_jti)}"
-        return linked_mail(settings, subject.email, client.row.client_name, link, now).model_dump()
+        locale = str(subject.attributes.get("locale") or "")
+        return linked_mail(settings, subject.email, client.row.client_name, link, now, locale=locale).model_dump()
 
     oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, mail_of_linking)
     passwords = Passwords(settings.argon2_queue)
@@ -200,6 +208,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         yield
         await end(life)
 
+    look = look_of(settings)
     token_path = f"{settings.issuer_path}/oauth2/token"
     turns = Turns(waiting=settings.page_queue, heavy=spare_cores() + min(AHEAD, settings.argon2_queue))
     app = Application(
@@ -212,6 +221,8 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
     )
     app.state.services = None
     app.state.settings = settings
+    app.state.look = look
+    app.state.busy_pages = {}
     app.state.ready_problem = "starting"
     app.state.refused = False
     app.state.turns = turns

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -72,6 +73,27 @@ class Settings(DatabaseSettings):
 
     name: str = Field("Lampgate", description="The name that hosted pages and mails show.")
     sign_up: bool = Field(True, description="Whether people may make accounts for themselves at `/signup`.")
+    language: Literal["en", "de", "es", "fr", "it", "pt-BR", "ja", "hi", "ar"] = Field(
+        "en", description="Language of pages and mails for whoever asks for none that we have, and tells none."
+    )
+    logo: Path | None = Field(
+        None,
+        description="Picture that pages show in place of the name: an SVG, PNG or WebP file of at most 256 KiB. It "
+        "also takes the place of our lamp.",
+    )
+    accent_color: str = Field(
+        "",
+        description="Colour of buttons and links, `#rrggbb`. It is made lighter or darker where it could not be told "
+        "from the page (WCAG 2.2).",
+    )
+    terms_url: str = Field("", description="https address of your terms of use, shown at the foot of every page.")
+    privacy_url: str = Field("", description="https address of your privacy notice, shown at the foot of every page.")
+    support_url: str = Field("", description="https address where people get help, shown at the foot of every page.")
+    overrides: Path | None = Field(
+        None,
+        description="Folder whose `templates`, `mail`, `static` and `locales` go before ours; see "
+        "docs/look-and-languages.md.",
+    )
 
     access_token_lifetime: int = Field(3600, ge=60, le=86400, description="`expires_in` of access tokens, in seconds.")
     id_token_lifetime: int = Field(3600, ge=60, le=86400, description="Lifetime of ID tokens, in seconds.")
@@ -182,6 +204,21 @@ class Settings(DatabaseSettings):
             except ValueError as error:
                 raise ValueError(f"{part!r} is no address or network such as 10.0.0.0/8") from error
         return text
+
+    @field_validator("accent_color")
+    @classmethod
+    def _color_is_hexadecimal(cls, color: str) -> str:
+        if color and not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
+            raise ValueError("must be a colour such as #1a73e8")
+        return color.lower()
+
+    @field_validator("terms_url", "privacy_url", "support_url")
+    @classmethod
+    def _link_is_https(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme != "https" or not parts.hostname or not url.isprintable() or " " in url):
+            raise ValueError("must be an https address such as https://www.example.org/terms")
+        return url
 
     @field_validator("smtp_url")
     @classmethod

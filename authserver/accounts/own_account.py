@@ -120,7 +120,7 @@ async def change_password(
         raise OutdatedError
     await administration.set_password(session, user, new.password_hash, now)
     await attempts.forget(session, new.proof.counter)
-    session.add(letters.password_changed_mail(around.settings, user.email, now))
+    session.add(letters.password_changed_mail(around.settings, user.email, now, locale=user.locale))
     return await sessions.create(
         around.settings, session, now, user, amr=browser.amr, cookies=cookies, user_agent=user_agent, address=address
     )
@@ -137,4 +137,16 @@ async def delete_account(around: Surroundings, session: AsyncSession, proof: Pro
         raise OutdatedError
     await administration.remove(session, proof.user)
     await attempts.forget(session, proof.counter)
-    session.add(letters.account_deleted_mail(around.settings, proof.user.email, around.clock()))
+    user = proof.user
+    session.add(letters.account_deleted_mail(around.settings, user.email, around.clock(), locale=user.locale))
+
+
+async def speak(session: AsyncSession, user: User, tag: str, now: int) -> None:
+    """From now on this person is written to in that language (BCP 47), and applications that may read it are told."""
+    if user.locale == tag:
+        return
+    found = await session.get(User, user.sub, with_for_update={"key_share": True}, populate_existing=True)
+    if found is not None:
+        found.attributes = {**found.attributes, "locale": tag}
+        found.updated_at = now
+        session.add(found)

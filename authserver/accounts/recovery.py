@@ -89,7 +89,8 @@ async def _send(around: Surroundings, session: AsyncSession, recovery: Recovery,
         real=known,
         lifetime=around.settings.recovery_code_lifetime,
     )
-    letter = letters.recovery_mail(around.settings, user.email if user else recovery.email, code, now)
+    to, locale = (user.email, user.locale) if user else (recovery.email, "")
+    letter = letters.recovery_mail(around.settings, to, code, now, locale=locale)
     if not known:
         letter.recipient, letter.text, letter.html, letter.sent_at = "", "", "", now
     session.add(letter)
@@ -173,7 +174,7 @@ async def complete(
     )
     await attempts.forget(session, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
     await attempts.forget_guesses(session, around.secret_keys, Purpose.RECOVERY, user.email_canonical)
-    session.add(letters.password_changed_mail(around.settings, user.email, now))
+    session.add(letters.password_changed_mail(around.settings, user.email, now, locale=user.locale))
     return Proof(user, PASSWORD, now)
 
 

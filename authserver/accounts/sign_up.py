@@ -17,6 +17,7 @@ from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.password_policy import Weakness, weakness
 from authserver.accounts.surroundings import Surroundings
 from authserver.accounts.verification import Proven, Purpose
+from authserver.languages import spoken
 from authserver.models import SignUp, User
 from authserver.secret_values import random_token
 
@@ -59,6 +60,7 @@ async def begin(
         email=name.address,
         email_canonical=name.canonical,
         password_hash=password_hash,
+        locale=language.tag if (language := spoken()) else "",
         created_at=now,
         expires_at=now + around.settings.email_code_lifetime,
     )
@@ -69,16 +71,14 @@ async def begin(
 
 
 async def _send(around: Surroundings, session: AsyncSession, sign_up: SignUp, now: int) -> None:
-    known = (
-        await session.exec(select(User.sub).where(User.email_canonical == sign_up.email_canonical))
-    ).first() is not None
+    owner = (await session.exec(select(User).where(User.email_canonical == sign_up.email_canonical))).first()
     code = await verification.issue(
-        around, session, now, Purpose.SIGN_UP, sign_up.sign_up_id, sign_up.email_canonical, real=not known
+        around, session, now, Purpose.SIGN_UP, sign_up.sign_up_id, sign_up.email_canonical, real=owner is None
     )
-    if known:
-        session.add(letters.account_exists_mail(around.settings, sign_up.email, now))
+    if owner is not None:
+        session.add(letters.account_exists_mail(around.settings, sign_up.email, now, locale=owner.locale))
     else:
-        session.add(letters.code_mail(around.settings, sign_up.email, code, now))
+        session.add(letters.code_mail(around.settings, sign_up.email, code, now, locale=sign_up.locale))
 
 
 async def resend(around: Surroundings, sign_up: SignUp, address: str) -> Wait | None:

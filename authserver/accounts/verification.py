@@ -150,7 +150,7 @@ async def send_to_user(around: Surroundings, session: AsyncSession, user: User, 
     if wait:
         return wait
     code = await issue(around, session, now, Purpose.VERIFY_EMAIL, user.sub, user.email_canonical, real=True)
-    session.add(letters.code_mail(around.settings, user.email, code, now))
+    session.add(letters.code_mail(around.settings, user.email, code, now, locale=user.locale))
     return 0
 
 

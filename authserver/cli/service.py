@@ -11,7 +11,7 @@ import typer
 from authserver.cli import logs, printing
 from authserver.cli.printing import Json
 from authserver.cli.running import REFUSED, WRONG, database_url, fail, settings_of
-from authserver.settings import DatabaseSettings, Settings
+from authserver.settings import DatabaseSettings, Settings, SettingsError
 from authserver.storage import schema
 from authserver.storage.database import DatabaseUrl, StorageError
 
@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; drains what is in flight and ends within ten seconds."""
     from authserver import serve as processes  # only here: they load the whole service
-    from authserver.app import build
+    from authserver.app import build, look_of
 
     settings = settings_of(Settings)
     url = database_url(settings)  # refuses what is no database URL
@@ -42,6 +42,10 @@ def serve(
             WRONG,
         )
     logs.set_up(settings.log_level)
+    try:
+        look_of(settings)
+    except SettingsError as error:
+        fail(str(error), WRONG)
     at = (host or settings.host, port or settings.port)
     try:
         processes.claim(*at)

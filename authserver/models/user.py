@@ -30,3 +30,8 @@ class User(SQLModel, table=True):
     attributes: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())  # claims: `name`, `locale`
     created_at: int = Field(sa_column=seconds())
     updated_at: int = Field(sa_column=seconds())
+
+    @property
+    def locale(self) -> str:
+        """The person's language (BCP 47); '' where it is not known."""
+        return str(self.attributes.get("locale") or "")

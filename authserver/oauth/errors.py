@@ -17,7 +17,8 @@ class UnsupportedTokenTypeError(OAuth2Error):  # type: ignore[misc]
 
 class PageError(Exception):
     """Shown as a page on our own host and never sent to a client: before the redirect URI is known to be the client's,
-    or when a page cannot go on. `reason` is a stable word for tests and logs, `message` says what to do."""
+    or when a page cannot go on. `reason` is a stable word for tests and logs, `message` says what to do, and is
+    translated where it is shown."""
 
     def __init__(self, reason: str, message: str, status: int = 400) -> None:
         super().__init__(reason)

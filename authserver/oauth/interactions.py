@@ -13,6 +13,7 @@ from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import entry
+from authserver.languages import N_
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth.errors import PageError
 from authserver.secret_values import SecretKey, digest, new_secret, random_token, same
@@ -20,7 +21,7 @@ from authserver.settings import Settings
 from authserver.storage.hot import HotStore
 from authserver.storage.statements import FIND_INTERACTION, model_of
 
-START_OVER = "This sign-in page is no longer valid. Go back to the app you came from and start again."
+START_OVER = N_("This sign-in page is no longer valid. Go back to the app you came from and start again.")
 
 
 class Step(StrEnum):

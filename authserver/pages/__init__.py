@@ -1,8 +1,8 @@
 """The hosted pages: what a person sees. One file for each page; rules are in `accounts` and `oauth`.
 
-`routes(settings)`, `busy_page`, `error_page` and `not_found` are all that `app` needs. Every page is complete without
-JavaScript, loads nothing from elsewhere and stores nothing in the browser but cookies. Every form is checked by `forms`
-before anything else happens.
+`Look`, `routes(settings)`, `busy_page`, `error_page` and `not_found` are all that `app` needs. Every page is
+complete without JavaScript, loads nothing from elsewhere and stores nothing in the browser but cookies. Every form is
+checked by `forms` before anything else happens.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,6 +15,7 @@ from authserver.pages import (
     account,
     confirm,
     consent,
+    language_menu,
     login,
     mailbox,
     recovery,
@@ -25,9 +26,10 @@ from authserver.pages import (
     unlink,
 )
 from authserver.pages.errors import busy_page, error_page, hosted, not_found
+from authserver.pages.look import Look
 from authserver.settings import Settings
 
-__all__ = ["busy_page", "error_page", "not_found", "routes"]
+__all__ = ["Look", "busy_page", "error_page", "not_found", "routes"]
 
 PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/login": (["GET", "POST"], login.login),
@@ -39,6 +41,7 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/consent": (["GET", "POST"], consent.consent),
     "/signed-in": (["GET"], signed_in.signed_in),
     "/unlink": (["GET", "POST"], unlink.unlink),
+    "/language": (["POST"], language_menu.choose),
     "/static/{version}/{name}": (["GET"], static_files.static_file),
 }
 

@@ -8,7 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts.passwords import Busy
+from authserver.languages import speaking
 from authserver.oauth.errors import PageError
+from authserver.pages.language import language_of
 from authserver.pages.render import page
 from authserver.pages.texts import _
 
@@ -22,47 +24,56 @@ def error_page(request: Request, error: PageError) -> Response:
     """What happened and what to do. It needs no database: it also says that there is none."""
     log.info("page %s: %s", request.scope["path"], error.reason)
     ours = error.status >= 500
-    return page(
-        request,
-        "error.html",
-        status=error.status,
-        wait=RETRY_AFTER if ours else 0,
-        title=_("One moment, please") if ours else _("This did not work"),
-        message=_(error.message),
-        reason=error.reason,
-    )
+    with speaking(language_of(request)):
+        return page(
+            request,
+            "error.html",
+            status=error.status,
+            wait=RETRY_AFTER if ours else 0,
+            title=_("One moment, please") if ours else _("This did not work"),
+            message=_(error.message),
+            reason=error.reason,
+        )
 
 
 def _too_many() -> PageError:
-    message = _("Too many people are signing in right now. Go back, wait a few seconds and try again.")
-    return PageError("busy", message, 503)
+    return PageError(
+        "busy", "Too many people are signing in right now. Go back, wait a few seconds and try again.", 503
+    )
 
 
 def busy_page(request: Request) -> Response:
-    """More requests wait than the server bears. The same for everybody."""
-    return error_page(request, _too_many())
+    """More requests wait than the server bears. Written once in each language: there is no time for more."""
+    written: dict[str, Response] = request.app.state.busy_pages
+    tag = language_of(request).tag
+    if tag not in written:
+        written[tag] = error_page(request, _too_many())
+    return written[tag]
 
 
 async def not_found(request: Request, _error: Exception | None = None) -> Response:
     """For every path that leads nowhere."""
-    return page(
-        request,
-        "error.html",
-        status=404,
-        title=_("There is no such page"),
-        message=_("Check the address, or go back to the app that you came from."),
-        reason="",
-    )
+    with speaking(language_of(request)):
+        return page(
+            request,
+            "error.html",
+            status=404,
+            title=_("There is no such page"),
+            message=_("Check the address, or go back to the app that you came from."),
+            reason="",
+        )
 
 
 def hosted(endpoint: Endpoint) -> Endpoint:
-    """A page's handler. All failures but this one are rendered where nobody else caught them (`boundary`)."""
+    """A page's handler, in the language of who asks. All failures but this one are rendered where nobody else caught
+    them (`boundary`)."""
 
     @functools.wraps(endpoint)
     async def handle(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Busy as error:
-            raise _too_many() from error
+        with speaking(language_of(request)):
+            try:
+                return await endpoint(request)
+            except Busy as error:
+                raise _too_many() from error
 
     return handle

@@ -1,12 +1,11 @@
 """`/dev/mailbox`: the outbox of a development server, for this machine only (contracts/security.md 6.76)."""
 
-from datetime import UTC, datetime
-
 from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from authserver.models import Mail
+from authserver.pages import texts
 from authserver.pages.errors import not_found
 from authserver.pages.render import headers, page, services_of
 from authserver.settings import is_loopback
@@ -37,10 +36,7 @@ async def mailbox(request: Request) -> Response:
                 .limit(NEWEST)
             )
         ).all()
-    mails = [
-        {"mail": mail, "when": datetime.fromtimestamp(mail.created_at, UTC).strftime("%-d %b %H:%M:%S UTC")}
-        for mail in found
-    ]
+    mails = [{"mail": mail, "when": texts.minute(mail.created_at)} for mail in found]
     return page(request, "mailbox.html", mails=mails, sending=services_of(request).settings.smtp_url is not None)
 
 

@@ -1,26 +1,16 @@
 """One way to make a page: the template, and the headers that every page has."""
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from authserver.pages import static_files, texts
+from authserver.languages import current
+from authserver.pages.language import here
+from authserver.pages.look import Look
 from authserver.services import Services
 from authserver.settings import Settings, is_loopback
-
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    extensions=["jinja2.ext.i18n"],
-)
-_ENVIRONMENT.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
@@ -54,7 +44,8 @@ def headers(settings: Settings, *, redirect_uri: str = "", referrer: str = "same
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": referrer,
         "Cache-Control": "no-store",
-        "Content-Language": texts.LANGUAGE,
+        "Content-Language": current().tag,
+        "Vary": "Accept-Language, Cookie",
     }
     if settings.secure:
         found["Strict-Transport-Security"] = "max-age=31536000"
@@ -66,9 +57,16 @@ def page(
 ) -> Response:
     """`wait`: seconds for `Retry-After`."""
     settings: Settings = request.app.state.settings
-    body = _ENVIRONMENT.get_template(template).render(
-        values, name=settings.name, root=settings.issuer_path, asset=static_files.url, lang=texts.LANGUAGE
-    )
+    look: Look = request.app.state.look
+    shared = {
+        "name": settings.name,
+        "root": settings.issuer_path,
+        "asset": look.files.url,
+        "look": look,
+        "language": current(),
+        "here": here(request) if status != 503 else "",
+    }
+    body = look.templates.render(template, values | shared)
     response = HTMLResponse(body, status, headers(settings, redirect_uri=redirect_uri))
     if wait:
         response.headers["Retry-After"] = str(wait)

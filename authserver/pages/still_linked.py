@@ -3,14 +3,13 @@
 A new password does not unlink Alexa (design, decision 6): whoever took the account over may have linked theirs.
 """
 
-from datetime import UTC, datetime
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.oauth import granted
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
+from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import page, services_of
 from authserver.pages.visit import load, onward
@@ -39,5 +38,5 @@ async def still_linked(request: Request) -> Response:
         redirect_uri=visit.redirect_uri,
         visit=visit,
         ended=ended,
-        links=[(link, datetime.fromtimestamp(link.created_at, UTC).strftime("%-d %B %Y")) for link in links],
+        links=[(link, texts.day(link.created_at)) for link in links],
     )

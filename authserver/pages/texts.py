@@ -1,7 +1,5 @@
-"""Sentences that rules only name, and the one way in which texts are looked up, so that catalogues can come later."""
-
-from datetime import UTC, datetime
-from gettext import NullTranslations
+"""Sentences that rules only name. `_` and `_n` look texts up in the language of this request, `day`, `minute` and `ago`
+write moments in it (`authserver.languages`)."""
 
 from authserver.accounts.activity import Kind
 from authserver.accounts.password_policy import SHORTEST, Weakness
@@ -9,18 +7,27 @@ from authserver.accounts.passwords import LONGEST
 from authserver.accounts.sign_in import Reason
 from authserver.accounts.user_agents import ALEXA_APP, Device
 from authserver.accounts.verification import CodeRefusal
+from authserver.languages import _, _n
+from authserver.languages.moments import ago, day, minute, time_of_day
 from authserver.models import Activity, Client
 
-LANGUAGE = "en"
-_TRANSLATIONS = NullTranslations()
-
-
-def _(text: str) -> str:
-    return _TRANSLATIONS.gettext(text)
-
-
-def _n(one: str, many: str, count: int) -> str:
-    return _TRANSLATIONS.ngettext(one, many, count)
+__all__ = [
+    "_",
+    "_n",
+    "ago",
+    "code_refusal",
+    "day",
+    "device",
+    "event",
+    "minute",
+    "password_refusal",
+    "permissions",
+    "scope",
+    "sign_in_refusal",
+    "time_of_day",
+    "wait",
+    "weakness",
+]
 
 
 def wait(seconds: int) -> str:
@@ -114,22 +121,3 @@ def event(found: Activity) -> str:
         Kind.UNLINKED: _("{application} unlinked"),
         Kind.LOCKED: _("Sign-in delayed after wrong passwords"),
     }[Kind(found.kind)].format(**told)
-
-
-def ago(seconds: int) -> str:
-    """How long something is past: no time zone of the reader is known."""
-    if seconds < 120:
-        return _("just now")
-    if seconds < 7200:
-        return _n("{count} minute ago", "{count} minutes ago", seconds // 60).format(count=seconds // 60)
-    return _n("{count} hour ago", "{count} hours ago", seconds // 3600).format(count=seconds // 3600)
-
-
-def day(moment: int) -> str:
-    """A date, UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%-d %B %Y")
-
-
-def time_of_day(moment: int) -> str:
-    """UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M UTC")

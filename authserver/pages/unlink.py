@@ -1,7 +1,5 @@
 """`/unlink?link=…`: from the mail after a linking. Scanners fetch links: only the button does anything (6.68)."""
 
-from datetime import UTC, datetime
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,6 +7,7 @@ from authserver.models import User
 from authserver.oauth.errors import PageError
 from authserver.oauth.unlink import grant_of_link
 from authserver.oauth.unlink import unlink as end_grant
+from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
@@ -38,6 +37,6 @@ async def unlink(request: Request) -> Response:
         link=link,
         application=client.row.client_name if client else grant.client_id,
         account=user.email if user else "",
-        since=datetime.fromtimestamp(grant.created_at, UTC).strftime("%-d %B %Y, %H:%M UTC"),
+        since=texts.minute(grant.created_at),
         live=grant.revoked_at is None and grant.expires_at > now,
     )

@@ -14,6 +14,7 @@ from authserver.oauth import authorization, interactions
 from authserver.oauth.errors import PageError
 from authserver.oauth.interactions import Step
 from authserver.pages.forms import check_token, session_cookie, session_token
+from authserver.pages.language import asked, settle
 from authserver.pages.render import go, services_of
 from authserver.settings import Settings, is_loopback
 
@@ -74,6 +75,7 @@ async def load(request: Request, session: AsyncSession, form: dict[str, str] | N
         check_token(services.secret_keys, form, interaction_id, cookie)
     browser, user = await sessions.find(settings, session, now, request.cookies, note=form is None)
     client = await services.clients.get(interaction.client_id, session) if interaction.client_id else None
+    settle(request, interaction, user)
     return Visit(
         interaction,
         browser,
@@ -95,6 +97,7 @@ async def look(request: Request, form: dict[str, str]) -> Visit:
     interaction = await interactions.look(services.settings, services.hot, now, interaction_id, request.cookies)
     client = await services.clients.get(interaction.client_id) if interaction.client_id else None
     csrf = interactions.csrf_token(services.secret_keys.current, interaction_id, cookie)
+    settle(request, interaction, None)
     return Visit(interaction, None, None, client.row if client else None, cookie, csrf, now)
 
 
@@ -129,6 +132,7 @@ async def owner(request: Request, page: str, form: dict[str, str] | None = None)
         return await _lead(request, "login", {"page": page})
     if form is not None:
         check_token(services.secret_keys, form, "session", session_cookie(request))
+    settle(request, None, user)
     return Owner(browser, user, session_token(request))
 
 
@@ -166,7 +170,12 @@ async def _lead(request: Request, page: str, kept: dict[str, str], *, auth_not_b
     settings = services.settings
     async with services.database.unit() as session:
         interaction, cookie = await interactions.create(
-            settings, session, services.clock(), client_id=None, request=kept, auth_not_before=auth_not_before
+            settings,
+            session,
+            services.clock(),
+            client_id=None,
+            request=asked(request) | kept,
+            auth_not_before=auth_not_before,
         )
     response = go(f"{settings.issuer}/{page}?interaction={interaction.interaction_id}")
     response.set_cookie(

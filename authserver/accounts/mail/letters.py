@@ -1,40 +1,51 @@
-"""What the mails say: text and HTML from templates, as rows for the outbox. Pure."""
+"""What the mails say: text and HTML from templates, as rows for the outbox. Pure. A mail is written in the
+language of its recipient."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
+from authserver.languages import TAGS, Language, current, languages, match, moments, speaking, spoken
 from authserver.models import Mail
 from authserver.secret_values import random_token
 from authserver.settings import Settings
+from authserver.templating import Templates, folder_of
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(["html.mail"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    return environment
+@lru_cache(maxsize=16)
+def _templates(overrides: Path | None) -> Templates:
+    return Templates(TEMPLATES, folder_of(overrides, "mail"))
 
 
-_ENVIRONMENT = _environment()
+def check(settings: Settings) -> None:
+    """Raises `SettingsError` when a template of the operator's cannot be read."""
+    _templates(settings.overrides).check()
 
 
-def _letter(settings: Settings, kind: str, recipient: str, now: int, **values: Any) -> Mail:
-    """The first line of the text template is the subject."""
-    values |= {"name": settings.name, "recipient": recipient, "home": settings.issuer}
-    subject, _, text = _ENVIRONMENT.get_template(f"{kind}.txt.mail").render(values).partition("\n")
+def _language(settings: Settings, locale: str) -> Language:
+    """The recipient's own, else the one in which they are just answered, else the server's."""
+    known = languages(settings.overrides)
+    tag = match(locale, TAGS) if locale else None
+    return known[tag] if tag else spoken() or known[settings.language]
+
+
+def _letter(settings: Settings, kind: str, recipient: str, now: int, *, locale: str = "", **values: Any) -> Mail:
+    """The first line of the text template is the subject. `locale`: the recipient's language, where it is known. A
+    value that is a function without parameters is called in the language of the mail."""
+    with speaking(_language(settings, locale)):
+        return _written(settings, kind, recipient, now, values)
+
+
+def _written(settings: Settings, kind: str, recipient: str, now: int, values: dict[str, Any]) -> Mail:
+    values = {name: value() if callable(value) else value for name, value in values.items()}
+    values |= {"name": settings.name, "recipient": recipient, "home": settings.issuer, "language": current()}
+    templates = _templates(settings.overrides)
+    subject, _, text = templates.render(f"{kind}.txt.mail", values).partition("\n")
     subject = " ".join(subject.split())
-    html = _ENVIRONMENT.get_template(f"{kind}.html.mail").render(values, subject=subject)
+    html = templates.render(f"{kind}.html.mail", values | {"subject": subject})
     return Mail(
         mail_id=random_token(16),
         recipient=recipient,
@@ -46,39 +57,44 @@ def _letter(settings: Settings, kind: str, recipient: str, now: int, **values: A
     )
 
 
-def code_mail(settings: Settings, recipient: str, code: str, now: int) -> Mail:
+def code_mail(settings: Settings, recipient: str, code: str, now: int, *, locale: str = "") -> Mail:
     """The code that confirms an address."""
     hours = max(1, settings.email_code_lifetime // 3600)
-    return _letter(settings, "code", recipient, now, code=code, hours=hours)
+    return _letter(settings, "code", recipient, now, locale=locale, code=code, hours=hours)
 
 
-def recovery_mail(settings: Settings, recipient: str, code: str, now: int) -> Mail:
+def recovery_mail(settings: Settings, recipient: str, code: str, now: int, *, locale: str = "") -> Mail:
     """The code that lets its reader choose a new password."""
     minutes = max(1, settings.recovery_code_lifetime // 60)
-    return _letter(settings, "recovery", recipient, now, code=code, minutes=minutes)
+    return _letter(settings, "recovery", recipient, now, locale=locale, code=code, minutes=minutes)
 
 
-def password_changed_mail(settings: Settings, recipient: str, when: int) -> Mail:
+def password_changed_mail(settings: Settings, recipient: str, when: int, *, locale: str = "") -> Mail:
     """The password is another one now: who did not do it must know."""
     forgot = f"{settings.issuer}/forgotPassword"
-    return _letter(settings, "password_changed", recipient, when, moment=_moment(when), forgot_url=forgot)
+    return _letter(
+        settings, "password_changed", recipient, when, locale=locale, moment=_moment(when), forgot_url=forgot
+    )
 
 
-def account_deleted_mail(settings: Settings, recipient: str, when: int) -> Mail:
+def account_deleted_mail(settings: Settings, recipient: str, when: int, *, locale: str = "") -> Mail:
     """The account is gone, and with it all that it was linked to."""
-    return _letter(settings, "account_deleted", recipient, when, moment=_moment(when))
+    return _letter(settings, "account_deleted", recipient, when, locale=locale, moment=_moment(when))
 
 
-def _moment(when: int) -> str:
-    return datetime.fromtimestamp(when, UTC).strftime("%-d %B %Y, %H:%M UTC")
+def _moment(when: int) -> Callable[[], str]:
+    """In the language of the mail, which is not yet known."""
+    return partial(moments.minute, when)
 
 
-def account_exists_mail(settings: Settings, recipient: str, now: int) -> Mail:
+def account_exists_mail(settings: Settings, recipient: str, now: int, *, locale: str = "") -> Mail:
     """Somebody signed up with an address that has an account: only its owner is told."""
-    return _letter(settings, "account_exists", recipient, now, sign_in_url=f"{settings.issuer}/login")
+    return _letter(settings, "account_exists", recipient, now, locale=locale, sign_in_url=f"{settings.issuer}/login")
 
 
-def linked_mail(settings: Settings, recipient: str, client_name: str, unlink_url: str, when: int) -> Mail:
+def linked_mail(
+    settings: Settings, recipient: str, client_name: str, unlink_url: str, when: int, *, locale: str = ""
+) -> Mail:
     """An application was linked: what, when, and how to end it (contracts/security.md 6.61)."""
     values = {"client_name": client_name, "moment": _moment(when), "unlink_url": unlink_url}
-    return _letter(settings, "linked", recipient, when, **values)
+    return _letter(settings, "linked", recipient, when, locale=locale, **values)

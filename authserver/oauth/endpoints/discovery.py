@@ -6,6 +6,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from authserver.languages import TAGS
 from authserver.oauth.responses import CORS
 from authserver.oauth.server import CODE_CHALLENGE_METHODS, GRANT_TYPES, RESPONSE_TYPES
 from authserver.oauth.userinfo import PROFILE_CLAIMS
@@ -36,6 +37,7 @@ def metadata(issuer: str, algorithms: list[str]) -> dict[str, Any]:
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "claims_parameter_supported": False,
+        "ui_locales_supported": list(TAGS),
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_supported": sorted(
             {

@@ -1,0 +1,106 @@
+"""Templates of ours, and the operator's in their place: what is broken stops the start, or gives way to ours."""
+
+import logging
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+    select_autoescape,
+)
+
+from authserver.languages import moments
+from authserver.languages.spoken import gettext, ngettext
+from authserver.settings import SettingsError
+
+log = logging.getLogger(__name__)
+
+#: what an operator's folder may hold (`AUTHSERVER_OVERRIDES`)
+FOLDERS = ("templates", "mail", "static", "locales")
+#: `{% extends "ours/layout.html" %}` in a template of the operator's that has the same name
+OURS = "ours"
+OPTIONS: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["jinja2.ext.i18n"]}
+
+
+class Templates:
+    """The templates of one folder of ours. `own`: the operator's, which go before ours where they have the name of one.
+    `*.html` and `*.html.mail` are HTML, and what is filled in there is escaped."""
+
+    def __init__(self, ours: Path, own: Path | None) -> None:
+        self._names = {path.name for path in ours.iterdir() if path.is_file()}
+        self._own_folder = own if own is not None and own.is_dir() else None
+        self._ours = _environment(FileSystemLoader(ours))
+        self._first = self._ours
+        if self._own_folder is not None:
+            loaders = [FileSystemLoader(self._own_folder), FileSystemLoader(ours)]
+            self._first = _environment(ChoiceLoader([*loaders, PrefixLoader({OURS: FileSystemLoader(ours)})]))
+
+    @property
+    def own(self) -> list[str]:
+        """The names of the operator's templates."""
+        return sorted(self._first.list_templates(filter_func=self._is_own)) if self._own_folder else []
+
+    def _is_own(self, name: str) -> bool:
+        return self._own_folder is not None and (self._own_folder / name).is_file()
+
+    def check(self) -> None:
+        """Compiles the operator's templates. Raises `SettingsError` with file and line of what cannot be read."""
+        for name in self.own:
+            try:
+                self._first.get_template(name)
+            except TemplateSyntaxError as error:
+                raise SettingsError(f"{error.filename}, line {error.lineno}: {error.message}") from error
+            except (TemplateError, OSError, UnicodeError) as error:
+                raise SettingsError(f"{self._own_folder}/{name}: {error}") from error
+            if name not in self._names:
+                log.info("%s/%s stands in no template's place: it can only be used by others", self._own_folder, name)
+
+    def render(self, name: str, values: dict[str, Any]) -> str:
+        """In the language of this request. Where a template of the operator's fails, ours are taken, and the log says
+        so."""
+        if self._own_folder is not None:
+            try:
+                return self._first.get_template(name).render(values)
+            except Exception:
+                log.exception("%s failed with the templates in %s; ours is shown", name, self._own_folder)
+        return self._ours.get_template(name).render(values)
+
+
+def _environment(loader: BaseLoader) -> Environment:
+    environment = Environment(
+        loader=loader,
+        autoescape=select_autoescape(["html", "html.mail"]),
+        undefined=StrictUndefined,
+        auto_reload=False,
+        cache_size=-1,
+        **OPTIONS,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["listed"] = moments.listed
+    return environment
+
+
+@lru_cache(maxsize=16)
+def folder_of(overrides: Path | None, name: str) -> Path | None:
+    """One of `FOLDERS` in the operator's folder. Raises `SettingsError` when there is no such folder, or
+    something in it that nobody reads: a misspelt name would be silently without effect."""
+    if overrides is None:
+        return None
+    try:
+        found = {path.name for path in overrides.iterdir() if not path.name.startswith(".")}
+    except OSError as error:
+        raise SettingsError(f"AUTHSERVER_OVERRIDES: cannot read {overrides}: {error.strerror}") from error
+    if unknown := sorted(found - set(FOLDERS)):
+        raise SettingsError(
+            f"AUTHSERVER_OVERRIDES: nothing reads {overrides / unknown[0]}; the folder may hold {', '.join(FOLDERS)}"
+        )
+    return overrides / name if name in found else None
