@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts.entry import Browser
+from authserver.accounts.browser import Browser
 from authserver.models import Activity
 from authserver.secret_values import random_token
 

@@ -14,7 +14,17 @@ from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts.names import Email, NotAnAddressError, read_email
-from authserver.models import AuthorizationCode, Grant, Mail, Recovery, Session, SignUp, User, VerificationCode
+from authserver.models import (
+    AuthorizationCode,
+    EmailChange,
+    Grant,
+    Mail,
+    Recovery,
+    Session,
+    SignUp,
+    User,
+    VerificationCode,
+)
 from authserver.oauth import granted
 
 LONGEST_USERNAME = 128  # characters, as in the table
@@ -97,7 +107,7 @@ async def add(
         raise AccountError(
             f"there is an account with this e-mail address{' or user name' if username else ''} already"
         ) from error
-    await _forget_sign_ups(session, email.canonical)
+    await forget_sign_ups(session, email.canonical)
     return user
 
 
@@ -106,6 +116,7 @@ async def disable(session: AsyncSession, user: User, now: int) -> None:
     await session.exec(
         update(User).where(col(User.sub) == user.sub).values(active=False, epoch=col(User.epoch) + 1, updated_at=now)
     )
+    await end_email_changes(session, user.sub)
     await end_sessions(session, user)
     await session.refresh(user)
 
@@ -119,7 +130,8 @@ async def enable(session: AsyncSession, user: User, now: int) -> None:
 
 async def set_password(session: AsyncSession, user: User, password_hash: str, now: int) -> Ended:
     """Ends the browser sessions and what was granted to applications (contracts/security.md 6.32), but not to Alexa: a
-    new password unlinks nobody's lamps (design, decision 6). Tells how many ended.
+    new password unlinks nobody's lamps (design, decision 6). Tells how many ended. A new address that waits for its
+    code waits no longer: whoever knew the old password may have asked for it.
 
     The account is written, and so locked, before its sessions are looked for: a sign-in in flight has its session by
     then, or finds another password (`sign_in.open_session`).
@@ -128,6 +140,7 @@ async def set_password(session: AsyncSession, user: User, password_hash: str, no
     user.updated_at = now
     session.add(user)
     await session.flush()
+    await end_email_changes(session, user.sub)
     ended = await end_sessions(session, user)
     return Ended(ended, await granted.revoke(session, now, sub=user.sub, but_alexa=True))
 
@@ -137,8 +150,15 @@ async def end_sessions(session: AsyncSession, user: User) -> int:
     return int(ended.rowcount)
 
 
+async def end_email_changes(session: AsyncSession, sub: str) -> None:
+    """No new address waits any more, and no code that was sent to one confirms it. The caller holds the account."""
+    waiting = select(EmailChange.change_id).where(col(EmailChange.sub) == sub)
+    await session.exec(delete(VerificationCode).where(col(VerificationCode.subject).in_(waiting)))
+    await session.exec(delete(EmailChange).where(col(EmailChange.sub) == sub))
+
+
 async def remove(session: AsyncSession, user: User) -> None:
-    """The account, its sessions and grants (by foreign keys), its waiting sign-ups, recoveries and codes, its mail.
+    """The account and all that refers to it (by foreign keys), its waiting sign-ups, recoveries and codes, its mail.
 
     The account is held first, as by `set_password`, with a lock that an exchange in flight passes. Authorization codes
     go before the account: the exchange holds its code and then needs the account.
@@ -146,19 +166,23 @@ async def remove(session: AsyncSession, user: User) -> None:
     await session.exec(select(User.sub).where(User.sub == user.sub).with_for_update(key_share=True))
     await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.sub) == user.sub))
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject) == user.sub))
-    await _forget_sign_ups(session, user.email_canonical)
-    await _forget_recoveries(session, user.email_canonical)
+    await end_email_changes(session, user.sub)
+    await forget_sign_ups(session, user.email_canonical)
+    await forget_recoveries(session, user.email_canonical)
     await session.exec(delete(Mail).where(func.lower(col(Mail.recipient)) == user.email.lower()))
     await session.exec(delete(User).where(col(User.sub) == user.sub))
 
 
-async def _forget_sign_ups(session: AsyncSession, email_canonical: str) -> None:
+async def forget_sign_ups(session: AsyncSession, email_canonical: str) -> None:
     waiting = select(SignUp.sign_up_id).where(col(SignUp.email_canonical) == email_canonical)
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject).in_(waiting)))
     await session.exec(delete(SignUp).where(col(SignUp.email_canonical) == email_canonical))
 
 
-async def _forget_recoveries(session: AsyncSession, email_canonical: str) -> None:
-    waiting = select(Recovery.recovery_id).where(col(Recovery.email_canonical) == email_canonical)
+async def forget_recoveries(session: AsyncSession, email_canonical: str) -> None:
+    """What waits for this address, recoveries before their codes as `recovery.complete` takes them."""
+    ended = await session.exec(
+        delete(Recovery).where(col(Recovery.email_canonical) == email_canonical).returning(col(Recovery.recovery_id))
+    )
+    waiting = [recovery_id for (recovery_id,) in ended.all()]
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject).in_(waiting)))
-    await session.exec(delete(Recovery).where(col(Recovery.email_canonical) == email_canonical))

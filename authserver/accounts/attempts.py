@@ -38,6 +38,7 @@ HOUR, DAY = 3600, 86_400
 UNLIMITED = 2**31 - 1
 MAILS_AN_HOUR = 5  # codes sent to one address
 MAILS_APART = 30  # seconds between two
+EMAIL_CHANGES_A_DAY = 10  # codes for new addresses of one account
 
 
 def counter(secret_keys: SecretKeys, what: str, whom: str) -> str:
@@ -182,6 +183,13 @@ async def count_mail(
     """A code to be sent to this canonical address."""
     name = counter(secret_keys, "mail", email)
     return await _count_in_unit(session, _within(name, now, MAILS_AN_HOUR, HOUR, MAILS_APART, hurry))
+
+
+async def count_email_change(session: AsyncSession, secret_keys: SecretKeys, sub: str, now: int) -> int:
+    """A code that this account has sent to a new address: it must not be a way to write to strangers."""
+    return await _count_in_unit(
+        session, _within(counter(secret_keys, "email change", sub), now, EMAIL_CHANGES_A_DAY, DAY)
+    )
 
 
 async def count_guess(

@@ -6,14 +6,14 @@ be skipped are the most harmful class of all).
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import sessions
+from authserver.accounts import activity, sessions
+from authserver.accounts.browser import Browser as Browser
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Interaction, Session, User
 
@@ -79,15 +79,6 @@ async def missing(around: Surroundings, session: AsyncSession, proof: Proof) -> 
     return None
 
 
-@dataclass(frozen=True)
-class Browser:
-    """What is known of the browser that somebody is at. `cookies` it came with; `address`: of the network."""
-
-    cookies: Mapping[str, str]
-    user_agent: str
-    address: str
-
-
 async def enter(
     around: Surroundings, session: AsyncSession, interaction: Interaction, proof: Proof, browser: Browser
 ) -> tuple[Session, str] | None:
@@ -100,6 +91,7 @@ async def enter(
         return None
     interaction.first_factor = None
     session.add(interaction)
+    await activity.note(session, proof.user.sub, activity.Kind.SIGNED_IN, proof.at, browser, amr=proof.amr)
     return await sessions.create(
         around.settings,
         session,

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import administration, attempts, sessions
+from authserver.accounts import activity, administration, attempts, sessions
+from authserver.accounts.activity import Kind
+from authserver.accounts.browser import Browser
 from authserver.accounts.mail import letters
 from authserver.accounts.password_policy import Weakness, weakness
 from authserver.accounts.passwords import Place
@@ -121,6 +123,7 @@ async def change_password(
     await administration.set_password(session, user, new.password_hash, now)
     await attempts.forget(session, new.proof.counter)
     session.add(letters.password_changed_mail(around.settings, user.email, now, locale=user.locale))
+    await activity.note(session, user.sub, Kind.PASSWORD_CHANGED, now, Browser(cookies, user_agent, address))
     return await sessions.create(
         around.settings, session, now, user, amr=browser.amr, cookies=cookies, user_agent=user_agent, address=address
     )

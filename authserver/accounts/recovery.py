@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import administration, attempts, verification
+from authserver.accounts import activity, administration, attempts, verification
+from authserver.accounts.activity import Kind
+from authserver.accounts.browser import Browser
 from authserver.accounts.entry import Proof
 from authserver.accounts.mail import letters
 from authserver.accounts.names import NotAnAddressError, read_email
@@ -129,9 +131,10 @@ async def complete(
     session: AsyncSession,
     recovery: Recovery,
     new: NewPassword,
+    browser: Browser | None = None,
 ) -> Proof | None:
     """The new password holds, and whoever typed it has proved to know it; in the caller's unit of work. None when the
-    code was used, or the account is gone or may not sign in.
+    code was used, or the account is gone or may not sign in. `browser`: where it was typed, for the owner to see.
 
     All other sessions end, and what applications hold, Alexa's links apart (design, decision 6). Where the address was
     never confirmed somebody else may have made the account: then nothing that was made before lives on, Alexa's links
@@ -175,6 +178,7 @@ async def complete(
     await attempts.forget(session, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
     await attempts.forget_guesses(session, around.secret_keys, Purpose.RECOVERY, user.email_canonical)
     session.add(letters.password_changed_mail(around.settings, user.email, now, locale=user.locale))
+    await activity.note(session, user.sub, Kind.PASSWORD_RESET, now, browser)
     return Proof(user, PASSWORD, now)
 
 

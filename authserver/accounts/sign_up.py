@@ -11,7 +11,9 @@ from uuid import uuid4
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import attempts, verification
+from authserver.accounts import activity, attempts, verification
+from authserver.accounts.activity import Kind
+from authserver.accounts.browser import Browser
 from authserver.accounts.mail import letters
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.password_policy import Weakness, weakness
@@ -104,9 +106,12 @@ async def pending(session: AsyncSession, sign_up_id: str | None, now: int) -> Si
     return sign_up if sign_up is not None and sign_up.completed_at is None and sign_up.expires_at > now else None
 
 
-async def complete(session: AsyncSession, sign_up: SignUp, proven: Proven, now: int) -> User | None:
+async def complete(
+    session: AsyncSession, sign_up: SignUp, proven: Proven, now: int, browser: Browser | None = None
+) -> User | None:
     """The account, with the password of this sign-up and no other: whoever else registered the address made nothing
-    that lives on. None when the code was used or somebody made the account in between."""
+    that lives on. None when the code was used or somebody made the account in between. `browser`: where the code was
+    typed, for the owner to see."""
     if proven.subject != sign_up.sign_up_id or not await verification.consume(session, proven, now):
         return None
     sub = str(uuid4())
@@ -138,4 +143,5 @@ async def complete(session: AsyncSession, sign_up: SignUp, proven: Proven, now: 
             col(SignUp.email_canonical) == sign_up.email_canonical, col(SignUp.sign_up_id) != sign_up.sign_up_id
         )
     )
+    await activity.note(session, sub, Kind.SIGNED_UP, now, browser)
     return await session.get_one(User, sub)

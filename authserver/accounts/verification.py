@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     SIGN_UP = "sign_up"  # the subject is a sign-up's id
     VERIFY_EMAIL = "verify_email"  # the subject is a user's `sub`
     RECOVERY = "recovery"  # the subject is a recovery's id
+    EMAIL_CHANGE = "email_change"  # the subject is a change's id
 
 
 class CodeRefusal(StrEnum):

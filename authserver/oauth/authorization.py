@@ -19,7 +19,9 @@ from authlib.oidc.core.errors import RequestURINotSupportedError as RequestUriNo
 from sqlalchemy.util.concurrency import greenlet_spawn
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import sessions
+from authserver.accounts import activity, sessions
+from authserver.accounts.activity import Kind
+from authserver.accounts.browser import Browser
 from authserver.models import Interaction, Session, User
 from authserver.oauth import interactions
 from authserver.oauth.errors import InvalidTargetError, PageError
@@ -169,7 +171,12 @@ async def advance(
     if client is None or browser is None or user is None:
         return f"{oauth.issuer}/{_page_of(interaction.request, user)}"
     await interactions.complete(session, interaction, oauth.clock())
-    return await finish(oauth, session, interaction.request, browser, user)
+    location = await finish(oauth, session, interaction.request, browser, user)
+    if interaction.request.get("prompt") != "none":
+        there = Browser({}, browser.user_agent, browser.address)
+        name = client.row.client_name
+        await activity.note(session, user.sub, Kind.LINKED, oauth.clock(), there, application=name)
+    return location
 
 
 def _page_of(kept: dict[str, Any], user: User | None) -> str:

@@ -31,10 +31,12 @@ async def grant_of_link(session: AsyncSession, secret_keys: SecretKeys, token: s
     return (await session.exec(select(Grant).where(Grant.origin_jti == origin_jti))).first()
 
 
-async def unlink(session: AsyncSession, grant: Grant, now: int) -> None:
-    """Ends this grant and no other (contracts/alexa.md A26)."""
-    await session.exec(
+async def unlink(session: AsyncSession, grant: Grant, now: int) -> bool:
+    """Ends this grant and no other (contracts/alexa.md A26). False when it had ended before."""
+    ended = await session.exec(
         update(Grant)
         .where(col(Grant.grant_id) == grant.grant_id, col(Grant.revoked_at).is_(None))
         .values(revoked_at=now)
+        .returning(col(Grant.grant_id))
     )
+    return ended.first() is not None

@@ -17,7 +17,7 @@ from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, enter, load, network_address, onward
+from authserver.pages.visit import Visit, browser_of, enter, load, network_address, onward
 
 
 async def confirm(request: Request) -> Response:
@@ -88,7 +88,7 @@ async def _confirmed(
             return None
         await session.refresh(visit.user)
         return await onward(request, session, visit)
-    user = await sign_up.complete(session, waiting, proven, now)
+    user = await sign_up.complete(session, waiting, proven, now, browser_of(request))
     if user is None:
         return None
     return await enter(request, session, visit, Proof(user, sign_in.PASSWORD, now))

@@ -16,7 +16,7 @@ from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, begin, enter, load, network_address, onward
+from authserver.pages.visit import Visit, begin, browser_of, enter, load, network_address, onward
 
 
 async def forgot(request: Request) -> Response:
@@ -90,7 +90,7 @@ async def _save(request: Request, form: dict[str, str], visit: Visit, waiting: R
         return _password_page(request, visit, waiting, 422, code_error=texts.code_refusal(checked))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
-        proof = await recovery.complete(services, session, waiting, checked)
+        proof = await recovery.complete(services, session, waiting, checked, browser_of(request))
         if proof is not None:
             return await enter(request, session, visit, proof)
     return _password_page(request, visit, waiting, 422, code_error=texts.code_refusal(CodeRefusal.SPENT))

@@ -6,13 +6,14 @@ A new password does not unlink Alexa (design, decision 6): whoever took the acco
 from starlette.requests import Request
 from starlette.responses import Response
 
+from authserver.accounts.activity import Kind, note
 from authserver.oauth import granted
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
 from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import page, services_of
-from authserver.pages.visit import load, onward
+from authserver.pages.visit import browser_of, load, onward
 
 
 async def still_linked(request: Request) -> Response:
@@ -26,10 +27,14 @@ async def still_linked(request: Request) -> Response:
             return await onward(request, session, visit)
         sub = visit.user.sub
         ended = None
+        links = await granted.granted(session, now, sub=sub)
         if form is not None and "unlink" in form:
             # both conditions: nobody ends somebody else's link by its id
             ended = await granted.revoke(session, now, origin_jti=form["unlink"][:64], sub=sub)
-        links = await granted.granted(session, now, sub=sub)
+            names = [one.client_name for one in links if one.origin_jti == form["unlink"]]
+            if ended and names:
+                await note(session, sub, Kind.UNLINKED, now, browser_of(request), application=names[0])
+            links = await granted.granted(session, now, sub=sub)
         if not links or (form is not None and "unlink" not in form):
             return await onward(request, session, visit)
     return page(

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from authserver.accounts.activity import Kind, note
 from authserver.models import User
 from authserver.oauth.errors import PageError
 from authserver.oauth.unlink import grant_of_link
@@ -11,6 +12,7 @@ from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
+from authserver.pages.visit import browser_of
 
 
 async def unlink(request: Request) -> Response:
@@ -25,12 +27,13 @@ async def unlink(request: Request) -> Response:
             raise PageError(
                 "link_not_found", _("This link is not complete, or what it was for is gone. Copy the whole link."), 404
             )
-        if form is not None:
-            await end_grant(session, grant, now)
+        client = await services.clients.get(grant.client_id, session)
+        if form is not None and await end_grant(session, grant, now):
+            name = client.row.client_name if client else grant.client_id
+            await note(session, grant.sub, Kind.UNLINKED, now, browser_of(request), application=name)
         user = await session.get(User, grant.sub)
     if form is not None:
         return go(f"{services.settings.issuer}/unlink?link={link}")
-    client = await services.clients.get(grant.client_id)
     return page(
         request,
         "unlink.html",

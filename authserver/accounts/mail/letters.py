@@ -98,3 +98,27 @@ def linked_mail(
     """An application was linked: what, when, and how to end it (contracts/security.md 6.61)."""
     values = {"client_name": client_name, "moment": _moment(when), "unlink_url": unlink_url}
     return _letter(settings, "linked", recipient, when, locale=locale, **values)
+
+
+def email_change_code_mail(settings: Settings, recipient: str, code: str, now: int, *, locale: str = "") -> Mail:
+    """The code that makes this address the one of an account."""
+    hours = max(1, settings.email_code_lifetime // 3600)
+    return _letter(settings, "email_change_code", recipient, now, locale=locale, code=code, hours=hours)
+
+
+def address_taken_mail(settings: Settings, recipient: str, now: int, *, locale: str = "") -> Mail:
+    """Another account asked for an address that has an account: only its owner is told."""
+    return _letter(settings, "address_taken", recipient, now, locale=locale)
+
+
+def email_change_asked_mail(settings: Settings, recipient: str, new: str, when: int, *, locale: str = "") -> Mail:
+    """To the old address: a new one waits for its code. `new`: as much of it as may be read by others."""
+    forgot = f"{settings.issuer}/forgotPassword"
+    return _letter(
+        settings, "email_change_asked", recipient, when, locale=locale, new=new, moment=_moment(when), forgot_url=forgot
+    )
+
+
+def email_changed_mail(settings: Settings, recipient: str, new: str, when: int, *, locale: str = "") -> Mail:
+    """To the old address, for the last time: the account has another one now."""
+    return _letter(settings, "email_changed", recipient, when, locale=locale, new=new, moment=_moment(when))

@@ -3,7 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.pages.account import password
+from authserver.accounts import activity
+from authserver.accounts.activity import Kind
+from authserver.pages.account import email, password
 from authserver.pages.account.rows import RowOf
 from authserver.pages.render import page, services_of
 from authserver.pages.texts import _
@@ -12,7 +14,7 @@ from authserver.pages.visit import Owner, owner
 PAGE = "account/security"
 
 #: in the order of the page
-ROWS: tuple[RowOf, ...] = (password.row,)
+ROWS: tuple[RowOf, ...] = (email.row, password.row)
 
 
 async def security(request: Request) -> Response:
@@ -21,12 +23,17 @@ async def security(request: Request) -> Response:
         return found
     async with services_of(request).database.unit() as session:
         rows = [row for make in ROWS if (row := await make(request, session, found.user)) is not None]
-    return page(request, "account_security.html", owner=found, rows=rows, notice=_notice(request, found))
+        events = await activity.recent(session, found.user.sub, 10)
+    # what happened just now, and gave this browser its present session
+    happened = {one.kind for one in events if one.at == found.browser.created_at}
+    return page(request, "account_security.html", owner=found, rows=rows, notice=_notice(request, happened))
 
 
-def _notice(request: Request, found: Owner) -> str:
+def _notice(request: Request, happened: set[str]) -> str:
     """What was done. Whoever makes somebody open a link can make this page say nothing that is not so."""
     done = request.query_params.get("done")
-    if done == "password" and found.user.updated_at == found.browser.created_at:
+    if done == "password" and Kind.PASSWORD_CHANGED in happened:
         return _("Your new password holds. All other devices are signed out.")
+    if done == "email" and Kind.EMAIL_CHANGED in happened:
+        return _("Your new address holds. All other devices are signed out; what is linked stays linked.")
     return ""
