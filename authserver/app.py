@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from authserver import pages
 from authserver.accounts.mail import letters, linked_mail, run_outbox
 from authserver.accounts.passwords import Passwords, spare_cores
+from authserver.accounts.places import Places, PlacesError
 from authserver.admission import Admission
 from authserver.boundary import Boundary
 from authserver.health import healthz, readyz
@@ -78,8 +79,17 @@ def look_of(settings: Settings) -> pages.Look:
     return pages.Look.of(settings)
 
 
+def places_of(settings: Settings) -> Places:
+    """Raises `SettingsError`."""
+    try:
+        return Places(settings.places)
+    except PlacesError as error:
+        raise SettingsError(f"AUTHSERVER_PLACES: {error}") from error
+
+
 async def prepare(settings: Settings, clock: Clock) -> Services:
     """Everything that requests need. Raises `StorageError` (try again) and `SettingsError` (give up)."""
+    places = places_of(settings)
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
     at = await schema.revision_of(url)
     if at != schema.REVISION:
@@ -105,7 +115,7 @@ async def prepare(settings: Settings, clock: Clock) -> Services:
 
     oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, mail_of_linking)
     passwords = Passwords(settings.argon2_queue)
-    return Services(settings, secret_keys, clock, database, hot, clients, passwords, oauth)
+    return Services(settings, secret_keys, clock, database, hot, clients, passwords, oauth, places)
 
 
 async def prepare_patiently(settings: Settings, app: FastAPI, clock: Clock) -> Services:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from authserver.accounts.passwords import Passwords
+from authserver.accounts.places import Places
 from authserver.oauth.clients import Clients
 from authserver.oauth.keys import KeyRing
 from authserver.oauth.server import OAuthServer
@@ -25,6 +26,7 @@ class Services:
     clients: Clients
     passwords: Passwords
     oauth: OAuthServer
+    places: Places
 
     @property
     def keys(self) -> KeyRing:

@@ -155,6 +155,11 @@ class Settings(DatabaseSettings):
     )
     mail_from: str = Field("no-reply@localhost", description="Sender of every mail.")
 
+    places: str = Field(
+        "",
+        description="Path of an MMDB file (GeoLite2 City, DB-IP City Lite and the like) that tells people where their "
+        "devices signed in. Read at the start and never asked for over a network; without it only addresses are shown.",
+    )
     signing_key_period: int = Field(
         7_776_000, ge=86400, description="Seconds that a signing key signs before its successor takes over."
     )

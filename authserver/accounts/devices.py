@@ -19,11 +19,13 @@ from authserver.settings import Settings
 
 @dataclass(frozen=True)
 class SignedInDevice:
-    """One session that is alive. `last_seen_at`: Unix seconds, a minute exact; `here`: it is the browser that asks."""
+    """One session that is alive. `signed_in_at`, `last_seen_at`: Unix seconds, the latter a minute exact; `here`: it is
+    the browser that asks."""
 
     name: str
     device: Device
     address: str
+    signed_in_at: int
     last_seen_at: int
     here: bool
 
@@ -56,6 +58,7 @@ async def signed_in(
             _name(secret_keys.current, one.digest),
             device_of(one.user_agent),
             one.address,
+            one.auth_time,
             one.last_seen_at,
             one.digest == here.digest,
         )

@@ -1,7 +1,8 @@
 """What a person does to their own account: a new password, or its end.
 
 Who has the browser's session may be a thief of it: both ask for the password itself, and each attempt counts as one to
-sign in (contracts/security.md 6.47, 6.58), so that a session is no oracle.
+sign in (contracts/security.md 6.47, 6.58), so that a session is no oracle. Who has no password has signed in afresh
+instead, which is for the page to see to (`pages.visit.fresh_owner`).
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,8 @@ from authserver.storage.statements import FIND_USER, model_of
 
 @dataclass(frozen=True)
 class Proof:
-    """The proof: whoever is signed in typed the password that this account has. `counter` counted the attempt."""
+    """The proof: whoever is signed in typed the password that this account has, or has none and signed in afresh.
+    `counter` counted the attempt."""
 
     user: User
     counter: str
@@ -62,6 +64,22 @@ async def check_change(
     with around.passwords.place() as place:
         proof = await _compare(around, place, user, typed)
         return proof if isinstance(proof, Refusal) else NewPassword(proof, await place.hash(new))
+
+
+def prove_without(around: Surroundings, user: User) -> Proof:
+    """For who has no password and has just signed in without one. Raises `OutdatedError` for any other."""
+    if user.password_hash is not None:
+        raise OutdatedError
+    return Proof(user, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
+
+
+async def check_first(around: Surroundings, user: User, new: str) -> NewPassword | Weakness:
+    """As `check_change`, for who has no password yet: see `prove_without`. Raises `Busy` and `OutdatedError`."""
+    weak = weakness(new, (user.email, user.email_canonical, around.settings.name))
+    if weak is not None:
+        return weak
+    proof = prove_without(around, user)
+    return NewPassword(proof, await around.passwords.hash(new))
 
 
 async def _count_network(around: Surroundings, address: str) -> Refusal | None:

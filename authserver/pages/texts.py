@@ -4,6 +4,7 @@ write moments in it (`authserver.languages`)."""
 from authserver.accounts.activity import Kind
 from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.passwords import LONGEST
+from authserver.accounts.places import Place
 from authserver.accounts.sign_in import Reason
 from authserver.accounts.user_agents import ALEXA_APP, Device
 from authserver.accounts.verification import CodeRefusal
@@ -99,6 +100,13 @@ def device(found: Device) -> str:
     if browser and found.system:
         return _("{browser} on {system}").format(browser=browser, system=found.system)
     return browser or (_("A browser on {system}").format(system=found.system) if found.system else _("A browser"))
+
+
+def place(found: Place) -> str:
+    """Where that was, as far as it is known; '' for nowhere."""
+    if found.city and found.country:
+        return _("{city}, {country}").format(city=found.city, country=found.country)
+    return found.city or found.country
 
 
 def event(found: Activity) -> str:

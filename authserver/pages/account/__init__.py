@@ -25,7 +25,7 @@ from authserver.pages.account import (
 
 PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/account": (["GET", "POST"], overview.overview),
-    "/account/profile": (["GET"], profile.profile),
+    "/account/profile": (["GET", "POST"], profile.profile),
     "/account/security": (["GET"], security.security),
     "/account/email": (["GET", "POST"], email.email),
     "/account/password": (["GET", "POST"], password.password),
@@ -34,7 +34,7 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/account/devices": (["GET", "POST"], devices.devices),
     "/account/activity": (["GET"], activity.activity),
     "/account/not-me": (["GET"], not_me.not_me),
-    "/account/data": (["GET"], data.data),
+    "/account/data": (["GET", "POST"], data.data),
     "/account/delete": (["GET", "POST"], delete.delete),
     "/account/deleted": (["GET"], delete.deleted),
 }

@@ -8,7 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import activity as rules
+from authserver.accounts.places import Places
 from authserver.accounts.user_agents import device_of
+from authserver.languages import current
 from authserver.models import Activity
 from authserver.pages import texts
 from authserver.pages.render import page, services_of
@@ -20,12 +22,12 @@ MOST = 50  # on one page
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. `device` and `place` are '' for what the operator did."""
+    """One thing that happened. `where`: device, place and address as far as they are known; '' for what the operator
+    did."""
 
     what: str
     when: str
-    device: str
-    place: str
+    where: list[str]
 
 
 async def activity(request: Request) -> Response:
@@ -41,17 +43,19 @@ async def activity(request: Request) -> Response:
         request,
         "account_activity.html",
         owner=found,
-        days=_days(shown),
+        days=_days(request, shown),
         earlier=shown[-1].activity_id if len(events) > MOST else "",
         later=bool(after),
     )
 
 
-def _days(events: Sequence[Activity]) -> list[tuple[str, list[Event]]]:
+def _days(request: Request, events: Sequence[Activity]) -> list[tuple[str, list[Event]]]:
     """Grouped by their day, in UTC."""
-    return [(day, [_event(one) for one in ones]) for day, ones in groupby(events, lambda one: texts.day(one.at))]
+    days = groupby(events, lambda one: texts.day(one.at))
+    return [(day, [_event(services_of(request).places, one) for one in ones]) for day, ones in days]
 
 
-def _event(one: Activity) -> Event:
+def _event(places: Places, one: Activity) -> Event:
     device = texts.device(device_of(one.user_agent)) if one.user_agent or one.address else ""
-    return Event(texts.event(one), texts.time_of_day(one.at), device, one.address)
+    place = texts.place(places.of(one.address, current().tag))
+    return Event(texts.event(one), texts.time_of_day(one.at), [part for part in (device, place, one.address) if part])

@@ -11,7 +11,7 @@ from authserver.pages import texts
 from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Owner, forget, network_address, owner
+from authserver.pages.visit import Owner, forget, fresh_owner, network_address, owner
 
 PAGE = "account/delete"
 
@@ -21,6 +21,8 @@ async def delete(request: Request) -> Response:
     services = services_of(request)
     form = await read_post(request) if request.method == "POST" else None
     found = await owner(request, PAGE, form)
+    if isinstance(found, Owner) and found.user.password_hash is None:
+        found = await fresh_owner(request, PAGE, form)
     if not isinstance(found, Owner):
         return found
     if form is None:
@@ -28,9 +30,13 @@ async def delete(request: Request) -> Response:
     if form.get("action") != "delete":
         return go(f"{services.settings.issuer}/account/data?done=kept")
     typed = form.get("password", "")
-    if not typed:
+    proof: own_account.Proof | Refusal
+    if found.user.password_hash is None:
+        proof = own_account.prove_without(services, found.user)
+    elif not typed:
         return await _page(request, found, 422, password_error=_("Type your password."))
-    proof = await own_account.prove(services, found.user, typed, network_address(request))
+    else:
+        proof = await own_account.prove(services, found.user, typed, network_address(request))
     if isinstance(proof, Refusal):
         return await _refused(request, found, proof)
     try:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from authserver.accounts import devices as rules
 from authserver.accounts.activity import Kind, note
 from authserver.accounts.devices import SignedInDevice
+from authserver.languages import current
 from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
@@ -18,11 +19,13 @@ PAGE = "account/devices"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A device as the page shows it."""
+class Shown:
+    """A device as the page shows it. `place`: '' where it is not known."""
 
     found: SignedInDevice
     device: str
+    place: str
+    signed_in: str
     last_use: str
 
 
@@ -53,10 +56,19 @@ async def _shown(request: Request, found: Owner) -> Response:
     now = services.clock()
     async with services.database.unit() as session:
         alive = await rules.signed_in(services.settings, services.secret_keys, session, now, found.user, found.browser)
-    places = [Place(one, texts.device(one.device), texts.ago(now - one.last_seen_at)) for one in alive]
+    shown = [
+        Shown(
+            one,
+            texts.device(one.device),
+            texts.place(services.places.of(one.address, current().tag)),
+            texts.ago(now - one.signed_in_at),
+            texts.ago(now - one.last_seen_at),
+        )
+        for one in alive
+    ]
     done, notice = request.query_params.get("done"), ""
     if done == "device":
         notice = _("That device is signed out.")
     elif done == "devices" and len(alive) == 1:
         notice = _("All other devices are signed out.")
-    return page(request, "account_devices.html", owner=found, devices=places, notice=notice)
+    return page(request, "account_devices.html", owner=found, devices=shown, notice=notice)

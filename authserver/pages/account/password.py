@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import own_account
-from authserver.accounts.own_account import OutdatedError
+from authserver.accounts.own_account import NewPassword, OutdatedError
 from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.sign_in import Reason, Refusal
 from authserver.models import User
@@ -16,7 +16,7 @@ from authserver.pages.account.rows import Row
 from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Owner, network_address, owner, remember, user_agent
+from authserver.pages.visit import Owner, fresh_owner, network_address, owner, remember, user_agent
 
 PAGE = "account/password"
 
@@ -29,19 +29,16 @@ async def password(request: Request) -> Response:
     """Afterwards this browser alone is signed in, under a new id."""
     form = await read_post(request) if request.method == "POST" else None
     found = await owner(request, PAGE, form)
+    if isinstance(found, Owner) and found.user.password_hash is None:
+        found = await fresh_owner(request, PAGE, form)
     if not isinstance(found, Owner):
         return found
     if form is None:
         return _page(request, found)
-    present, new = form.get("present_password", ""), form.get("password", "")
-    if not present:
-        return _page(request, found, 422, present_error=_("Type your present password."))
+    checked = await _checked(request, found, form)
+    if isinstance(checked, Response):
+        return checked
     services = services_of(request)
-    checked = await own_account.check_change(services, found.user, present, new, network_address(request))
-    if isinstance(checked, Weakness):
-        return _page(request, found, 422, password_error=texts.weakness(checked))
-    if isinstance(checked, Refusal):
-        return _refused(request, found, checked)
     try:
         async with services.database.unit() as session:
             _browser, cookie = await own_account.change_password(
@@ -56,6 +53,21 @@ async def password(request: Request) -> Response:
         again = await owner(request, PAGE)
         return _refused(request, again, Refusal(Reason.WRONG)) if isinstance(again, Owner) else again
     return remember(request, go(f"{services.settings.issuer}/account/security?done=password"), cookie)
+
+
+async def _checked(request: Request, found: Owner, form: dict[str, str]) -> NewPassword | Response:
+    """The proof, or the page that says what is wrong."""
+    services, present, new = services_of(request), form.get("present_password", ""), form.get("password", "")
+    checked: NewPassword | Weakness | Refusal
+    if found.user.password_hash is None:
+        checked = await own_account.check_first(services, found.user, new)
+    elif not present:
+        return _page(request, found, 422, present_error=_("Type your present password."))
+    else:
+        checked = await own_account.check_change(services, found.user, present, new, network_address(request))
+    if isinstance(checked, Weakness):
+        return _page(request, found, 422, password_error=texts.weakness(checked))
+    return _refused(request, found, checked) if isinstance(checked, Refusal) else checked
 
 
 def _refused(request: Request, found: Owner, refused: Refusal) -> Response:

@@ -21,8 +21,8 @@ for (const button of document.querySelectorAll("[data-reveals]")) {
   });
 }
 
-// A second tap while the first is under way sends nothing.
-for (const form of document.forms) {
+// A second tap while the first is under way sends nothing, except where the answer is a file and the page stays.
+for (const form of document.querySelectorAll("form:not([data-stays])")) {
   form.addEventListener("submit", (event) => {
     if (form.getAttribute("aria-busy") === "true") event.preventDefault();
     form.setAttribute("aria-busy", "true");

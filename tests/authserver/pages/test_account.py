@@ -30,7 +30,14 @@ PAGES = (
     "/account/data",
     "/account/delete",
 )
-SHOW_THE_ADDRESS = ("/account", "/account/profile", "/account/password", "/account/data", "/account/delete")
+SHOW_THE_ADDRESS = (
+    "/account",
+    "/account/profile",
+    "/account/security",
+    "/account/password",
+    "/account/data",
+    "/account/delete",
+)
 
 
 async def at_home(linking: Linking, user: User, path: str = "/account", password: str = PASSWORD) -> Page:
