@@ -4,6 +4,7 @@ Any MMDB file with the fields of GeoLite2 City will do (DB-IP City, or a Country
 guess for a person who looks for a device that is not theirs: nothing else may rest on it.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,7 @@ class Places:
         if self._reader is None:
             return NOWHERE
         try:
-            found = self._reader.get(address)
+            found = self._reader.get(ipaddress.ip_address(address))
         except (ValueError, maxminddb.InvalidDatabaseError):  # no address, or one of IPv6 in a file for IPv4
             return NOWHERE
         return Place(_name(found, "city", language), _name(found, "country", language))
