@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authserver import pages
-from authserver.accounts.mail import letters, linked_mail, run_outbox
+from authserver.accounts.mail import for_action, hot_row, letters, linked_mail, run_outbox
 from authserver.accounts.passwords import Passwords, spare_cores
 from authserver.accounts.places import Places, PlacesError
 from authserver.admission import Admission
@@ -111,7 +111,8 @@ async def prepare(settings: Settings, clock: Clock) -> Services:
             return None
         link = f"{settings.issuer}/unlink?link={unlink_token(secret_keys, subject.origin_jti)}"
         locale = str(subject.attributes.get("locale") or "")
-        return linked_mail(settings, subject.email, client.row.client_name, link, now, locale=locale).model_dump()
+        mail = linked_mail(settings, subject.email, client.row.client_name, link, now, locale=locale)
+        return hot_row(for_action(mail, subject.origin_jti))
 
     oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, mail_of_linking)
     passwords = Passwords(settings.argon2_queue)

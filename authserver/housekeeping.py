@@ -53,8 +53,7 @@ def expired(now: int) -> list[tuple[Any, Any]]:
         (Activity.activity_id, col(Activity.at) < now - activity.KEPT),
         (VerificationCode.code_id, col(VerificationCode.expires_at) < now - DAY),
         (Attempt.name, col(Attempt.expires_at) < now),
-        (Mail.mail_id, col(Mail.sent_at) < now - DAY),
-        (Mail.mail_id, (col(Mail.created_at) < now - 7 * DAY) & (col(Mail.due_at) > now + DAY)),  # given up
+        (Mail.mail_id, col(Mail.kept_until) < now),
         (Grant.grant_id, col(Grant.expires_at) < now - 30 * DAY),
         (Grant.grant_id, col(Grant.revoked_at) < now - 30 * DAY),
         (SigningKey.kid, col(SigningKey.expires_at) < now - 30 * DAY),

@@ -153,7 +153,13 @@ class Settings(DatabaseSettings):
         description="Mail server: `smtp://[USER:PASSWORD@]HOST[:PORT]` (STARTTLS where offered), `smtps://…` (TLS). "
         "Without one, mails stay in the outbox; development mode shows them at `/dev/mailbox`.",
     )
-    mail_from: str = Field("no-reply@localhost", description="Sender of every mail.")
+    mail_from: str = Field(
+        "no-reply@localhost", description="Sender of every mail: `ADDRESS` or `NAME <ADDRESS>`. [AUTHSERVER_NAME]"
+    )
+    mail_rate: int = Field(20, ge=1, le=1000, description="Mails that one process sends in a second, at most.")
+    mail_overdue: int = Field(
+        600, ge=60, description="Seconds that a mail may be late before the log says so as an error, once a minute."
+    )
 
     places: str = Field(
         "",

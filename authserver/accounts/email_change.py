@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts import activity, administration, attempts, sessions, verification
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
-from authserver.accounts.mail import letters
+from authserver.accounts.mail import letters, outbox
 from authserver.accounts.names import Email, NotAnAddressError, read_email
 from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.surroundings import Surroundings
@@ -78,11 +78,9 @@ async def begin(
         session.add(change)
         await session.flush()
         await _send(around, session, change, now)
-        session.add(
-            letters.email_change_asked_mail(
-                around.settings, person.user.email, _masked(name), now, locale=person.user.locale
-            )
-        )
+        user = person.user
+        asked = letters.email_change_asked_mail(around.settings, user.email, _masked(name), now, locale=user.locale)
+        await outbox.post(session, asked, change.change_id)
     return change
 
 
@@ -160,7 +158,8 @@ async def complete(
         raise SpentError
     await administration.end_sessions(session, user)
     new = read_email(change.email)
-    session.add(letters.email_changed_mail(around.settings, user.email, _masked(new), now, locale=user.locale))
+    told = letters.email_changed_mail(around.settings, user.email, _masked(new), now, locale=user.locale)
+    await outbox.post(session, told, change.change_id)
     await activity.note(session, user.sub, Kind.EMAIL_CHANGED, now, browser, old=user.email, new=new.address)
     session_here, cookie = await sessions.create(
         around.settings,
@@ -225,14 +224,15 @@ async def _hold(session: AsyncSession, person: Person) -> None:
 
 async def _send(around: Surroundings, session: AsyncSession, change: EmailChange, now: int) -> None:
     """To the new address; where another account has it, to that account's stored one, with no code that counts."""
-    owner = (await session.exec(select(User.email).where(User.email_canonical == change.email_canonical))).first()
-    code = await verification.issue(
+    owner = (await session.exec(select(User).where(User.email_canonical == change.email_canonical))).first()
+    issued = await verification.issue(
         around, session, now, Purpose.EMAIL_CHANGE, change.change_id, change.email_canonical, real=owner is None
     )
     if owner is None:
-        session.add(letters.email_change_code_mail(around.settings, change.email, code, now))
+        letter = letters.email_change_code_mail(around.settings, change.email, issued.code, now)
     else:
-        session.add(letters.address_taken_mail(around.settings, owner, now))
+        letter = letters.address_taken_mail(around.settings, owner.email, now, locale=owner.locale)
+    await outbox.post(session, letter, code_id=issued.code_id)
 
 
 def _masked(email: Email) -> str:

@@ -25,11 +25,15 @@ def read_email(text: str, *, public: bool = False) -> Email:
     sign up with. An operator may name accounts at hosts of a home network.
 
     A character that compatibility normalisation turns into another one (Kelvin sign, full-width letters, ligatures) is
-    refused: such an address is a disguise of another account's (contracts/security.md 6.64). Nothing is looked up in
-    the DNS.
+    refused: such an address is a disguise of another account's (contracts/security.md 6.64); so is what mail programs
+    decode (`=?`, RFC 2047). Nothing is looked up in the DNS.
     """
     text = text.strip()
-    if len(text) > LONGEST or any(unicodedata.normalize("NFKC", character) != character for character in text):
+    if (
+        len(text) > LONGEST
+        or "=?" in text
+        or any(unicodedata.normalize("NFKC", character) != character for character in text)
+    ):
         raise NotAnAddressError("not an e-mail address")
     try:
         found = validate_email(text, check_deliverability=False, globally_deliverable=public)

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts import activity, administration, attempts, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
-from authserver.accounts.mail import letters
+from authserver.accounts.mail import letters, outbox
 from authserver.accounts.password_policy import Weakness, weakness
 from authserver.accounts.passwords import Place
 from authserver.accounts.sign_in import Reason, Refusal
@@ -140,7 +140,8 @@ async def change_password(
         raise OutdatedError
     await administration.set_password(session, user, new.password_hash, now)
     await attempts.forget(session, new.proof.counter)
-    session.add(letters.password_changed_mail(around.settings, user.email, now, locale=user.locale))
+    letter = letters.password_changed_mail(around.settings, user.email, now, locale=user.locale)
+    await outbox.post(session, letter, user.sub, now)
     await activity.note(session, user.sub, Kind.PASSWORD_CHANGED, now, Browser(cookies, user_agent, address))
     return await sessions.create(
         around.settings, session, now, user, amr=browser.amr, cookies=cookies, user_agent=user_agent, address=address
@@ -159,7 +160,8 @@ async def delete_account(around: Surroundings, session: AsyncSession, proof: Pro
     await administration.remove(session, proof.user)
     await attempts.forget(session, proof.counter)
     user = proof.user
-    session.add(letters.account_deleted_mail(around.settings, user.email, around.clock(), locale=user.locale))
+    letter = letters.account_deleted_mail(around.settings, user.email, around.clock(), locale=user.locale)
+    await outbox.post(session, letter, user.sub)
 
 
 async def speak(session: AsyncSession, user: User, tag: str, now: int) -> None:

@@ -13,14 +13,14 @@ from authserver.accounts import activity, administration, attempts, verification
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.accounts.entry import Proof
-from authserver.accounts.mail import letters
+from authserver.accounts.mail import letters, outbox
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.password_policy import Weakness, weakness
 from authserver.accounts.sign_in import PASSWORD
 from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.surroundings import Surroundings
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
-from authserver.models import Grant, Recovery, User
+from authserver.models import Grant, Interaction, Recovery, User
 from authserver.secret_values import random_token
 
 GUESSES_A_DAY = 10  # wrong codes for one address, over all its recoveries (contracts/security.md 6.62)
@@ -34,9 +34,14 @@ class NewPassword:
     password_hash: str = field(repr=False)
 
 
-async def begin(around: Surroundings, email: str, address: str) -> Recovery | NotAnAddress | Wait:
-    """The recovery that waits for its code; the mail, if there is an account that may sign in, is in the outbox.
-    `email` as typed, `address` the network address."""
+async def begin(
+    around: Surroundings, email: str, address: str, *, interaction_id: str | None = None
+) -> Recovery | NotAnAddress | Wait:
+    """The recovery that waits for its code, and for which the interaction then waits; the mail, if there is an account
+    that may sign in, is in the outbox. `email` as typed, `address` the network address.
+
+    The same form sent twice is one recovery with one code and one mail.
+    """
     try:
         name = read_email(email)
     except NotAnAddressError:
@@ -52,11 +57,36 @@ async def begin(around: Surroundings, email: str, address: str) -> Recovery | No
         expires_at=now + around.settings.recovery_code_lifetime,
     )
     async with around.database.unit() as session:
+        again = await _just_begun(session, interaction_id, name.canonical, now)
+        if again is not None:
+            return again
         if wait := await attempts.count_mail(session, around.secret_keys, name.canonical, now):
             return Wait(wait)
         session.add(recovery)
+        await session.exec(
+            update(Interaction)
+            .where(col(Interaction.interaction_id) == interaction_id)
+            .values(recovery_id=recovery.recovery_id)
+        )
         await _send(around, session, recovery, now)
     return recovery
+
+
+async def _just_begun(
+    session: AsyncSession, interaction_id: str | None, email_canonical: str, now: int
+) -> Recovery | None:
+    """The recovery of this address that was begun in this interaction a moment ago. The interaction is held, so that of
+    two forms at once the second finds what the first began."""
+    held = await session.exec(
+        update(Interaction)
+        .where(col(Interaction.interaction_id) == interaction_id)
+        .values(recovery_id=col(Interaction.recovery_id))
+        .returning(col(Interaction.recovery_id))
+    )
+    found = await pending(session, held.scalar_one_or_none(), now)
+    if found is None or found.email_canonical != email_canonical or found.created_at <= now - attempts.MAILS_APART:
+        return None
+    return found
 
 
 async def resend(around: Surroundings, recovery: Recovery, address: str) -> Wait | None:
@@ -78,10 +108,10 @@ async def resend(around: Surroundings, recovery: Recovery, address: str) -> Wait
 
 async def _send(around: Surroundings, session: AsyncSession, recovery: Recovery, now: int) -> None:
     """To the stored address, never the typed one (contracts/security.md 6.64). For an address without an account the
-    letter is written and at once put away as if it had been sent: a stranger gets no mail, and no clock tells."""
+    row is written and at once put away as if it had been sent: a stranger gets no mail, and no clock tells."""
     user = (await session.exec(select(User).where(User.email_canonical == recovery.email_canonical))).first()
     known = user is not None and user.active
-    code = await verification.issue(
+    issued = await verification.issue(
         around,
         session,
         now,
@@ -92,10 +122,10 @@ async def _send(around: Surroundings, session: AsyncSession, recovery: Recovery,
         lifetime=around.settings.recovery_code_lifetime,
     )
     to, locale = (user.email, user.locale) if user else (recovery.email, "")
-    letter = letters.recovery_mail(around.settings, to, code, now, locale=locale)
+    letter = letters.recovery_mail(around.settings, to, issued.code, now, locale=locale)
     if not known:
-        letter.recipient, letter.text, letter.html, letter.sent_at = "", "", "", now
-    session.add(letter)
+        outbox.put_away(letter)
+    await outbox.post(session, letter, code_id=issued.code_id)
 
 
 async def pending(session: AsyncSession, recovery_id: str | None, now: int) -> Recovery | None:
@@ -177,7 +207,8 @@ async def complete(
     )
     await attempts.forget(session, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
     await attempts.forget_guesses(session, around.secret_keys, Purpose.RECOVERY, user.email_canonical)
-    session.add(letters.password_changed_mail(around.settings, user.email, now, locale=user.locale))
+    letter = letters.password_changed_mail(around.settings, user.email, now, locale=user.locale)
+    await outbox.post(session, letter, user.sub, recovery.recovery_id)
     await activity.note(session, user.sub, Kind.PASSWORD_RESET, now, browser)
     return Proof(user, PASSWORD, now)
 

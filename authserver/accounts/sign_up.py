@@ -14,13 +14,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts import activity, attempts, verification
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
-from authserver.accounts.mail import letters
+from authserver.accounts.mail import letters, outbox
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.password_policy import Weakness, weakness
 from authserver.accounts.surroundings import Surroundings
 from authserver.accounts.verification import Proven, Purpose
 from authserver.languages import spoken
-from authserver.models import SignUp, User
+from authserver.models import Interaction, SignUp, User
 from authserver.secret_values import random_token
 
 
@@ -38,10 +38,13 @@ class Wait:
 
 
 async def begin(
-    around: Surroundings, email: str, password: str, address: str
+    around: Surroundings, email: str, password: str, address: str, *, interaction_id: str | None = None
 ) -> SignUp | NotAnAddress | Weakness | Wait:
-    """The sign-up that waits for its code; the mail is in the outbox. Raises `Busy`, but not for a network over its
-    limit: that is refused before it takes a place."""
+    """The sign-up that waits for its code, and for which the interaction then waits; the mail is in the outbox. Raises
+    `Busy`, but not for a network over its limit: that is refused before it takes a place.
+
+    The same form sent twice is one sign-up with one code and one mail, and the password is the one typed last.
+    """
     try:
         name = read_email(email, public=True)
     except NotAnAddressError:
@@ -52,11 +55,7 @@ async def begin(
     now = around.clock()
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Wait(wait)
-    with around.passwords.place() as place:
-        async with around.database.unit() as session:
-            if wait := await attempts.count_mail(session, around.secret_keys, name.canonical, now, hurry=True):
-                return Wait(wait)
-        password_hash = await place.hash(password)
+    password_hash = await around.passwords.hash(password)
     sign_up = SignUp(
         sign_up_id=random_token(16),
         email=name.address,
@@ -67,20 +66,50 @@ async def begin(
         expires_at=now + around.settings.email_code_lifetime,
     )
     async with around.database.unit() as session:
+        again = await _just_begun(session, interaction_id, name.canonical, now)
+        if again is not None:
+            again.password_hash = password_hash
+            session.add(again)
+            return again
+        if wait := await attempts.count_mail(session, around.secret_keys, name.canonical, now, hurry=True):
+            return Wait(wait)
         session.add(sign_up)
+        await session.exec(
+            update(Interaction)
+            .where(col(Interaction.interaction_id) == interaction_id)
+            .values(sign_up_id=sign_up.sign_up_id)
+        )
         await _send(around, session, sign_up, now)
     return sign_up
 
 
+async def _just_begun(
+    session: AsyncSession, interaction_id: str | None, email_canonical: str, now: int
+) -> SignUp | None:
+    """The sign-up with this address that was begun in this interaction a moment ago. The interaction is held, so that
+    of two forms at once the second finds what the first began."""
+    held = await session.exec(
+        update(Interaction)
+        .where(col(Interaction.interaction_id) == interaction_id)
+        .values(sign_up_id=col(Interaction.sign_up_id))
+        .returning(col(Interaction.sign_up_id))
+    )
+    found = await pending(session, held.scalar_one_or_none(), now)
+    if found is None or found.email_canonical != email_canonical or found.created_at <= now - attempts.MAILS_APART:
+        return None
+    return found
+
+
 async def _send(around: Surroundings, session: AsyncSession, sign_up: SignUp, now: int) -> None:
     owner = (await session.exec(select(User).where(User.email_canonical == sign_up.email_canonical))).first()
-    code = await verification.issue(
+    issued = await verification.issue(
         around, session, now, Purpose.SIGN_UP, sign_up.sign_up_id, sign_up.email_canonical, real=owner is None
     )
     if owner is not None:
-        session.add(letters.account_exists_mail(around.settings, sign_up.email, now, locale=owner.locale))
+        letter = letters.account_exists_mail(around.settings, sign_up.email, now, locale=owner.locale)
     else:
-        session.add(letters.code_mail(around.settings, sign_up.email, code, now, locale=sign_up.locale))
+        letter = letters.code_mail(around.settings, sign_up.email, issued.code, now, locale=sign_up.locale)
+    await outbox.post(session, letter, code_id=issued.code_id)
 
 
 async def resend(around: Surroundings, sign_up: SignUp, address: str) -> Wait | None:

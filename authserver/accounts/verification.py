@@ -2,14 +2,14 @@
 
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import attempts
-from authserver.accounts.mail import letters
+from authserver.accounts.mail import letters, outbox
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import User, VerificationCode
 from authserver.secret_values import SecretKey, random_token, same, six_digits
@@ -32,6 +32,14 @@ class CodeRefusal(StrEnum):
     WRONG = "wrong"
     SPENT = "spent"  # expired, used, guessed at too often, or there was none: only a new one helps
     TOO_MANY = "too_many"  # for this address, or from this network
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A code, for the mail alone."""
+
+    code_id: str
+    code: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -64,11 +72,11 @@ async def issue(
     *,
     real: bool,
     lifetime: int | None = None,
-) -> str:
+) -> Issued:
     """The one live code of this purpose and subject; earlier ones end. Without `real` nobody will ever know it: the
     flow of an address that must not get any further looks the same to the last page. `lifetime`: seconds, that of the
     setting for sign-ups unless given."""
-    code = six_digits()
+    issued = Issued(random_token(16), six_digits())
     await session.exec(
         update(VerificationCode)
         .where(
@@ -78,10 +86,10 @@ async def issue(
         )
         .values(used_at=now)
     )
-    mac = _mac(around.secret_keys.current, purpose, subject, email, code)
+    mac = _mac(around.secret_keys.current, purpose, subject, email, issued.code)
     session.add(
         VerificationCode(
-            code_id=random_token(16),
+            code_id=issued.code_id,
             purpose=purpose,
             subject=subject,
             digest=mac if real else secrets.token_bytes(32),
@@ -89,7 +97,7 @@ async def issue(
             expires_at=now + (lifetime or around.settings.email_code_lifetime),
         )
     )
-    return code
+    return issued
 
 
 async def check(
@@ -150,8 +158,9 @@ async def send_to_user(around: Surroundings, session: AsyncSession, user: User, 
     wait = await attempts.count_mail(session, around.secret_keys, user.email_canonical, now, hurry=hurry)
     if wait:
         return wait
-    code = await issue(around, session, now, Purpose.VERIFY_EMAIL, user.sub, user.email_canonical, real=True)
-    session.add(letters.code_mail(around.settings, user.email, code, now, locale=user.locale))
+    issued = await issue(around, session, now, Purpose.VERIFY_EMAIL, user.sub, user.email_canonical, real=True)
+    letter = letters.code_mail(around.settings, user.email, issued.code, now, locale=user.locale)
+    await outbox.post(session, letter, code_id=issued.code_id)
     return 0
 
 

@@ -4,6 +4,7 @@ from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from authserver.accounts.mail import letters
 from authserver.models import Mail
 from authserver.pages import texts
 from authserver.pages.errors import not_found
@@ -36,7 +37,14 @@ async def mailbox(request: Request) -> Response:
                 .limit(NEWEST)
             )
         ).all()
-    mails = [{"mail": mail, "when": texts.minute(mail.created_at)} for mail in found]
+    mails = [
+        {
+            "mail": mail,
+            "letter": letters.written(services_of(request).settings, mail) if mail.details else None,
+            "when": texts.minute(mail.created_at),
+        }
+        for mail in found
+    ]
     return page(request, "mailbox.html", mails=mails, sending=services_of(request).settings.smtp_url is not None)
 
 
@@ -47,7 +55,8 @@ async def letter(request: Request) -> Response:
         return await not_found(request)
     async with services_of(request).database.unit() as session:
         mail = await session.get(Mail, mail_id)
-    if mail is None:
+    if mail is None or not mail.details:  # emptied when it was sent
         return await not_found(request)
-    found = headers(services_of(request).settings)
-    return HTMLResponse(mail.html, headers=found | {"Content-Security-Policy": LETTER_POLICY})
+    settings = services_of(request).settings
+    html = letters.written(settings, mail).html
+    return HTMLResponse(html, headers=headers(settings) | {"Content-Security-Policy": LETTER_POLICY})

@@ -33,7 +33,8 @@ async def forgot(request: Request) -> Response:
         hint = str(visit.interaction.request.get("login_hint", ""))
         return _forgot_page(request, visit, email=(form or {}).get("username", "") or hint[:254])
     email = form.get("email", "")
-    begun = await recovery.begin(services, email, network_address(request))
+    interaction_id = visit.interaction.interaction_id
+    begun = await recovery.begin(services, email, network_address(request), interaction_id=interaction_id)
     if isinstance(begun, NotAnAddress):
         error = _("Type an e-mail address such as name@example.org.")
         return _forgot_page(request, visit, 422, email=email, email_error=error)

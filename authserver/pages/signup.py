@@ -36,7 +36,13 @@ async def signup(request: Request) -> Response:
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
     email = form.get("email", "")
-    begun = await sign_up.begin(services, email, form.get("password", ""), network_address(request))
+    begun = await sign_up.begin(
+        services,
+        email,
+        form.get("password", ""),
+        network_address(request),
+        interaction_id=visit.interaction.interaction_id,
+    )
     if isinstance(begun, NotAnAddress):
         return _page(
             request, visit, 422, email=email, email_error=_("Type an e-mail address such as name@example.org.")

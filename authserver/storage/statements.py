@@ -3,7 +3,22 @@
 from typing import Any, TypeVar, cast
 
 import orjson
-from sqlalchemy import JSON, Boolean, Table, and_, bindparam, exists, insert, literal_column, select, true, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import ColumnElement, Exists
 from sqlmodel import SQLModel
 
@@ -72,7 +87,33 @@ COUNT_CODE_FAILURE = Statement(
 )
 
 INSERT_GRANT = Statement(insert(GRANTS))
-INSERT_MAIL = Statement(insert(MAILS))
+#: nothing where there is a mail of this action already; compiled for either database, as in `accounts.attempts`
+INSERT_MAIL = Statement(postgresql.insert(MAILS).on_conflict_do_nothing(index_elements=["action"]))
+
+#: how long the mails of one rank that are due have waited; parameters: rank, at
+OLDEST_DUE_MAIL = Statement(
+    select(func.min(MAILS.c.due_at).label("due_at")).where(MAILS.c.rank == bindparam("rank"), MAILS.c.due_at <= AT)
+)
+
+#: parameters: which, sent_at, kept_until, error, details
+SETTLE_MAIL = Statement(
+    update(MAILS)
+    .where(MAILS.c.mail_id == bindparam("which"))
+    .values(
+        due_at=null(),
+        sent_at=bindparam("sent_at"),
+        kept_until=bindparam("kept_until"),
+        error=bindparam("error"),
+        details=bindparam("details"),
+    )
+)
+
+#: only while the claim stands; parameters: which, claimed, due_at, attempts, error
+POSTPONE_MAIL = Statement(
+    update(MAILS)
+    .where(MAILS.c.mail_id == bindparam("which"), MAILS.c.due_at == bindparam("claimed", type_=MAILS.c.created_at.type))
+    .values(due_at=bindparam("due_at"), attempts=bindparam("attempts"), error=bindparam("error"))
+)
 
 _GRANT_WITH_USER = select(
     *GRANTS.c,

@@ -147,9 +147,29 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("first_factor", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("unlocked", sqlmodel.sql.sqltypes.AutoString(length=320), nullable=True))
 
+    # nothing refers to mails, and none was ever written by a version that was released
+    op.drop_table("mails")
+    op.create_table(
+        "mails",
+        sa.Column("mail_id", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("action", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=True),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("recipient", sqlmodel.sql.sqltypes.AutoString(length=320), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("code_id", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("kept_until", sa.BigInteger(), nullable=True),
+        sa.Column("error", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("mail_id"),
+    )
     with op.batch_alter_table("mails", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("action", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=True))
         batch_op.create_index(batch_op.f("ix_mails_action"), ["action"], unique=True)
+        batch_op.create_index(batch_op.f("ix_mails_kept_until"), ["kept_until"], unique=False)
+        batch_op.create_index("ix_mails_rank_due_at", ["rank", "due_at"], unique=False)
 
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.add_column(
@@ -188,8 +208,22 @@ def downgrade() -> None:
     op.drop_column("users", "username_canonical")
     op.drop_column("users", "password_expires_at")
     op.drop_column("users", "email_code_factor_since")
-    op.drop_index("ix_mails_action", "mails")
-    op.drop_column("mails", "action")
+    op.drop_table("mails")
+    op.create_table(
+        "mails",
+        sa.Column("mail_id", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("recipient", sqlmodel.sql.sqltypes.AutoString(length=320), nullable=False),
+        sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.Column("text", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("html", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("error", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("mail_id"),
+    )
+    op.create_index("ix_mails_due_at", "mails", ["due_at"], unique=False)
     op.drop_column("interactions", "first_factor")
     op.drop_column("interactions", "unlocked")
     op.drop_column("clients", "consent")

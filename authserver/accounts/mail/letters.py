@@ -1,8 +1,8 @@
-"""What the mails say: text and HTML from templates, as rows for the outbox. Pure. A mail is written in the
-language of its recipient."""
+"""What the mails say: rows for the outbox, and text and HTML made of them from templates, in the language of their
+recipient. Pure."""
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,29 +32,47 @@ def _language(settings: Settings, locale: str) -> Language:
     return known[tag] if tag else spoken() or known[settings.language]
 
 
+#: kinds that a person waits for at a page: they go before all others
+AWAITED = frozenset({"code", "recovery", "account_exists", "email_change_code", "address_taken"})
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a mail says."""
+
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+
+
 def _letter(settings: Settings, kind: str, recipient: str, now: int, *, locale: str = "", **values: Any) -> Mail:
-    """The first line of the text template is the subject. `locale`: the recipient's language, where it is known. A
-    value that is a function without parameters is called in the language of the mail."""
-    with speaking(_language(settings, locale)):
-        return _written(settings, kind, recipient, now, values)
-
-
-def _written(settings: Settings, kind: str, recipient: str, now: int, values: dict[str, Any]) -> Mail:
-    values = {name: value() if callable(value) else value for name, value in values.items()}
-    values |= {"name": settings.name, "recipient": recipient, "home": settings.issuer, "language": current()}
-    templates = _templates(settings.overrides)
-    subject, _, text = templates.render(f"{kind}.txt.mail", values).partition("\n")
-    subject = " ".join(subject.split())
-    html = templates.render(f"{kind}.html.mail", values | {"subject": subject})
+    """A row for `outbox.post`. It is written out when it is sent: no request waits for a template. `locale`: the
+    recipient's language, where it is known; the value `moment` is Unix seconds."""
+    language = _language(settings, locale).tag
     return Mail(
         mail_id=random_token(16),
+        kind=kind,
         recipient=recipient,
-        subject=subject[:500],
-        text=text.strip() + "\n",
-        html=html,
+        details=values | {"home": settings.issuer, "language": language},
+        rank=0 if kind in AWAITED else 1,
         created_at=now,
         due_at=now,
     )
+
+
+def written(settings: Settings, mail: Mail) -> Letter:
+    """The first line of the text template is the subject. Raises `TemplateError`."""
+    known = languages(settings.overrides)
+    values = {"name": settings.name, "recipient": mail.recipient} | mail.details
+    with speaking(known.get(values["language"], known[settings.language])):
+        values["language"] = current()
+        if "moment" in values:
+            values["moment"] = moments.minute(values["moment"])
+        templates = _templates(settings.overrides)
+        subject, _, text = templates.render(f"{mail.kind}.txt.mail", values).partition("\n")
+        subject = " ".join(subject.split())[:500]
+        html = templates.render(f"{mail.kind}.html.mail", values | {"subject": subject})
+    return Letter(subject, text.strip() + "\n", html)
 
 
 def code_mail(settings: Settings, recipient: str, code: str, now: int, *, locale: str = "") -> Mail:
@@ -72,19 +90,12 @@ def recovery_mail(settings: Settings, recipient: str, code: str, now: int, *, lo
 def password_changed_mail(settings: Settings, recipient: str, when: int, *, locale: str = "") -> Mail:
     """The password is another one now: who did not do it must know."""
     forgot = f"{settings.issuer}/forgotPassword"
-    return _letter(
-        settings, "password_changed", recipient, when, locale=locale, moment=_moment(when), forgot_url=forgot
-    )
+    return _letter(settings, "password_changed", recipient, when, locale=locale, moment=when, forgot_url=forgot)
 
 
 def account_deleted_mail(settings: Settings, recipient: str, when: int, *, locale: str = "") -> Mail:
     """The account is gone, and with it all that it was linked to."""
-    return _letter(settings, "account_deleted", recipient, when, locale=locale, moment=_moment(when))
-
-
-def _moment(when: int) -> Callable[[], str]:
-    """In the language of the mail, which is not yet known."""
-    return partial(moments.minute, when)
+    return _letter(settings, "account_deleted", recipient, when, locale=locale, moment=when)
 
 
 def account_exists_mail(settings: Settings, recipient: str, now: int, *, locale: str = "") -> Mail:
@@ -96,7 +107,7 @@ def linked_mail(
     settings: Settings, recipient: str, client_name: str, unlink_url: str, when: int, *, locale: str = ""
 ) -> Mail:
     """An application was linked: what, when, and how to end it (contracts/security.md 6.61)."""
-    values = {"client_name": client_name, "moment": _moment(when), "unlink_url": unlink_url}
+    values = {"client_name": client_name, "moment": when, "unlink_url": unlink_url}
     return _letter(settings, "linked", recipient, when, locale=locale, **values)
 
 
@@ -115,10 +126,10 @@ def email_change_asked_mail(settings: Settings, recipient: str, new: str, when: 
     """To the old address: a new one waits for its code. `new`: as much of it as may be read by others."""
     forgot = f"{settings.issuer}/forgotPassword"
     return _letter(
-        settings, "email_change_asked", recipient, when, locale=locale, new=new, moment=_moment(when), forgot_url=forgot
+        settings, "email_change_asked", recipient, when, locale=locale, new=new, moment=when, forgot_url=forgot
     )
 
 
 def email_changed_mail(settings: Settings, recipient: str, new: str, when: int, *, locale: str = "") -> Mail:
     """To the old address, for the last time: the account has another one now."""
-    return _letter(settings, "email_changed", recipient, when, locale=locale, new=new, moment=_moment(when))
+    return _letter(settings, "email_changed", recipient, when, locale=locale, new=new, moment=when)

@@ -1,86 +1,46 @@
-"""Sends the outbox: at least once, each mail claimed by one replica, tried again with growing pauses."""
+"""Sends the outbox: at least once, each mail claimed by one replica, tried again with growing pauses.
+
+A mail server that is away costs no mail a try: nothing is claimed before there is a connection. Between the server's
+"accepted" and our note of it a crash makes the mail go out twice, with one and the same `Message-ID`; no protocol can
+exclude that (RFC 5321 §6.1 chooses the same).
+"""
 
 import asyncio
 import logging
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.utils import format_datetime, formataddr
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import aiosmtplib
+import orjson
 from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from authserver.accounts.mail import letters, outbox
+from authserver.accounts.mail.server import MailServer, message_of, particulars, sender_of
 from authserver.accounts.surroundings import Surroundings
-from authserver.models import Mail
-from authserver.settings import Settings, is_loopback
+from authserver.models import Mail, VerificationCode
 from authserver.storage.database import StorageError
+from authserver.storage.statements import OLDEST_DUE_MAIL, POSTPONE_MAIL, SETTLE_MAIL
 
 log = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds between two looks at the outbox
-CLAIM = 120  # seconds that a claimed mail is left to its worker
 BATCH = 20
-FIRST_PAUSE, LONGEST_PAUSE = 15, 3600  # seconds; doubling
-GIVE_UP = 3 * 86_400  # seconds after which a mail that nobody takes is given up
-NEVER = 253_402_300_799  # the end of the year 9999: given up, but still there for the operator to see
-TIMEOUT = 20.0  # seconds for one conversation with the mail server
+RESERVED = 4  # of a batch for mails that nobody waits for, so that no number of codes holds them up for good
+REACHING = 20.0  # seconds to reach the mail server, sign in included
+SENDING = 120.0  # seconds that one mail may take: who gives up too early sends it twice (RFC 5321 §4.5.3.2)
+CLAIM = 240  # seconds that a batch is left to its worker; it begins no mail that might not end within them
+FIRST_PAUSE, LONGEST_PAUSE = 15, 3600  # seconds between the tries of one mail; doubling
+TRIES = 80  # about three days; then it is given up
+LONGEST_OUTAGE = 60.0  # seconds between two tries to reach the mail server; they begin at one and double
+WATCH = 60.0  # seconds between two looks for mails that are late
+RANKS = (0, 1)
 
 
-@dataclass(frozen=True)
-class MailServer:
-    """What `smtp_url` says. `smtps` is TLS from the first byte; `smtp` uses STARTTLS where the server offers it, and
-    insists on it before a password goes to another machine."""
-
-    host: str
-    port: int
-    tls: bool
-    user: str | None
-    password: str | None = field(repr=False)
-
-    @classmethod
-    def of(cls, url: str) -> "MailServer":
-        """Raises `ValueError` for what is no such URL; the URL itself, which may hold a password, is not in it."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise ValueError("AUTHSERVER_SMTP_URL must be smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…")
-        tls = parts.scheme == "smtps"
-        user = unquote(parts.username) if parts.username else None
-        return cls(
-            parts.hostname,
-            parts.port or (465 if tls else 587 if user else 25),
-            tls,
-            user,
-            unquote(parts.password) if parts.password else None,
-        )
-
-    def connect(self) -> aiosmtplib.SMTP:
-        must = self.user is not None and not is_loopback(f"smtp://{self.host}")
-        return aiosmtplib.SMTP(
-            hostname=self.host,
-            port=self.port,
-            username=self.user,
-            password=self.password,
-            use_tls=self.tls,
-            start_tls=False if self.tls else (True if must else None),
-            timeout=TIMEOUT,
-        )
-
-
-def message_of(settings: Settings, mail: Mail) -> EmailMessage:
-    """`Message-ID` is the mail's own, so that a second delivery is known as such; automatic answers are not wanted."""
-    message = EmailMessage()
-    message["From"] = (
-        settings.mail_from if "<" in settings.mail_from else formataddr((settings.name, settings.mail_from))
-    )
-    message["To"] = mail.recipient
-    message["Subject"] = mail.subject
-    message["Date"] = format_datetime(datetime.fromtimestamp(mail.created_at, UTC))
-    message["Message-ID"] = f"<{mail.mail_id}@{urlsplit(settings.issuer).hostname}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
-    return message
+class Away(Exception):
+    """The mail server cannot be reached, or takes no mail of ours from anybody."""
 
 
 async def run_outbox(around: Surroundings) -> None:
@@ -90,104 +50,253 @@ async def run_outbox(around: Surroundings) -> None:
             log.warning("AUTHSERVER_SMTP_URL is not set: mails stay in the outbox and nobody can sign up")
         return
     server = MailServer.of(around.settings.smtp_url.get_secret_value())
+    async with asyncio.TaskGroup() as jobs:
+        jobs.create_task(send_for_ever(around, server))
+        jobs.create_task(watch(around))
+
+
+async def send_for_ever(around: Surroundings, server: MailServer) -> None:
+    pause = POLL
     while True:
         try:
-            sent = await send_due(around, server)
+            if not await send_due(around, server):
+                await asyncio.sleep(POLL)
+            pause = POLL
+        except Away as error:
+            log.warning("mail server %s: %s; the next try in %d s", server.name, error, pause)
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_OUTAGE, 2 * pause)
         except StorageError as error:
             log.warning("outbox: %s", error)
-            sent = 0
-        if not sent:
             await asyncio.sleep(POLL)
 
 
-async def send_due(around: Surroundings, server: MailServer) -> int:
-    """One batch over one connection; how many mails were sent."""
-    mails = await _claim(around)
-    if not mails:
-        return 0
-    try:
-        async with server.connect() as connection:
-            return sum([await _send(around, connection, mail) for mail in mails])
-    except (aiosmtplib.SMTPException, OSError) as error:
-        log.warning("mail server %s:%d: %s", server.host, server.port, _particulars(error))
-        for mail in mails:
-            if mail.sent_at is None and mail.due_at != NEVER:
-                await _again(around, mail, error)
-        return 0
+async def watch(around: Surroundings) -> None:
+    """Tells the operator of mails that are late, whatever keeps them: also where the sender itself hangs."""
+    while True:
+        await asyncio.sleep(WATCH)
+        try:
+            late = await lateness(around)
+            if late >= around.settings.mail_overdue:
+                async with around.database.unit() as session:
+                    waiting = await outbox.count_waiting(session)
+                log.error("outbox: %d mails wait, the oldest is %d s late; see: authserver mail list", waiting, late)
+        except StorageError as error:
+            log.warning("outbox: %s", error)
 
 
-async def _claim(around: Surroundings) -> list[Mail]:
-    """Pushing `due_at` ahead is the claim: the database decides which worker was first."""
+async def lateness(around: Surroundings) -> int:
+    """Seconds that the oldest mail is due already; 0 when none is."""
     now = around.clock()
-    async with around.database.unit() as session:
-        due = (
-            await session.exec(
-                select(Mail)
-                .where(col(Mail.sent_at).is_(None), Mail.due_at <= now)
-                .order_by(col(Mail.due_at))
-                .limit(BATCH)
-            )
-        ).all()
-        claimed = []
-        for mail in due:
-            won = await session.exec(
-                update(Mail)
-                .where(col(Mail.mail_id) == mail.mail_id, col(Mail.sent_at).is_(None), col(Mail.due_at) == mail.due_at)
-                .values(due_at=now + CLAIM, attempts=col(Mail.attempts) + 1)
-                .returning(col(Mail.attempts))
-                .execution_options(synchronize_session=False)
-            )
-            row = won.first()
-            if row is not None:
-                claimed.append(Mail(**{**mail.model_dump(), "attempts": row[0], "due_at": now + CLAIM}))
-    return claimed
+    found = [await around.hot.read(OLDEST_DUE_MAIL, rank=rank, at=now) for rank in RANKS]
+    return max(now - row["due_at"] if row and row["due_at"] is not None else 0 for row in found)
 
 
-async def _send(around: Surroundings, connection: aiosmtplib.SMTP, mail: Mail) -> bool:
-    """Raises what ends the conversation as a whole."""
+async def send_due(around: Surroundings, server: MailServer) -> int:
+    """One batch; how many mails were sent. Raises `Away` when the mail server is; nothing is changed then."""
+    now = around.clock()
+    due = [await around.hot.read(OLDEST_DUE_MAIL, rank=rank, at=now) for rank in RANKS]
+    if all(row is None or row["due_at"] is None for row in due):
+        return 0
+    line = Line(around, server)
     try:
-        await connection.send_message(message_of(around.settings, mail))
-    except aiosmtplib.SMTPServerDisconnected:
-        raise
-    except (
-        aiosmtplib.SMTPResponseException,
-        aiosmtplib.SMTPRecipientsRefused,
-        aiosmtplib.SMTPNotSupported,
-        ValueError,  # a header that no message may have
-    ) as error:
-        await _again(around, mail, error)
+        await line.reach()
+        batch = await claim(around)
+        return await _send_all(around, line, batch)
+    finally:
+        await line.end()
+
+
+@dataclass
+class Line:
+    """A connection to the mail server, made anew when a mail broke it."""
+
+    around: Surroundings
+    server: MailServer
+    _open: aiosmtplib.SMTP | None = field(default=None, init=False)
+
+    async def reach(self) -> aiosmtplib.SMTP:
+        """Raises `Away`."""
+        if self._open is None or not self._open.is_connected:
+            connection = self.server.connect(urlsplit(self.around.settings.issuer).hostname)
+            try:
+                async with asyncio.timeout(REACHING):
+                    await connection.connect()
+            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+                connection.close()
+                raise Away(particulars(error)) from error
+            self._open = connection
+        return self._open
+
+    def broken(self) -> None:
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+
+    async def end(self) -> None:
+        if self._open is not None:
+            try:
+                async with asyncio.timeout(2):
+                    await self._open.quit()
+            except (aiosmtplib.SMTPException, OSError):
+                self._open.close()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Mails that are this worker's until `claimed`, Unix seconds."""
+
+    mails: list[Mail]
+    claimed: int
+
+
+async def claim(around: Surroundings) -> Batch:
+    """Pushing `due_at` ahead is the claim: the database decides which worker was first. Mails whose code is good for
+    nothing any more are put away here."""
+    now = around.clock()
+    until = now + CLAIM
+    async with around.database.unit() as session:
+        awaited = await _due(session, now, rank=0, most=BATCH - RESERVED)
+        found = awaited + await _due(session, now, rank=1, most=BATCH - len(awaited))
+        won = await session.exec(
+            update(Mail)
+            .where(col(Mail.mail_id).in_(found), col(Mail.due_at) <= now)
+            .values(due_at=until, attempts=col(Mail.attempts) + 1)
+            .returning(Mail)
+            .execution_options(synchronize_session=False)
+        )
+        mails = sorted(won.scalars().all(), key=lambda mail: (mail.rank, mail.created_at))
+        codes = [mail.code_id for mail in mails if mail.code_id is not None]
+        live = set(
+            (
+                await session.exec(
+                    select(VerificationCode.code_id).where(
+                        col(VerificationCode.code_id).in_(codes),
+                        col(VerificationCode.used_at).is_(None),
+                        VerificationCode.expires_at > now,
+                    )
+                )
+            ).all()
+        )
+    alive = [mail for mail in mails if mail.code_id is None or mail.code_id in live]
+    for mail in mails:
+        if mail not in alive:
+            await _settle(around, mail, error="its code is good for nothing any more")
+    return Batch(alive, until)
+
+
+async def _due(session: AsyncSession, now: int, *, rank: int, most: int) -> list[str]:
+    """On PostgreSQL what another worker is about to claim is passed over."""
+    found = await session.exec(
+        select(Mail.mail_id)
+        .where(Mail.rank == rank, col(Mail.due_at) <= now)
+        .order_by(col(Mail.due_at))
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return list(found.all())
+
+
+async def _send_all(around: Surroundings, line: Line, batch: Batch) -> int:
+    """What is left when the server is away, when the claim might run out, or when the service ends, is given back
+    untried."""
+    loop, apart, sent = asyncio.get_running_loop(), 1 / around.settings.mail_rate, 0
+    untried = deque(batch.mails)
+    try:
+        while untried and around.clock() + SENDING < batch.claimed:
+            begun = loop.time()
+            try:
+                sent += await _send(around, line, batch, untried[0])
+            except Away:
+                raise
+            except BaseException:  # what has become of it is not known
+                untried.popleft()
+                raise
+            untried.popleft()
+            await asyncio.sleep(max(0.0, begun + apart - loop.time()))
+    finally:
+        if untried:
+            await asyncio.shield(_give_back(around, batch, untried))
+    return sent
+
+
+async def _send(around: Surroundings, line: Line, batch: Batch, mail: Mail) -> bool:
+    """Raises `Away` where this mail was not tried."""
+    try:
+        message = message_of(around.settings, mail, letters.written(around.settings, mail))
+    except ValueError as error:  # a header that no message may have
+        await _again(around, batch, mail, error)
         return False
-    mail.sent_at = around.clock()
-    await _note(around, mail, sent_at=mail.sent_at, error="", text="", html="")  # a code is kept no longer than it must
+    except Exception as error:  # a template of the operator's that does not work: it may be mended
+        log.exception("mail %s: its letter cannot be written", mail.mail_id)
+        await _again(around, batch, mail, error)
+        return False
+    connection = await line.reach()
+    try:
+        async with asyncio.timeout(SENDING):
+            sender = sender_of(around.settings).addr_spec
+            await connection.send_message(message, sender=sender, recipients=[mail.recipient])
+    except aiosmtplib.SMTPSenderRefused as error:  # the operator's trouble, and every mail's
+        raise Away(particulars(error)) from error
+    except (aiosmtplib.SMTPServerDisconnected, OSError) as error:  # this mail's: the next one may do
+        line.broken()
+        await _again(around, batch, mail, error)
+        return False
+    except (aiosmtplib.SMTPException, ValueError) as error:
+        await _again(around, batch, mail, error)
+        return False
+    await _note_sent(around, mail)
     log.info("mail %s sent", mail.mail_id)
     return True
 
 
-async def _again(around: Surroundings, mail: Mail, error: Exception) -> None:
-    """Tried again after a pause, or given up: refused for good (RFC 5321 §4.2.1: 5yz), or older than `GIVE_UP`."""
+async def _settle(around: Surroundings, mail: Mail, *, sent: bool = False, error: str = "", keep: bool = False) -> None:
+    """It is done with. Unless another try is thought of (`keep`), what it says is forgotten: a code may be in it."""
     now = around.clock()
+    await around.hot.execute(
+        SETTLE_MAIL,
+        which=mail.mail_id,
+        sent_at=now if sent else None,
+        kept_until=now + (outbox.SENT_KEPT if sent else outbox.GIVEN_UP_KEPT),
+        error=error[:500],
+        details=orjson.dumps(mail.details).decode() if keep else "{}",
+    )
+
+
+async def _note_sent(around: Surroundings, mail: Mail) -> None:
+    """Patiently, while the claim stands: forgotten, the mail would be sent again."""
+    for pause in (0.2, 1.0, 5.0, 20.0):
+        try:
+            return await _settle(around, mail, sent=True)
+        except StorageError:
+            await asyncio.sleep(pause)
+    await _settle(around, mail, sent=True)
+
+
+async def _give_back(around: Surroundings, batch: Batch, mails: Iterable[Mail]) -> None:
+    for mail in mails:
+        await _postpone(around, batch, mail, around.clock(), mail.attempts - 1, mail.error)
+
+
+async def _again(around: Surroundings, batch: Batch, mail: Mail, error: Exception) -> None:
+    """Tried again after a pause, or given up: refused for good (RFC 5321 §4.2.1: 5yz), or tried for days."""
+    why = particulars(error)
+    if _for_good(error) or mail.attempts >= TRIES:
+        log.error("mail %s given up after %d attempts: %s", mail.mail_id, mail.attempts, why)
+        return await _settle(around, mail, error=why, keep=True)
+    log.warning("mail %s is tried again: %s", mail.mail_id, why)
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(mail.attempts - 1, 16))
-    given_up = _for_good(error) or now + pause > mail.created_at + GIVE_UP
-    mail.due_at = NEVER if given_up else now + pause
-    await _note(around, mail, due_at=mail.due_at, error=_particulars(error)[:500])
-    if given_up:
-        log.error("mail %s given up after %d attempts: %s", mail.mail_id, mail.attempts, _particulars(error))
+    await _postpone(around, batch, mail, around.clock() + pause, mail.attempts, why)
 
 
-async def _note(around: Surroundings, mail: Mail, **values: int | str) -> None:
-    async with around.database.unit() as session:
-        await session.exec(update(Mail).where(col(Mail.mail_id) == mail.mail_id).values(**values))
+async def _postpone(around: Surroundings, batch: Batch, mail: Mail, due_at: int, attempts: int, error: str) -> None:
+    values = {"which": mail.mail_id, "claimed": batch.claimed, "due_at": due_at, "attempts": attempts}
+    await around.hot.execute(POSTPONE_MAIL, **values, error=error[:500])
 
 
 def _for_good(error: Exception) -> bool:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return all(one.code >= 500 for one in error.recipients)
-    return (
-        isinstance(error, aiosmtplib.SMTPDataError | aiosmtplib.SMTPSenderRefused) and error.code >= 500
-    ) or isinstance(error, aiosmtplib.SMTPNotSupported | ValueError)
-
-
-def _particulars(error: Exception) -> str:
-    """Class and code; what a mail server says may repeat what it was sent."""
-    code = getattr(error, "code", None)
-    return type(error).__name__ + (f" {code}" if code else "")
+    if isinstance(error, aiosmtplib.SMTPDataError):
+        return error.code >= 500
+    return isinstance(error, aiosmtplib.SMTPNotSupported | ValueError)

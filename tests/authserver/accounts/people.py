@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import attempts, entry, sign_in, sign_up, verification
 from authserver.accounts.entry import Browser, Proof
+from authserver.accounts.mail import letters
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.sign_in import Refusal, SignedIn, Unconfirmed
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
@@ -31,6 +32,24 @@ _networks = itertools.count(1)
 
 def new_address() -> str:
     return f"person-{secrets.token_hex(6)}@example.org"
+
+
+@dataclass(frozen=True)
+class ReadMail:
+    """A mail in the outbox, with what it says; empty once it was sent."""
+
+    mail_id: str
+    kind: str
+    action: str | None
+    sent_at: int | None
+    subject: str
+    text: str
+    html: str
+
+
+def read(services: Services, mail: Mail) -> ReadMail:
+    letter = letters.written(services.settings, mail) if mail.details else letters.Letter("", "", "")
+    return ReadMail(mail.mail_id, mail.kind, mail.action, mail.sent_at, letter.subject, letter.text, letter.html)
 
 
 @dataclass
@@ -83,13 +102,13 @@ class People:
         async with self.services.database.unit() as session:
             return await sign_up.complete(session, begun, proven, self.clock())
 
-    async def mails(self, recipient: str) -> list[Mail]:
-        """Newest last."""
+    async def mails(self, recipient: str) -> list["ReadMail"]:
+        """Newest last, as they arrive."""
         async with self.services.database.unit() as session:
             found = await session.exec(
                 select(Mail).where(Mail.recipient == recipient).order_by(col(Mail.created_at), col(Mail.mail_id))
             )
-            return list(found.all())
+            return [read(self.services, mail) for mail in found.all()]
 
     async def code(self, recipient: str) -> str:
         """The code in the only or last mail of this second or later ones."""

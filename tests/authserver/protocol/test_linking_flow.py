@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from sqlmodel import col, select
 
+from authserver.accounts.mail import letters
 from authserver.models import AuthorizationCode, Client, Interaction, Mail
 from authserver.models import User as Account
 from tests.authserver.protocol.harness import FORM, Asker, Server, challenge_of, claims_of
@@ -306,7 +307,8 @@ async def test_after_a_linking_a_mail_goes_out_whose_link_ends_it(
     kept = (await alexa.exchange((await link(alexa, human, browser)).code)).json()
     tokens = (await alexa.exchange((await link(alexa, human, browser)).code)).json()
     async with server.services.database.unit() as session:
-        mails = (await session.exec(select(Mail).where(col(Mail.recipient) == human.email))).all()
+        found = (await session.exec(select(Mail).where(col(Mail.recipient) == human.email))).all()
+    mails = [letters.written(server.settings, mail) for mail in found]
     assert len(mails) == 2
     links = [line.strip() for mail in mails for line in mail.text.split() if "/unlink?link=" in line]
     origin = claims_of(tokens["access_token"])["origin_jti"]
