@@ -174,7 +174,7 @@ async def _mails(session: AsyncSession, asked: Asked) -> list[dict[str, Any]]:
         .order_by(col(Mail.created_at), col(Mail.mail_id))
     )
     return [
-        {"to": one.recipient, "subject": one.subject, "written": _moment(one.created_at), "sent": _moment(one.sent_at)}
+        {"to": one.recipient, "kind": one.kind, "written": _moment(one.created_at), "sent": _moment(one.sent_at)}
         for one in found.all()
     ]
 

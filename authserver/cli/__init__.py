@@ -3,7 +3,7 @@
 
 import sys
 
-from authserver.cli import client_secrets, clients, grants, keys, users
+from authserver.cli import client_secrets, clients, grants, keys, mails, users
 from authserver.cli.alexa import add_alexa
 from authserver.cli.running import commands
 from authserver.cli.service import migrate, serve
@@ -17,6 +17,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(clients.app, name="client")
 app.add_typer(grants.app, name="grant")
 app.add_typer(keys.app, name="key")
+app.add_typer(mails.app, name="mail")
 
 
 def main() -> None:

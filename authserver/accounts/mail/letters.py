@@ -98,6 +98,11 @@ def account_deleted_mail(settings: Settings, recipient: str, when: int, *, local
     return _letter(settings, "account_deleted", recipient, when, locale=locale, moment=when)
 
 
+def trial_mail(settings: Settings, recipient: str, now: int) -> Mail:
+    """For `authserver mail test`: whether mails arrive."""
+    return _letter(settings, "trial", recipient, now)
+
+
 def account_exists_mail(settings: Settings, recipient: str, now: int, *, locale: str = "") -> Mail:
     """Somebody signed up with an address that has an account: only its owner is told."""
     return _letter(settings, "account_exists", recipient, now, locale=locale, sign_in_url=f"{settings.issuer}/login")

@@ -12,17 +12,20 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from sqlmodel import col, func, select
+from sqlmodel import col, func, select, update
 
 from authserver.accounts.mail import letters, outbox, worker
 from authserver.accounts.mail.server import MailServer
 from authserver.models import Mail
 from authserver.services import Services
+from authserver.storage.database import Database, DatabaseUrl
 from tests.authserver.accounts.people import PASSWORD, People, new_address
 from tests.authserver.pages.browsing import browser_of
 from tests.authserver.protocol.harness import Server, settings_for
-from tests.conftest import NewDatabase
+from tests.conftest import MigratedDatabase, NewDatabase
+from tests.running.home import authserver_settings
 from tests.running.ports import free_port
+from tests.running.service import Service
 from tests.running.smtp_sink import Sink
 
 MANY = 60
@@ -236,3 +239,31 @@ async def test_the_service_sends_while_it_serves(
         sink.start()
         await until(lambda: [one.recipient for one in sink.taken()] == [first.email])
         sink.kill()
+
+
+async def test_a_worker_that_is_killed_loses_nothing_and_repeats_at_most_one_mail(
+    database_kind: str, migrated_database: MigratedDatabase, sink: Sink, tmp_path: Path
+) -> None:
+    port, url = free_port(), migrated_database("authserver", database_kind)
+    settings = authserver_settings(url, port, AUTHSERVER_SMTP_URL=sink.url, AUTHSERVER_MAIL_RATE="40")
+    database, now = Database(DatabaseUrl.parse(url)), int(time.time())
+    mails: dict[str, str] = {}
+    async with database.unit() as session:
+        for number in range(MANY):
+            mail = letters.password_changed_mail(settings_for(url), new_address(), now)
+            await outbox.post(session, mail, number)
+            mails[f"<{mail.mail_id}@127.0.0.1>"] = mail.recipient
+    sink.start()
+    service = Service("authserver", settings, tmp_path, port)
+    await asyncio.to_thread(service.start)
+    await until(lambda: len(sink.taken()) >= MANY // 3)
+    service.kill()
+    async with database.unit() as session:  # the claims of the dead run out
+        await session.exec(update(Mail).where(col(Mail.due_at).is_not(None)).values(due_at=now))
+    await asyncio.to_thread(service.start)
+    await until(lambda: len({one.message_id for one in sink.taken()}) >= MANY)
+    await asyncio.to_thread(service.stop)
+    await database.close()
+    sink.kill()
+    assert {one.message_id: one.recipient for one in sink.taken()} == mails
+    assert len(sink.taken()) <= MANY + 1
