@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import activity, sessions
@@ -92,7 +93,7 @@ async def enter(
     interaction.first_factor = None
     session.add(interaction)
     await activity.note(session, proof.user.sub, activity.Kind.SIGNED_IN, proof.at, browser, amr=proof.amr)
-    return await sessions.create(
+    opened = await sessions.create(
         around.settings,
         session,
         proof.at,
@@ -102,6 +103,29 @@ async def enter(
         user_agent=browser.user_agent,
         address=browser.address,
     )
+    await _replace(session, interaction, opened[0])
+    return opened
+
+
+async def _replace(session: AsyncSession, interaction: Interaction, opened: Session) -> None:
+    """An interaction has one session: that of a form sent twice, or of somebody else before, ends. The session is
+    written before the interaction, as wherever an application is led back to."""
+    which = select(Interaction.session_digest).where(Interaction.interaction_id == interaction.interaction_id)
+    while True:
+        before = (await session.exec(which)).one()
+        if before is not None:
+            await session.exec(delete(Session).where(col(Session.digest) == before))
+        bound = await session.exec(
+            update(Interaction)
+            .where(
+                col(Interaction.interaction_id) == interaction.interaction_id,
+                col(Interaction.session_digest).is_not_distinct_from(before),
+            )
+            .values(session_digest=opened.digest)
+            .returning(col(Interaction.interaction_id))
+        )
+        if bound.first() is not None:
+            return
 
 
 def _kept(proof: Proof, lacking: Missing) -> dict[str, Any]:

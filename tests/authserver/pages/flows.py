@@ -1,0 +1,137 @@
+"""Every flow of several steps, as data. To add one: how it is begun, and the forms that lead to its end."""
+
+import re
+
+from authserver.models import User
+from tests.authserver.accounts.people import PASSWORD, code_in
+from tests.authserver.pages.flow_harness import Flow, Run, Step, send
+from tests.running.reading import Page
+
+NEW = "a lantern nobody has lit before"
+
+
+async def email(run: Run) -> str:
+    return run.email
+
+
+async def code(run: Run) -> str:
+    """Of the last mail; `LookupError` before there is one."""
+    texts = [
+        mail.text for mail in await run.people.mails(run.email) if re.search(r"^\s+\d{6}$", mail.text, re.MULTILINE)
+    ]
+    if not texts:
+        raise LookupError
+    return code_in(texts[-1])
+
+
+async def at_sign_in(run: Run) -> Page:
+    """In the middle of a linking."""
+    return await run.linking.start()
+
+
+async def with_an_account(run: Run) -> Page:
+    await run.has_account()
+    return await at_sign_in(run)
+
+
+async def with_an_unverified_account(run: Run) -> Page:
+    await run.has_account(email_verified=False)
+    return await at_sign_in(run)
+
+
+async def with_a_link(run: Run) -> Page:
+    """Something stays linked after a new password."""
+    await run.linking.client.linked(await run.has_account())
+    return await at_sign_in(run)
+
+
+async def at_home(run: Run, path: str, user: User | None = None) -> Page:
+    page = await run.linking.browser.open(run.linking.url(path))
+    page = await run.linking.browser.press(page, "sign_in", username=run.email, password=PASSWORD)
+    assert page.url == run.linking.url(path), page
+    return page
+
+
+async def at_the_password(run: Run) -> Page:
+    await run.has_account()
+    return await at_home(run, "/account/password")
+
+
+async def at_the_end(run: Run) -> Page:
+    await run.has_account()
+    return await at_home(run, "/account/delete")
+
+
+async def at_the_links(run: Run) -> Page:
+    await run.linking.client.linked(await run.has_account())
+    return await at_home(run, "/account")
+
+
+async def origin_jti(run: Run) -> str:
+    (grant,) = [grant for grant in await run.people.server.grants_of(run.owner) if grant.revoked_at is None]
+    return grant.origin_jti
+
+
+async def at_the_mailed_link(run: Run) -> Page:
+    await run.linking.client.linked(await run.has_account())
+    mail = (await run.people.mails(run.email))[-1]
+    found = re.search(r"https://\S+/unlink\?link=(\S+)", mail.text)
+    assert found is not None
+    run.keep["link"] = found.group(1)
+    return await run.linking.browser.open(found.group())
+
+
+async def link(run: Run) -> str:
+    return run.keep["link"]
+
+
+async def cancelled(run: Run) -> None:
+    """As the buttons of the sign-in page and of the consent page do it."""
+    if run.page.has_button("deny"):
+        await run.linking.browser.press(run.page, "deny")
+    else:
+        answer = await send(run, Step("/login", {"action": "cancel"}))
+        assert "error=access_denied" in answer.headers["location"]
+
+
+async def signed_out(run: Run) -> None:
+    page = await run.linking.browser.open(run.linking.url("/account"))
+    if page.has_button("sign_out"):
+        await run.linking.browser.press(page, "sign_out")
+
+
+SIGN_IN = Step("/login", {"action": "sign_in", "username": email, "password": PASSWORD}, begins=True)
+SIGN_UP = Step("/signup", {"action": "sign_up", "email": email, "password": PASSWORD}, begins=True)
+CONFIRM = Step("/confirm", {"action": "confirm", "code": code})
+ALLOW = Step("/consent", {"action": "allow"})
+FORGOT = Step("/forgotPassword", {"action": "send", "email": email}, begins=True)
+NEW_PASSWORD = Step("/confirmforgotPassword", {"action": "save", "code": code, "password": NEW})
+
+FLOWS: dict[str, Flow] = {
+    flow.name: flow
+    for flow in (
+        Flow("sign in and link", with_an_account, (SIGN_IN, ALLOW), cancelled),
+        Flow("sign up and link", at_sign_in, (SIGN_UP, CONFIRM, ALLOW), cancelled),
+        Flow("verify the address and link", with_an_unverified_account, (SIGN_IN, CONFIRM, ALLOW), cancelled),
+        Flow("forgotten password", with_an_account, (FORGOT, NEW_PASSWORD, ALLOW), cancelled),
+        Flow(
+            "forgotten password, still linked",
+            with_a_link,
+            (FORGOT, NEW_PASSWORD, Step("/still-linked", {"unlink": origin_jti}, any_tab=True)),
+        ),
+        Flow(
+            "change the password",
+            at_the_password,
+            (Step("/account/password", {"present_password": PASSWORD, "password": NEW}),),
+            signed_out,
+        ),
+        Flow(
+            "delete the account",
+            at_the_end,
+            (Step("/account/delete", {"action": "delete", "password": PASSWORD}),),
+            signed_out,
+        ),
+        Flow("unlink at home", at_the_links, (Step("/account", {"unlink": origin_jti}),), signed_out),
+        Flow("unlink by mail", at_the_mailed_link, (Step("/unlink", {"link": link}),), anywhere=True),
+    )
+}
