@@ -7,21 +7,28 @@ grants and sessions carry the epoch of their birth, so that no exchange in fligh
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from authserver.accounts import known_devices
 from authserver.accounts.names import Email, NotAnAddressError, read_email
 from authserver.models import (
     AuthorizationCode,
+    Consent,
     EmailChange,
     Grant,
+    KnownDevice,
     Mail,
+    Passkey,
     Recovery,
+    RecoveryCode,
     Session,
     SignUp,
+    Totp,
     User,
     VerificationCode,
 )
@@ -128,10 +135,35 @@ async def enable(session: AsyncSession, user: User, now: int) -> None:
     session.add(user)
 
 
+async def wipe(session: AsyncSession, user: User, now: int) -> None:
+    """The owner of an address that was never confirmed has just proved to read its mail. Somebody else may have made
+    the account: nothing that was made before lives on, Alexa's links included (contracts/security.md 6.67). The caller
+    holds the account, and sets a password that the owner chose, in the same unit of work.
+    """
+    user.email_verified = True
+    user.epoch += 1
+    user.email_code_factor_since = None
+    user.password_expires_at = None
+    user.updated_at = now
+    session.add(user)
+    await session.flush()
+    await end_sessions(session, user)
+    changes = select(EmailChange.change_id).where(col(EmailChange.sub) == user.sub)
+    await session.exec(
+        delete(VerificationCode).where(
+            or_(col(VerificationCode.subject) == user.sub, col(VerificationCode.subject).in_(changes))
+        )
+    )
+    made: tuple[Any, ...] = (EmailChange, Passkey, Totp, RecoveryCode, Consent, KnownDevice)
+    for table in made:
+        await session.exec(delete(table).where(col(table.sub) == user.sub))
+    await granted.revoke(session, now, sub=user.sub)
+
+
 async def set_password(session: AsyncSession, user: User, password_hash: str, now: int) -> Ended:
     """Ends the browser sessions and what was granted to applications (contracts/security.md 6.32), but not to Alexa: a
-    new password unlinks nobody's lamps (design, decision 6). Tells how many ended. A new address that waits for its
-    code waits no longer: whoever knew the old password may have asked for it.
+    new password unlinks nobody's lamps (design, decision 6). Tells how many ended. No device is known any more, and a
+    new address that waits for its code waits no longer: whoever knew the old password may have asked for it.
 
     The account is written, and so locked, before its sessions are looked for: a sign-in in flight has its session by
     then, or finds another password (`sign_in.open_session`).
@@ -142,6 +174,7 @@ async def set_password(session: AsyncSession, user: User, password_hash: str, no
     await session.flush()
     await end_email_changes(session, user.sub)
     ended = await end_sessions(session, user)
+    await known_devices.forget(session, user.sub)
     return Ended(ended, await granted.revoke(session, now, sub=user.sub, but_alexa=True))
 
 

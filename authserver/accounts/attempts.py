@@ -6,6 +6,7 @@ stands in it as a MAC: the table tells nobody which addresses were tried.
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -36,13 +37,15 @@ QUIET = 900  # seconds without an attempt after which an account's count begins 
 ADDRESS_WINDOW = 600  # seconds
 HOUR, DAY = 3600, 86_400
 UNLIMITED = 2**31 - 1
-MAILS_AN_HOUR = 5  # codes sent to one address
+MAILS_AN_HOUR = 5  # codes sent to one address for one network, or for a device that the account knows
 MAILS_APART = 30  # seconds between two
 EMAIL_CHANGES_A_DAY = 10  # codes for new addresses of one account
+MAILS_AN_HOUR_IN_ALL = 20  # codes sent to one address, whoever asks: a mailbox is not to be flooded
+MAILS_A_DAY_IN_ALL = 100
 
 
-def counter(secret_keys: SecretKeys, what: str, whom: str) -> str:
-    return f"{what}:{secret_keys.current.mac('attempts', what, whom).hex()}"
+def counter(secret_keys: SecretKeys, what: str, *whom: str) -> str:
+    return f"{what}:{secret_keys.current.mac('attempts', what, *whom).hex()}"
 
 
 def network_of(address: str) -> str:
@@ -126,9 +129,17 @@ _WHEN = select(
 WHEN = Statement(_WHEN)
 
 
-async def count_sign_in(hot: HotStore, settings: Settings, name: str, now: int) -> int:
-    """A sign-in to this account, known or not: 0 when it may be compared, else the seconds to wait. Committed when it
-    returns.
+@dataclass(frozen=True)
+class Tried:
+    """An attempt to sign in to an account: 0 to `wait` when it may be compared, else the seconds. `failures`: with this
+    one."""
+
+    wait: int
+    failures: int
+
+
+async def try_sign_in(hot: HotStore, settings: Settings, name: str, now: int) -> Tried:
+    """A sign-in to this account, known or not. Committed when it returns.
 
     The attempt counts as failed until `forget` says otherwise. After `sign_in_attempts` failures the account rests for
     1 s, doubling up to `sign_in_lock_maximum`; what is tried meanwhile neither counts nor lengthens it, so that an
@@ -145,9 +156,9 @@ async def count_sign_in(hot: HotStore, settings: Settings, name: str, now: int) 
         longest=longest,
     )
     if counted is not None:
-        return 0
+        return Tried(0, counted["failures"])
     found = await hot.read(WHEN, name=name, most=UNLIMITED)
-    return max(1, (found["ends"] if found else 0) - now)
+    return Tried(max(1, (found["ends"] if found else 0) - now), 0)
 
 
 def _within(name: str, now: int, most: int, window: int, apart: int = 0, hurry: bool = False) -> dict[str, Any]:
@@ -177,12 +188,39 @@ async def count_address(hot: HotStore, settings: Settings, secret_keys: SecretKe
     return max(1, (found["ends"] if found else 0) - now)
 
 
+async def count_up_to(hot: HotStore, name: str, most: int, window: int, now: int) -> bool:
+    """One more of at most `most` in `window` seconds: False when there were as many. Committed when it returns."""
+    return await hot.execute(COUNT_WITHIN, **_within(name, now, most, window)) is not None
+
+
 async def count_mail(
-    session: AsyncSession, secret_keys: SecretKeys, email: str, now: int, *, hurry: bool = False
+    session: AsyncSession,
+    secret_keys: SecretKeys,
+    email: str,
+    now: int,
+    *,
+    network: str = "",
+    device: bytes | None = None,
+    hurry: bool = False,
 ) -> int:
-    """A code to be sent to this canonical address."""
-    name = counter(secret_keys, "mail", email)
-    return await _count_in_unit(session, _within(name, now, MAILS_AN_HOUR, HOUR, MAILS_APART, hurry))
+    """A code to be sent to this canonical address, asked for from this network address: 0 when it may go, else the
+    seconds to wait.
+
+    Each network has a count of its own: what a stranger uses up is not the owner's. Over all of them there is a cap
+    that spares the mailbox; many strangers could use that up too, and so a `device` that the account knows (the digest
+    of a `KnownDevice`) has an allowance beside both.
+    """
+    if device is not None:
+        name = counter(secret_keys, "mail device", email, device.hex())
+        return await _count_in_unit(session, _within(name, now, MAILS_AN_HOUR, HOUR, MAILS_APART, hurry))
+    name = counter(secret_keys, "mail", email, network_of(network))
+    # the own count first: what it refuses uses nothing up of what all share
+    if wait := await _count_in_unit(session, _within(name, now, MAILS_AN_HOUR, HOUR, MAILS_APART, hurry)):
+        return wait
+    for what, most, window in (("mail hour", MAILS_AN_HOUR_IN_ALL, HOUR), ("mail day", MAILS_A_DAY_IN_ALL, DAY)):
+        if wait := await _count_in_unit(session, _within(counter(secret_keys, what, email), now, most, window)):
+            return wait
+    return 0
 
 
 async def count_email_change(session: AsyncSession, secret_keys: SecretKeys, sub: str, now: int) -> int:

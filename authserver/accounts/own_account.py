@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import activity, administration, attempts, sessions
+from authserver.accounts import activity, administration, attempts, lockout, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
+from authserver.accounts.lockout import NO_PASSES, Passes
 from authserver.accounts.mail import letters, outbox
 from authserver.accounts.password_policy import Weakness, weakness
 from authserver.accounts.passwords import Place
@@ -44,16 +45,19 @@ class OutdatedError(Exception):
     """Between the comparison and the unit of work the account has changed: what was proven proves nothing any more."""
 
 
-async def prove(around: Surroundings, user: User, typed: str, address: str) -> Proof | Refusal:
-    """`typed`: the password; `address`: the network's. Raises `Busy` before the attempt is counted."""
+async def prove(
+    around: Surroundings, user: User, typed: str, address: str, passes: Passes = NO_PASSES
+) -> Proof | Refusal:
+    """`typed`: the password; `address`: the network's; `passes` as for signing in. Raises `Busy` before the attempt is
+    counted."""
     if refused := await _count_network(around, address):
         return refused
     with around.passwords.place() as place:
-        return await _compare(around, place, user, typed)
+        return await _compare(around, place, user, typed, address, passes)
 
 
 async def check_change(
-    around: Surroundings, user: User, typed: str, new: str, address: str
+    around: Surroundings, user: User, typed: str, new: str, address: str, passes: Passes = NO_PASSES
 ) -> NewPassword | Weakness | Refusal:
     """As `prove`; a new password that the policy does not take costs no attempt."""
     weak = weakness(new, (user.email, user.email_canonical, around.settings.name))
@@ -62,7 +66,7 @@ async def check_change(
     if refused := await _count_network(around, address):
         return refused
     with around.passwords.place() as place:
-        proof = await _compare(around, place, user, typed)
+        proof = await _compare(around, place, user, typed, address, passes)
         return proof if isinstance(proof, Refusal) else NewPassword(proof, await place.hash(new))
 
 
@@ -88,15 +92,19 @@ async def _count_network(around: Surroundings, address: str) -> Refusal | None:
     return Refusal(Reason.TOO_MANY, wait) if wait else None
 
 
-async def _compare(around: Surroundings, place: Place, user: User, typed: str) -> Proof | Refusal:
+async def _compare(
+    around: Surroundings, place: Place, user: User, typed: str, address: str, passes: Passes
+) -> Proof | Refusal:
     """Counted, and committed, before it is compared, under the name that signing in has."""
-    counter = attempts.counter(around.secret_keys, "sign-in", user.email_canonical)
-    if wait := await attempts.count_sign_in(around.hot, around.settings, counter, around.clock()):
-        return Refusal(Reason.LOCKED, wait)
+    now = around.clock()
+    admitted = await lockout.count(around, user.email_canonical, passes, now)
+    if isinstance(admitted, int):
+        return Refusal(Reason.LOCKED, admitted)
     found = await around.hot.read_key(FIND_USER, user.email_canonical)
     verified = await place.verify(typed, found["password_hash"] if found else None)
     if verified.ok and found is not None and found["active"] and found["sub"] == user.sub:
-        return Proof(model_of(User, found), counter)
+        return Proof(model_of(User, found), admitted.counter)
+    lockout.note_failure(around, user.email_canonical, admitted, address, now)
     return Refusal(Reason.WRONG)
 
 
@@ -139,7 +147,8 @@ async def change_password(
     if browser is None or user is None or user.sub != new.proof.user.sub:
         raise OutdatedError
     await administration.set_password(session, user, new.password_hash, now)
-    await attempts.forget(session, new.proof.counter)
+    if new.proof.counter:
+        await attempts.forget(session, new.proof.counter)
     letter = letters.password_changed_mail(around.settings, user.email, now, locale=user.locale)
     await outbox.post(session, letter, user.sub, now)
     await activity.note(session, user.sub, Kind.PASSWORD_CHANGED, now, Browser(cookies, user_agent, address))
@@ -158,7 +167,8 @@ async def delete_account(around: Surroundings, session: AsyncSession, proof: Pro
     if not await _still(session, proof):
         raise OutdatedError
     await administration.remove(session, proof.user)
-    await attempts.forget(session, proof.counter)
+    if proof.counter:
+        await attempts.forget(session, proof.counter)
     user = proof.user
     letter = letters.account_deleted_mail(around.settings, user.email, around.clock(), locale=user.locale)
     await outbox.post(session, letter, user.sub)

@@ -4,12 +4,14 @@ There is no state between the code and the password that could be entered withou
 servers broke here). Known and unknown addresses go the same way to the eye and to the clock.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import activity, administration, attempts, verification
+from authserver.accounts import activity, administration, attempts, known_devices, mailed_links, verification
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.accounts.entry import Proof
@@ -35,10 +37,16 @@ class NewPassword:
 
 
 async def begin(
-    around: Surroundings, email: str, address: str, *, interaction_id: str | None = None
+    around: Surroundings,
+    email: str,
+    address: str,
+    *,
+    interaction_id: str | None = None,
+    cookies: Mapping[str, str] = MappingProxyType({}),
 ) -> Recovery | NotAnAddress | Wait:
-    """The recovery that waits for its code, and for which the interaction then waits; the mail, if there is an account
-    that may sign in, is in the outbox. `email` as typed, `address` the network address.
+    """The recovery that waits for its code, and for which the interaction then waits, in whose browser alone the mail's
+    link works; the mail, if there is an account that may sign in, is in the outbox. `email` as typed, `address` the
+    network address; `cookies` may show that the browser is known to the account.
 
     The same form sent twice is one recovery with one code and one mail.
     """
@@ -56,11 +64,15 @@ async def begin(
         created_at=now,
         expires_at=now + around.settings.recovery_code_lifetime,
     )
+    device = await known_devices.find(around.settings, around.hot, cookies, name.canonical, now)
     async with around.database.unit() as session:
         again = await _just_begun(session, interaction_id, name.canonical, now)
         if again is not None:
             return again
-        if wait := await attempts.count_mail(session, around.secret_keys, name.canonical, now):
+        wait = await attempts.count_mail(
+            session, around.secret_keys, name.canonical, now, network=address, device=device
+        )
+        if wait:
             return Wait(wait)
         session.add(recovery)
         await session.exec(
@@ -68,7 +80,7 @@ async def begin(
             .where(col(Interaction.interaction_id) == interaction_id)
             .values(recovery_id=recovery.recovery_id)
         )
-        await _send(around, session, recovery, now)
+        await _send(around, session, recovery, interaction_id, now)
     return recovery
 
 
@@ -89,29 +101,42 @@ async def _just_begun(
     return found
 
 
-async def resend(around: Surroundings, recovery: Recovery, address: str) -> Wait | None:
-    """A new code; the old one ends. None when it is in the outbox."""
+async def resend(
+    around: Surroundings,
+    recovery: Recovery,
+    address: str,
+    *,
+    interaction_id: str | None = None,
+    cookies: Mapping[str, str] = MappingProxyType({}),
+) -> Wait | None:
+    """A new code and link; the old ones end. None when they are in the outbox."""
     now = around.clock()
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Wait(wait)
+    device = await known_devices.find(around.settings, around.hot, cookies, recovery.email_canonical, now)
     async with around.database.unit() as session:
-        if wait := await attempts.count_mail(session, around.secret_keys, recovery.email_canonical, now):
+        wait = await attempts.count_mail(
+            session, around.secret_keys, recovery.email_canonical, now, network=address, device=device
+        )
+        if wait:
             return Wait(wait)
         await session.exec(
             update(Recovery)
             .where(col(Recovery.recovery_id) == recovery.recovery_id)
             .values(expires_at=now + around.settings.recovery_code_lifetime)
         )
-        await _send(around, session, recovery, now)
+        await _send(around, session, recovery, interaction_id, now)
     return None
 
 
-async def _send(around: Surroundings, session: AsyncSession, recovery: Recovery, now: int) -> None:
+async def _send(
+    around: Surroundings, session: AsyncSession, recovery: Recovery, interaction_id: str | None, now: int
+) -> None:
     """To the stored address, never the typed one (contracts/security.md 6.64). For an address without an account the
     row is written and at once put away as if it had been sent: a stranger gets no mail, and no clock tells."""
     user = (await session.exec(select(User).where(User.email_canonical == recovery.email_canonical))).first()
     known = user is not None and user.active
-    issued = await verification.issue(
+    issued = await verification.issue_with_link(
         around,
         session,
         now,
@@ -119,10 +144,11 @@ async def _send(around: Surroundings, session: AsyncSession, recovery: Recovery,
         recovery.recovery_id,
         recovery.email_canonical,
         real=known,
+        interaction_id=interaction_id,
         lifetime=around.settings.recovery_code_lifetime,
     )
     to, locale = (user.email, user.locale) if user else (recovery.email, "")
-    letter = letters.recovery_mail(around.settings, to, issued.code, now, locale=locale)
+    letter = letters.recovery_mail(around.settings, to, issued.code, now, issued.link, locale=locale)
     if not known:
         outbox.put_away(letter)
     await outbox.post(session, letter, code_id=issued.code_id)
@@ -138,7 +164,7 @@ async def check(
     around: Surroundings, recovery: Recovery, typed: str, password: str, address: str
 ) -> NewPassword | CodeRefusal | Weakness:
     """A password that the policy does not take costs no try. Raises `Busy` before the guess is counted."""
-    weak = weakness(password, (recovery.email, recovery.email_canonical, around.settings.name))
+    weak = _weakness(around, recovery, password)
     if weak is not None:
         return weak
     with around.passwords.place() as place:
@@ -156,6 +182,57 @@ async def check(
         return NewPassword(proven, await place.hash(password))
 
 
+async def confirmed(session: AsyncSession, recovery: Recovery, interaction_id: str, now: int) -> Proven | None:
+    """That the mail's link was pressed in the browser of this very recovery: no code is needed there any more."""
+    return await mailed_links.confirmed(session, Purpose.RECOVERY, recovery.recovery_id, interaction_id, now)
+
+
+async def check_confirmed(
+    around: Surroundings, recovery: Recovery, proven: Proven, password: str
+) -> NewPassword | Weakness:
+    """As `check`, where the link stands for the code: nothing is guessed, and so nothing is counted. Raises `Busy`."""
+    weak = _weakness(around, recovery, password)
+    return weak if weak is not None else NewPassword(proven, await around.passwords.hash(password))
+
+
+def _weakness(around: Surroundings, recovery: Recovery, password: str) -> Weakness | None:
+    return weakness(password, (recovery.email, recovery.email_canonical, around.settings.name))
+
+
+async def for_confirmed(
+    around: Surroundings, session: AsyncSession, user: User, proven: Proven, interaction_id: str, now: int
+) -> Recovery | None:
+    """The owner of an address that was never confirmed reads its mail, and has signed in with a password that somebody
+    else may have set, and may know: the browser of `interaction_id` chooses another one, as after a mailed link,
+    and `complete` then confirms the address. None when the code was used, or is for another address."""
+    if proven.subject != user.sub or proven.email != user.email_canonical:
+        return None
+    if not await verification.consume(session, proven, now):
+        return None
+    recovery = Recovery(
+        recovery_id=random_token(16),
+        email=user.email,
+        email_canonical=user.email_canonical,
+        created_at=now,
+        expires_at=now + around.settings.recovery_code_lifetime,
+    )
+    session.add(recovery)
+    # a code that nobody knows, and that counts as typed
+    await verification.issue_with_link(
+        around,
+        session,
+        now,
+        Purpose.RECOVERY,
+        recovery.recovery_id,
+        recovery.email_canonical,
+        real=False,
+        interaction_id=interaction_id,
+        lifetime=around.settings.recovery_code_lifetime,
+        confirmed=True,
+    )
+    return recovery
+
+
 async def complete(
     around: Surroundings,
     session: AsyncSession,
@@ -164,17 +241,22 @@ async def complete(
     browser: Browser | None = None,
 ) -> Proof | None:
     """The new password holds, and whoever typed it has proved to know it; in the caller's unit of work. None when the
-    code was used, or the account is gone or may not sign in. `browser`: where it was typed, for the owner to see.
+    code was used or is too old, or the account is gone or may not sign in. `browser`: where it was typed, for the owner
+    to see.
 
     All other sessions end, and what applications hold, Alexa's links apart (design, decision 6). Where the address was
     never confirmed somebody else may have made the account: then nothing that was made before lives on, Alexa's links
-    included (contracts/security.md 6.67).
+    included (`administration.wipe`).
     """
     now = around.clock()
     # the recovery before its code, as `resend` does: two at once wait for each other in one order
     held = await session.exec(
         update(Recovery)
-        .where(col(Recovery.recovery_id) == recovery.recovery_id, col(Recovery.completed_at).is_(None))
+        .where(
+            col(Recovery.recovery_id) == recovery.recovery_id,
+            col(Recovery.completed_at).is_(None),
+            col(Recovery.expires_at) > now,
+        )
         .values(email=col(Recovery.email))
         .returning(col(Recovery.recovery_id))
     )
@@ -193,8 +275,7 @@ async def complete(
     if user is None:
         return None
     if not user.email_verified:
-        user.email_verified = True
-        user.epoch += 1
+        await administration.wipe(session, user, now)
     await administration.set_password(session, user, new.password_hash, now)
     await session.exec(
         update(Recovery).where(col(Recovery.recovery_id) == recovery.recovery_id).values(completed_at=now)

@@ -6,8 +6,9 @@ from enum import StrEnum
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import attempts
+from authserver.accounts import attempts, lockout
 from authserver.accounts.entry import Proof
+from authserver.accounts.lockout import NO_PASSES, Passes
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import User
@@ -38,7 +39,7 @@ class Unconfirmed:
 @dataclass(frozen=True)
 class SignedIn:
     """The proof that this person typed the right password now. `accept` takes it while the account is as it was
-    compared, and nothing else does."""
+    compared, and nothing else does. `counter`: what it forgets, if anything (`lockout.Admitted`)."""
 
     user: User
     new_hash: str | None = field(repr=False)
@@ -46,32 +47,41 @@ class SignedIn:
     at: int
 
 
-async def sign_in(around: Surroundings, name: str, password: str, address: str) -> SignedIn | Unconfirmed | Refusal:
-    """`name` as typed, `address` the network address. Raises `Busy` before the account's attempt is counted; a network
-    over its limit is refused before it takes a place, so that it keeps nobody else from signing in.
+def canonical_name(name: str) -> str:
+    """What was typed, as accounts and counts are named by it."""
+    try:
+        return read_email(name).canonical
+    except NotAnAddressError:
+        return name[:320]
+
+
+async def sign_in(
+    around: Surroundings, name: str, password: str, address: str, passes: Passes = NO_PASSES
+) -> SignedIn | Unconfirmed | Refusal:
+    """`name` as typed, `address` the network address, `passes` what leads this browser past the account's lock. Raises
+    `Busy` before the account's attempt is counted; a network over its limit is refused before it takes a place, so that
+    it keeps nobody else from signing in.
 
     One computation of argon2 whether the account is there or not; a second one where a sign-up waits for its code,
     which it may for known and unknown addresses alike.
     """
-    try:
-        canonical = read_email(name).canonical
-    except NotAnAddressError:
-        canonical = name[:400]
+    canonical = canonical_name(name)
     now = around.clock()
-    counter = attempts.counter(around.secret_keys, "sign-in", canonical)
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Refusal(Reason.TOO_MANY, wait)
     with around.passwords.place() as place:
-        if wait := await attempts.count_sign_in(around.hot, around.settings, counter, now):
-            return Refusal(Reason.LOCKED, wait)
+        admitted = await lockout.count(around, canonical, passes, now)
+        if isinstance(admitted, int):
+            return Refusal(Reason.LOCKED, admitted)
         found = await around.hot.read_key(FIND_USER, canonical)
         waiting = await around.hot.read(FIND_SIGN_UP, email=canonical, at=now)
         verified = await place.verify(password, found["password_hash"] if found else None)
         if verified.ok and found is not None and found["active"]:
-            return SignedIn(model_of(User, found), verified.new_hash, counter, now)
+            return SignedIn(model_of(User, found), verified.new_hash, admitted.counter, now)
         # It does not begin the count anew: a stranger's sign-up would buy guesses at the owner's password.
         if waiting is not None and (await place.verify(password, waiting["password_hash"])).ok:
             return Unconfirmed(waiting["sign_up_id"])
+    lockout.note_failure(around, canonical, admitted, address, now)
     return Refusal(Reason.WRONG)
 
 
@@ -97,5 +107,6 @@ async def accept(around: Surroundings, session: AsyncSession, proof: SignedIn) -
     )
     if held.first() is None:
         return Refusal(Reason.WRONG)
-    await attempts.forget(session, proof.counter)
+    if proof.counter:
+        await attempts.forget(session, proof.counter)
     return Proof(await session.get_one(User, proof.user.sub, populate_existing=True), PASSWORD, proof.at)

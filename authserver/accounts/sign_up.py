@@ -40,8 +40,9 @@ class Wait:
 async def begin(
     around: Surroundings, email: str, password: str, address: str, *, interaction_id: str | None = None
 ) -> SignUp | NotAnAddress | Weakness | Wait:
-    """The sign-up that waits for its code, and for which the interaction then waits; the mail is in the outbox. Raises
-    `Busy`, but not for a network over its limit: that is refused before it takes a place.
+    """The sign-up that waits for its code, and for which the interaction then waits, in whose browser alone the mail's
+    link works; the mail is in the outbox. Raises `Busy`, but not for a network over its limit: that is refused before
+    it takes a place.
 
     The same form sent twice is one sign-up with one code and one mail, and the password is the one typed last.
     """
@@ -71,7 +72,8 @@ async def begin(
             again.password_hash = password_hash
             session.add(again)
             return again
-        if wait := await attempts.count_mail(session, around.secret_keys, name.canonical, now, hurry=True):
+        wait = await attempts.count_mail(session, around.secret_keys, name.canonical, now, network=address, hurry=True)
+        if wait:
             return Wait(wait)
         session.add(sign_up)
         await session.exec(
@@ -79,7 +81,7 @@ async def begin(
             .where(col(Interaction.interaction_id) == interaction_id)
             .values(sign_up_id=sign_up.sign_up_id)
         )
-        await _send(around, session, sign_up, now)
+        await _send(around, session, sign_up, interaction_id, now)
     return sign_up
 
 
@@ -100,32 +102,45 @@ async def _just_begun(
     return found
 
 
-async def _send(around: Surroundings, session: AsyncSession, sign_up: SignUp, now: int) -> None:
+async def _send(
+    around: Surroundings, session: AsyncSession, sign_up: SignUp, interaction_id: str | None, now: int
+) -> None:
     owner = (await session.exec(select(User).where(User.email_canonical == sign_up.email_canonical))).first()
-    issued = await verification.issue(
-        around, session, now, Purpose.SIGN_UP, sign_up.sign_up_id, sign_up.email_canonical, real=owner is None
+    issued = await verification.issue_with_link(
+        around,
+        session,
+        now,
+        Purpose.SIGN_UP,
+        sign_up.sign_up_id,
+        sign_up.email_canonical,
+        real=owner is None,
+        interaction_id=interaction_id,
     )
     if owner is not None:
         letter = letters.account_exists_mail(around.settings, sign_up.email, now, locale=owner.locale)
     else:
-        letter = letters.code_mail(around.settings, sign_up.email, issued.code, now, locale=sign_up.locale)
+        letter = letters.code_mail(around.settings, sign_up.email, issued.code, now, issued.link, locale=sign_up.locale)
     await outbox.post(session, letter, code_id=issued.code_id)
 
 
-async def resend(around: Surroundings, sign_up: SignUp, address: str) -> Wait | None:
-    """A new code; the old one ends. None when it is in the outbox."""
+async def resend(
+    around: Surroundings, sign_up: SignUp, address: str, *, interaction_id: str | None = None
+) -> Wait | None:
+    """A new code and link; the old ones end. None when they are in the outbox."""
     now = around.clock()
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Wait(wait)
     async with around.database.unit() as session:
-        if wait := await attempts.count_mail(session, around.secret_keys, sign_up.email_canonical, now):
+        if wait := await attempts.count_mail(
+            session, around.secret_keys, sign_up.email_canonical, now, network=address
+        ):
             return Wait(wait)
         await session.exec(
             update(SignUp)
             .where(col(SignUp.sign_up_id) == sign_up.sign_up_id)
             .values(expires_at=now + around.settings.email_code_lifetime)
         )
-        await _send(around, session, sign_up, now)
+        await _send(around, session, sign_up, interaction_id, now)
     return None
 
 

@@ -1,4 +1,7 @@
-"""Six-digit codes sent by mail. Low entropy: stored as a MAC under the server's key, five tries, counted first."""
+"""Six-digit codes sent by mail. Low entropy: stored as a MAC under the server's key, five tries, counted first.
+
+The link that the same mail may carry is no guess: `mailed_links`.
+"""
 
 import secrets
 import unicodedata
@@ -12,10 +15,11 @@ from authserver.accounts import attempts
 from authserver.accounts.mail import letters, outbox
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import User, VerificationCode
-from authserver.secret_values import SecretKey, random_token, same, six_digits
+from authserver.secret_values import SecretKey, new_secret, random_token, same, six_digits
 
 TRIES = 5
 GUESSES_A_DAY = 20  # codes typed for one address, over all its codes
+LINK_PATH = "/confirmUser"  # Cognito's
 
 
 class Purpose(StrEnum):
@@ -23,6 +27,7 @@ class Purpose(StrEnum):
     VERIFY_EMAIL = "verify_email"  # the subject is a user's `sub`
     RECOVERY = "recovery"  # the subject is a recovery's id
     EMAIL_CHANGE = "email_change"  # the subject is a change's id
+    UNLOCK = "unlock"  # the subject is an interaction's id: the account's lock shall not hold there
 
 
 class CodeRefusal(StrEnum):
@@ -35,20 +40,22 @@ class CodeRefusal(StrEnum):
 
 
 @dataclass(frozen=True)
-class Issued:
-    """A code, for the mail alone."""
-
-    code_id: str
-    code: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Proven:
-    """The right code was typed: its holder reads the mail of `email` (canonical). Good for one `consume`."""
+    """The right code was typed, or the mail's link pressed where it was asked for: its holder reads the mail of `email`
+    (canonical). Good for one `consume`."""
 
     code_id: str
     subject: str
     email: str
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A code for the mail alone, and the URL of its link; '' where the flow belongs to no browser."""
+
+    code_id: str
+    code: str = field(repr=False)
+    link: str = field(default="", repr=False)
 
 
 def _mac(key: SecretKey, purpose: Purpose, subject: str, email: str, code: str) -> bytes:
@@ -73,10 +80,32 @@ async def issue(
     real: bool,
     lifetime: int | None = None,
 ) -> Issued:
-    """The one live code of this purpose and subject; earlier ones end. Without `real` nobody will ever know it: the
-    flow of an address that must not get any further looks the same to the last page. `lifetime`: seconds, that of the
-    setting for sign-ups unless given."""
-    issued = Issued(random_token(16), six_digits())
+    """A code without a link; otherwise as `issue_with_link`."""
+    return await issue_with_link(
+        around, session, now, purpose, subject, email, real=real, interaction_id=None, lifetime=lifetime
+    )
+
+
+async def issue_with_link(
+    around: Surroundings,
+    session: AsyncSession,
+    now: int,
+    purpose: Purpose,
+    subject: str,
+    email: str,
+    *,
+    real: bool,
+    interaction_id: str | None,
+    lifetime: int | None = None,
+    confirmed: bool = False,
+) -> Issued:
+    """The one live code of this purpose and subject, with its link; earlier ones end. Without `real` nobody will ever
+    know them: the flow of an address that must not get any further looks the same to the last page. `interaction_id`:
+    of the one in whose browser the link may be pressed. `lifetime`: seconds, that of the setting for sign-ups unless
+    given. `confirmed`: as if the link had been pressed."""
+    link, link_digest = new_secret()
+    url = f"{around.settings.issuer}{LINK_PATH}?link={link}" if interaction_id else ""
+    issued = Issued(random_token(16), six_digits(), url)
     await session.exec(
         update(VerificationCode)
         .where(
@@ -93,6 +122,10 @@ async def issue(
             purpose=purpose,
             subject=subject,
             digest=mac if real else secrets.token_bytes(32),
+            link_digest=(link_digest if real else secrets.token_bytes(32)) if interaction_id else None,
+            interaction_id=interaction_id,
+            email=email[:320],
+            confirmed_at=now if confirmed else None,
             created_at=now,
             expires_at=now + (lifetime or around.settings.email_code_lifetime),
         )
@@ -142,36 +175,48 @@ async def check(
 
 
 async def consume(session: AsyncSession, proven: Proven, now: int) -> bool:
-    """Once: False for whoever comes second."""
+    """Once, and in time: False for whoever comes second or too late."""
     used = await session.exec(
         update(VerificationCode)
-        .where(col(VerificationCode.code_id) == proven.code_id, col(VerificationCode.used_at).is_(None))
+        .where(
+            col(VerificationCode.code_id) == proven.code_id,
+            col(VerificationCode.used_at).is_(None),
+            col(VerificationCode.expires_at) > now,
+        )
         .values(used_at=now)
         .returning(col(VerificationCode.code_id))
     )
     return used.first() is not None
 
 
-async def send_to_user(around: Surroundings, session: AsyncSession, user: User, now: int, *, hurry: bool) -> int:
-    """A code for an address that the operator added unverified: 0 when it is in the outbox, else the seconds to wait.
-    It goes to the stored address, never to a typed one."""
-    wait = await attempts.count_mail(session, around.secret_keys, user.email_canonical, now, hurry=hurry)
+async def send_to_user(
+    around: Surroundings,
+    session: AsyncSession,
+    user: User,
+    now: int,
+    *,
+    hurry: bool,
+    interaction_id: str | None = None,
+    network: str = "",
+) -> int:
+    """A code for an account whose address was never confirmed: 0 when it is in the outbox, else the seconds to wait. It
+    goes to the stored address, never to a typed one. `interaction_id` as in `issue_with_link`; `network`: whence it is
+    asked."""
+    wait = await attempts.count_mail(
+        session, around.secret_keys, user.email_canonical, now, network=network, hurry=hurry
+    )
     if wait:
         return wait
-    issued = await issue(around, session, now, Purpose.VERIFY_EMAIL, user.sub, user.email_canonical, real=True)
-    letter = letters.code_mail(around.settings, user.email, issued.code, now, locale=user.locale)
+    issued = await issue_with_link(
+        around,
+        session,
+        now,
+        Purpose.VERIFY_EMAIL,
+        user.sub,
+        user.email_canonical,
+        real=True,
+        interaction_id=interaction_id,
+    )
+    letter = letters.code_mail(around.settings, user.email, issued.code, now, issued.link, locale=user.locale)
     await outbox.post(session, letter, code_id=issued.code_id)
     return 0
-
-
-async def confirm_user(session: AsyncSession, proven: Proven, now: int) -> bool:
-    """The user's address is verified from now on. False when the code was used or the address changed meanwhile."""
-    if not await consume(session, proven, now):
-        return False
-    changed = await session.exec(
-        update(User)
-        .where(col(User.sub) == proven.subject, col(User.email_canonical) == proven.email)
-        .values(email_verified=True, updated_at=now)
-        .returning(col(User.sub))
-    )
-    return changed.first() is not None

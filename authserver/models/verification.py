@@ -18,6 +18,7 @@ class VerificationCode(SQLModel, table=True):
     #: of the link's secret, at least 128 bits; the link is good for the browser of `interaction_id` alone
     link_digest: bytes | None = Field(default=None, sa_column=digest_column(nullable=True, unique=True, index=True))
     interaction_id: str | None = Field(default=None, max_length=32)
+    email: str | None = Field(default=None, max_length=320)  # canonical: what the link, and no other, confirms
     confirmed_at: int | None = Field(default=None, sa_column=seconds(nullable=True))  # the link's button was pressed
     tries: int = 0
     created_at: int = Field(sa_column=seconds())

@@ -18,12 +18,14 @@ from authserver.pages import (
     language_menu,
     login,
     mailbox,
+    mailed_link,
     recovery,
     signed_in,
     signup,
     static_files,
     still_linked,
     unlink,
+    unlock,
 )
 from authserver.pages.errors import busy_page, error_page, hosted, not_found
 from authserver.pages.look import Look
@@ -37,6 +39,8 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/confirm": (["GET", "POST"], confirm.confirm),
     "/forgotPassword": (["GET", "POST"], recovery.forgot),
     "/confirmforgotPassword": (["GET", "POST"], recovery.new_password),
+    "/confirmUser": (["GET", "POST"], mailed_link.mailed_link),
+    "/unlock": (["GET", "POST"], unlock.unlock),
     "/still-linked": (["GET", "POST"], still_linked.still_linked),
     "/consent": (["GET", "POST"], consent.consent),
     "/signed-in": (["GET"], signed_in.signed_in),

@@ -6,18 +6,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import sign_in, sign_up, verification
+from authserver.accounts import recovery, sessions, sign_in, sign_up, verification
 from authserver.accounts.entry import Proof
 from authserver.accounts.sign_up import Wait
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
 from authserver.models import SignUp
+from authserver.oauth import interactions
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
 from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, browser_of, enter, load, network_address, onward
+from authserver.pages.visit import Visit, browser_of, enter, forget, load, network_address, onward
 
 
 async def confirm(request: Request) -> Response:
@@ -26,7 +27,7 @@ async def confirm(request: Request) -> Response:
     form = await read_post(request) if request.method == "POST" else None
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
-        waiting = await _waiting(request, session, visit)
+        waiting = await waiting_here(request, session, visit)
         if visit.step is not Step.VERIFY and waiting is None:
             return await onward(request, session, visit)
     if form is None:
@@ -36,7 +37,7 @@ async def confirm(request: Request) -> Response:
     return await _check(request, form, visit, waiting)
 
 
-async def _waiting(request: Request, session: AsyncSession, visit: Visit) -> SignUp | None:
+async def waiting_here(request: Request, session: AsyncSession, visit: Visit) -> SignUp | None:
     """The sign-up that waits here; somebody who is signed in has none."""
     if visit.step is not Step.SIGN_IN:
         return None
@@ -46,11 +47,21 @@ async def _waiting(request: Request, session: AsyncSession, visit: Visit) -> Sig
 async def _resend(request: Request, visit: Visit, waiting: SignUp | None) -> Response:
     services = services_of(request)
     if waiting is not None:
-        refused = await sign_up.resend(services, waiting, network_address(request))
+        refused = await sign_up.resend(
+            services, waiting, network_address(request), interaction_id=visit.interaction.interaction_id
+        )
     else:
         assert visit.user is not None
         async with services.database.unit() as session:
-            wait = await verification.send_to_user(services, session, visit.user, services.clock(), hurry=False)
+            wait = await verification.send_to_user(
+                services,
+                session,
+                visit.user,
+                services.clock(),
+                hurry=False,
+                interaction_id=visit.interaction.interaction_id,
+                network=network_address(request),
+            )
         refused = Wait(wait) if wait else None
     if refused is not None:
         error = _("A code was sent just now.") + " " + texts.wait(refused.seconds)
@@ -70,28 +81,41 @@ async def _check(request: Request, form: dict[str, str], visit: Visit, waiting: 
         return _page(request, visit, waiting, 422, code_error=texts.code_refusal(proven))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
-        waiting = await _waiting(request, session, visit)
-        response = await _confirmed(request, session, visit, waiting, proven)
+        waiting = await waiting_here(request, session, visit)
+        response = await confirmed(request, session, visit, waiting, proven)
     return response or _page(request, visit, waiting, 422, code_error=texts.code_refusal(CodeRefusal.SPENT))
 
 
-async def _confirmed(
+async def confirmed(
     request: Request, session: AsyncSession, visit: Visit, waiting: SignUp | None, proven: Proven
 ) -> Response | None:
-    """None when somebody was faster."""
+    """Whoever is at this browser reads the mail. None when somebody was faster, or it was asked for something else."""
     services = services_of(request)
     now = services.clock()
     if waiting is None:
-        if visit.user is None or visit.user.sub != proven.subject:
-            return None
-        if not await verification.confirm_user(session, proven, now):
-            return None
-        await session.refresh(visit.user)
-        return await onward(request, session, visit)
+        return await _choose_password(request, session, visit, proven, now)
     user = await sign_up.complete(session, waiting, proven, now, browser_of(request))
     if user is None:
         return None
     return await enter(request, session, visit, Proof(user, sign_in.PASSWORD, now))
+
+
+async def _choose_password(
+    request: Request, session: AsyncSession, visit: Visit, proven: Proven, now: int
+) -> Response | None:
+    """The account was made by somebody else, and so was its password: this browser is signed out and chooses another
+    one (`recovery.for_confirmed`)."""
+    services = services_of(request)
+    if visit.step is not Step.VERIFY or visit.user is None:
+        return None
+    interaction = visit.interaction
+    begun = await recovery.for_confirmed(services, session, visit.user, proven, interaction.interaction_id, now)
+    if begun is None:
+        return None
+    interaction.recovery_id = begun.recovery_id
+    await sessions.end(services.settings, session, request.cookies)
+    interactions.sign_in_again(session, interaction, now)
+    return forget(request, go(f"{services.settings.issuer}/confirmforgotPassword{visit.query}"))
 
 
 def _page(

@@ -5,8 +5,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import sign_in, verification
-from authserver.accounts.sign_in import Refusal, SignedIn, Unconfirmed
+from authserver.accounts import mailed_links, sign_in, verification
+from authserver.accounts.sign_in import Reason, Refusal, SignedIn, Unconfirmed
+from authserver.accounts.verification import Purpose
 from authserver.oauth import authorization
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
@@ -14,7 +15,7 @@ from authserver.pages import texts
 from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, begin, enter, leave, load, look, network_address, onward
+from authserver.pages.visit import Visit, begin, enter, leave, load, look, network_address, onward, passes_of
 
 
 async def login(request: Request) -> Response:
@@ -43,7 +44,9 @@ async def _posted(request: Request) -> Response:
     if not password:
         return _page(request, visit, 422, username=username, password_error=_("Type your password."))
     for _again in range(2):  # the stored hash may be another by now: a second click has replaced an older kind
-        answer = await sign_in.sign_in(services, username, password, network_address(request))
+        answer = await sign_in.sign_in(
+            services, username, password, network_address(request), passes_of(request, visit.interaction)
+        )
         if isinstance(answer, Refusal):
             refused = answer
             break
@@ -52,7 +55,16 @@ async def _posted(request: Request) -> Response:
             return response
         refused = response
     error = texts.sign_in_refusal(refused.reason, refused.wait)
-    return _page(request, visit, REFUSED[refused.reason], wait=refused.wait, username=username, password_error=error)
+    locked = refused.reason is Reason.LOCKED
+    return _page(
+        request,
+        visit,
+        REFUSED[refused.reason],
+        wait=refused.wait,
+        username=username,
+        password_error=error,
+        locked=locked,
+    )
 
 
 async def _right(request: Request, form: dict[str, str], proof: SignedIn | Unconfirmed) -> Response | Refusal:
@@ -63,17 +75,29 @@ async def _right(request: Request, form: dict[str, str], proof: SignedIn | Uncon
         if isinstance(proof, Unconfirmed):
             visit.interaction.sign_up_id = proof.sign_up_id
             session.add(visit.interaction)
+            interaction_id = visit.interaction.interaction_id
+            await mailed_links.hand_over(session, Purpose.SIGN_UP, proof.sign_up_id, interaction_id)
             return go(f"{services.settings.issuer}/confirm{visit.query}")
         accepted = await sign_in.accept(services, session, proof)
         if isinstance(accepted, Refusal):
             return accepted
         if not accepted.user.email_verified:
-            await verification.send_to_user(services, session, accepted.user, services.clock(), hurry=False)
+            await verification.send_to_user(
+                services,
+                session,
+                accepted.user,
+                services.clock(),
+                hurry=False,
+                interaction_id=visit.interaction.interaction_id,
+                network=network_address(request),
+            )
         return await enter(request, session, visit, accepted)
 
 
 def _page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **values: Any) -> Response:
-    shown = {"username": "", "username_error": "", "password_error": ""} | values
+    shown = {"username": "", "username_error": "", "password_error": "", "locked": False} | values
+    if not shown["username"] and visit.interaction.unlocked:
+        shown["username"] = visit.interaction.unlocked
     return page(
         request,
         "login.html",

@@ -1,13 +1,15 @@
 """Sentences that rules only name. `_` and `_n` look texts up in the language of this request, `day`, `minute` and `ago`
 write moments in it (`authserver.languages`)."""
 
+from dataclasses import dataclass
+
 from authserver.accounts.activity import Kind
 from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.passwords import LONGEST
 from authserver.accounts.places import Place
 from authserver.accounts.sign_in import Reason
 from authserver.accounts.user_agents import ALEXA_APP, Device
-from authserver.accounts.verification import CodeRefusal
+from authserver.accounts.verification import CodeRefusal, Purpose
 from authserver.languages import _, _n
 from authserver.languages.moments import ago, day, minute, time_of_day
 from authserver.models import Activity, Client
@@ -70,6 +72,27 @@ def code_refusal(reason: CodeRefusal) -> str:
         CodeRefusal.SPENT: _("This code can no longer be used. Ask for a new one below."),
         CodeRefusal.TOO_MANY: _("There were too many attempts. Try again later."),
     }[reason]
+
+
+@dataclass(frozen=True)
+class LinkWords:
+    """What the page behind a mailed link says; `lead` names the address."""
+
+    title: str
+    lead: str
+    button: str
+
+
+def mailed_link(purpose: Purpose) -> LinkWords:
+    if purpose is Purpose.RECOVERY:
+        return LinkWords(
+            _("Choose a new password"), _("Go on, and you choose a new password for {address}."), _("Go on")
+        )
+    if purpose is Purpose.UNLOCK:
+        return LinkWords(
+            _("Sign in now"), _("You need not wait any longer. The password of {address} is still needed."), _("Go on")
+        )
+    return LinkWords(_("Confirm your address"), _("You confirm that {address} is yours."), _("Confirm"))
 
 
 def scope(name: str) -> str:

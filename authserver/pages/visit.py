@@ -7,8 +7,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import entry, recovery, sessions
+from authserver.accounts import entry, known_devices, recovery, sessions
 from authserver.accounts.entry import Browser, Proof
+from authserver.accounts.lockout import Passes
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import authorization, interactions
 from authserver.oauth.errors import PageError
@@ -65,11 +66,14 @@ class Visit:
         return urlsplit(self.redirect_uri).scheme not in ("http", "https") or is_loopback(self.redirect_uri)
 
 
-async def load(request: Request, session: AsyncSession, form: dict[str, str] | None = None) -> Visit:
-    """Raises `PageError` when the interaction is not this browser's, or the form was not made for it."""
+async def load(
+    request: Request, session: AsyncSession, form: dict[str, str] | None = None, interaction_id: str | None = None
+) -> Visit:
+    """The interaction that the URL names, or this one. Raises `PageError` when it is not this browser's, or the form
+    was not made for it."""
     services = services_of(request)
     settings, now = services.settings, services.clock()
-    interaction_id, cookie = _named(request)
+    interaction_id, cookie = _named(request, interaction_id)
     interaction = await interactions.load(settings, session, now, interaction_id, request.cookies)
     if form is not None:
         check_token(services.secret_keys, form, interaction_id, cookie)
@@ -101,9 +105,10 @@ async def look(request: Request, form: dict[str, str]) -> Visit:
     return Visit(interaction, None, None, client.row if client else None, cookie, csrf, now)
 
 
-def _named(request: Request) -> tuple[str, str]:
+def _named(request: Request, interaction_id: str | None = None) -> tuple[str, str]:
     """The interaction's id and the value of its cookie. Raises `PageError` where this browser has none."""
-    interaction_id = request.query_params.get("interaction", "")
+    if interaction_id is None:
+        interaction_id = request.query_params.get("interaction", "")
     cookie = request.cookies.get(interactions.cookie_name(services_of(request).settings, interaction_id))
     if cookie is None:
         raise PageError("interaction_not_found", interactions.START_OVER)
@@ -215,8 +220,28 @@ async def enter(request: Request, session: AsyncSession, visit: Visit, proof: Pr
     recovered = await recovery.was_completed(session, visit.interaction.recovery_id)
     if recovered and await recovery.still_linked(session, proof.user, services.clock()):
         interactions.bind(session, visit.interaction, browser)
-        return remember(request, go(f"{services.settings.issuer}/still-linked{visit.query}"), cookie)
-    return await onward(request, session, visit, (browser, cookie, proof.user))
+        response = remember(request, go(f"{services.settings.issuer}/still-linked{visit.query}"), cookie)
+    else:
+        response = await onward(request, session, visit, (browser, cookie, proof.user))
+    if proof.user.email_verified:  # else whoever knows the password may have made the account for somebody else
+        return await know(request, session, response, proof.user)
+    return response
+
+
+async def know(request: Request, session: AsyncSession, response: Response, user: User) -> Response:
+    """The same answer; the account knows this browser from now on. In the unit of work of the sign-in."""
+    services = services_of(request)
+    settings = services.settings
+    value = await known_devices.remember(settings, session, user.sub, request.cookies, services.clock())
+    response.set_cookie(known_devices.cookie_name(settings), value, **known_devices.cookie_options(settings))
+    return response
+
+
+def passes_of(request: Request, interaction: Interaction | None = None) -> Passes:
+    """What may lead this browser past an account's lock, in this interaction."""
+    if interaction is None:
+        return Passes(request.cookies)
+    return Passes(request.cookies, interaction.interaction_id, interaction.unlocked)
 
 
 def browser_of(request: Request) -> Browser:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
+    or_,
     select,
     true,
     update,
@@ -22,7 +23,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import ColumnElement, Exists
 from sqlmodel import SQLModel
 
-from authserver.models import AuthorizationCode, Grant, Interaction, Mail, SignUp, User
+from authserver.models import Activity, AuthorizationCode, Grant, Interaction, KnownDevice, Mail, SignUp, User
 from authserver.storage.hot import KeyedRead, KeyedWrite, Row, Statement
 
 Model = TypeVar("Model", bound=SQLModel)
@@ -38,6 +39,8 @@ USERS = _table(User)
 MAILS = _table(Mail)
 INTERACTIONS = _table(Interaction)
 SIGN_UPS = _table(SignUp)
+KNOWN_DEVICES = _table(KnownDevice)
+ACTIVITIES = _table(Activity)
 
 ONE: ColumnElement[int] = literal_column("1")
 ZERO: ColumnElement[int] = literal_column("0")
@@ -190,6 +193,58 @@ FIND_SIGN_UP = Statement(
     .order_by(SIGN_UPS.c.created_at.desc(), SIGN_UPS.c.sign_up_id)
     .limit(ONE)
     .offset(ZERO)  # SQLAlchemy would write it for SQLite with a hidden parameter
+)
+
+
+#: a browser in which somebody has signed in, by the digest of its cookie's value, with the names of the account
+FIND_DEVICE = KeyedRead(
+    select(*KNOWN_DEVICES.c, USERS.c.email_canonical, USERS.c.username_canonical).join(
+        USERS, USERS.c.sub == KNOWN_DEVICES.c.sub
+    ),
+    KNOWN_DEVICES.c.digest,
+)
+
+#: one more failure at this device; parameters: device (its digest), at, most. No row: it has had as many.
+COUNT_AT_DEVICE = Statement(
+    update(KNOWN_DEVICES)
+    .where(
+        KNOWN_DEVICES.c.digest == bindparam("device"),
+        KNOWN_DEVICES.c.failures < bindparam("most"),
+        KNOWN_DEVICES.c.expires_at > AT,
+    )
+    .values(failures=KNOWN_DEVICES.c.failures + ONE)
+    .returning(KNOWN_DEVICES.c.digest)
+)
+
+#: something that happened to the account of this name (canonical), if there is one; parameters: activity_id, kind,
+#: name, address, at
+NOTE_ACTIVITY = KeyedWrite(
+    lambda given: (
+        insert(ACTIVITIES)
+        .from_select(
+            ["activity_id", "sub", "kind", "at", "address", "user_agent", "details"],
+            select(
+                given["activity_id"],
+                USERS.c.sub,
+                given["kind"],
+                given["at"],
+                given["address"],
+                literal_column("''"),
+                literal_column("'{}'"),
+            ).where(or_(USERS.c.email_canonical == given["name"], USERS.c.username_canonical == given["name"])),
+            include_defaults=False,
+        )
+        .returning(ACTIVITIES.c.activity_id)
+    ),
+    ACTIVITIES.c.activity_id,
+    "activity_id",
+    {
+        "activity_id": ACTIVITIES.c.activity_id.type,
+        "kind": ACTIVITIES.c.kind.type,
+        "name": USERS.c.email_canonical.type,
+        "address": ACTIVITIES.c.address.type,
+        "at": AT.type,
+    },
 )
 
 

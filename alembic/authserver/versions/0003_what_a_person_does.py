@@ -182,6 +182,7 @@ def upgrade() -> None:
     with op.batch_alter_table("verification_codes", schema=None) as batch_op:
         batch_op.add_column(sa.Column("link_digest", sa.LargeBinary(length=32), nullable=True))
         batch_op.add_column(sa.Column("interaction_id", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=True))
+        batch_op.add_column(sa.Column("email", sqlmodel.sql.sqltypes.AutoString(length=320), nullable=True))
         batch_op.add_column(sa.Column("confirmed_at", sa.BigInteger(), nullable=True))
         batch_op.create_index(batch_op.f("ix_verification_codes_link_digest"), ["link_digest"], unique=True)
 
@@ -203,6 +204,7 @@ def downgrade() -> None:
     op.drop_index("ix_verification_codes_link_digest", "verification_codes")
     op.drop_column("verification_codes", "link_digest")
     op.drop_column("verification_codes", "interaction_id")
+    op.drop_column("verification_codes", "email")
     op.drop_column("verification_codes", "confirmed_at")
     op.drop_index("ix_users_username_canonical", "users")
     op.drop_column("users", "username_canonical")

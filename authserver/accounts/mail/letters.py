@@ -33,7 +33,7 @@ def _language(settings: Settings, locale: str) -> Language:
 
 
 #: kinds that a person waits for at a page: they go before all others
-AWAITED = frozenset({"code", "recovery", "account_exists", "email_change_code", "address_taken"})
+AWAITED = frozenset({"code", "recovery", "unlock", "account_exists", "email_change_code", "address_taken"})
 
 
 @dataclass(frozen=True)
@@ -75,16 +75,22 @@ def written(settings: Settings, mail: Mail) -> Letter:
     return Letter(subject, text.strip() + "\n", html)
 
 
-def code_mail(settings: Settings, recipient: str, code: str, now: int, *, locale: str = "") -> Mail:
-    """The code that confirms an address."""
+def code_mail(settings: Settings, recipient: str, code: str, now: int, link: str = "", *, locale: str = "") -> Mail:
+    """The code that confirms an address. `link`: the URL that stands for it in the browser that asked, if any."""
     hours = max(1, settings.email_code_lifetime // 3600)
-    return _letter(settings, "code", recipient, now, locale=locale, code=code, hours=hours)
+    return _letter(settings, "code", recipient, now, locale=locale, code=code, hours=hours, link=link)
 
 
-def recovery_mail(settings: Settings, recipient: str, code: str, now: int, *, locale: str = "") -> Mail:
+def recovery_mail(settings: Settings, recipient: str, code: str, now: int, link: str = "", *, locale: str = "") -> Mail:
     """The code that lets its reader choose a new password."""
     minutes = max(1, settings.recovery_code_lifetime // 60)
-    return _letter(settings, "recovery", recipient, now, locale=locale, code=code, minutes=minutes)
+    return _letter(settings, "recovery", recipient, now, locale=locale, code=code, minutes=minutes, link=link)
+
+
+def unlock_mail(settings: Settings, recipient: str, code: str, now: int, link: str = "", *, locale: str = "") -> Mail:
+    """The code that lets its reader sign in, with the password, although somebody guesses at it."""
+    minutes = max(1, settings.recovery_code_lifetime // 60)
+    return _letter(settings, "unlock", recipient, now, locale=locale, code=code, minutes=minutes, link=link)
 
 
 def password_changed_mail(settings: Settings, recipient: str, when: int, *, locale: str = "") -> Mail:

@@ -11,7 +11,7 @@ from authserver.pages import texts
 from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Owner, forget, fresh_owner, network_address, owner
+from authserver.pages.visit import Owner, forget, fresh_owner, network_address, owner, passes_of
 
 PAGE = "account/delete"
 
@@ -36,7 +36,7 @@ async def delete(request: Request) -> Response:
     elif not typed:
         return await _page(request, found, 422, password_error=_("Type your password."))
     else:
-        proof = await own_account.prove(services, found.user, typed, network_address(request))
+        proof = await own_account.prove(services, found.user, typed, network_address(request), passes_of(request))
     if isinstance(proof, Refusal):
         return await _refused(request, found, proof)
     try:

@@ -16,7 +16,7 @@ from authserver.pages.account.rows import Row
 from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Owner, fresh_owner, network_address, owner, remember, user_agent
+from authserver.pages.visit import Owner, fresh_owner, know, network_address, owner, passes_of, remember, user_agent
 
 PAGE = "account/password"
 
@@ -49,10 +49,11 @@ async def password(request: Request) -> Response:
                 user_agent=user_agent(request),
                 address=network_address(request),
             )
+            response = remember(request, go(f"{services.settings.issuer}/account/security?done=password"), cookie)
+            return await know(request, session, response, found.user)
     except OutdatedError:  # in another tab somebody was faster; this session may have ended with it
         again = await owner(request, PAGE)
         return _refused(request, again, Refusal(Reason.WRONG)) if isinstance(again, Owner) else again
-    return remember(request, go(f"{services.settings.issuer}/account/security?done=password"), cookie)
 
 
 async def _checked(request: Request, found: Owner, form: dict[str, str]) -> NewPassword | Response:
@@ -64,7 +65,9 @@ async def _checked(request: Request, found: Owner, form: dict[str, str]) -> NewP
     elif not present:
         return _page(request, found, 422, present_error=_("Type your present password."))
     else:
-        checked = await own_account.check_change(services, found.user, present, new, network_address(request))
+        checked = await own_account.check_change(
+            services, found.user, present, new, network_address(request), passes_of(request)
+        )
     if isinstance(checked, Weakness):
         return _page(request, found, 422, password_error=texts.weakness(checked))
     return _refused(request, found, checked) if isinstance(checked, Refusal) else checked

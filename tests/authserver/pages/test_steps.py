@@ -248,6 +248,7 @@ async def test_an_unverified_account_confirms_its_address_first(people: People, 
     query = f"?interaction={interaction_of(page)}"
     assert (await send(linking, f"/consent{query}", page, action="allow")).left_to == linking.url(f"/confirm{query}")
     page = await linking.browser.press(page, "confirm", code=await people.code(user.email))
+    page = await linking.browser.press(page, "save", password=OTHER)
     linking.returned(await linking.browser.press(page, "allow"))
 
 
