@@ -114,6 +114,10 @@ class People:
         """The code in the only or last mail of this second or later ones."""
         return code_in((await self.mails(recipient))[-1].text)
 
+    async def link(self, recipient: str) -> str:
+        """The URL of the link in that mail."""
+        return link_in((await self.mails(recipient))[-1].text)
+
 
 async def enter(
     people: People, session: AsyncSession, proof: Proof, cookies: dict[str, str] | None = None
@@ -127,6 +131,12 @@ async def enter(
 
 def code_in(text: str) -> str:
     found = re.search(r"^\s+(\d{6})$", text, re.MULTILINE)
+    assert found, text
+    return found.group(1)
+
+
+def link_in(text: str) -> str:
+    found = re.search(r"^\s+(https?://\S+/confirmUser\?link=\S+)$", text, re.MULTILINE)
     assert found, text
     return found.group(1)
 
