@@ -1,6 +1,7 @@
 """What an operator may set, and what stops the start. Every setting is `AUTHSERVER_<NAME>` in the environment."""
 
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -148,6 +149,18 @@ class Settings(DatabaseSettings):
         100, ge=1, description="Sign-in, sign-up and code attempts of one network address in ten minutes."
     )
 
+    address_visits: int = Field(
+        1000,
+        ge=1,
+        description="Sign-ins that people who are not signed in may begin from one network address in ten minutes; "
+        "what is begun is kept for `interaction_lifetime`.",
+    )
+    scope_words: dict[str, str] = Field(
+        {},
+        description="What scopes of your own let an application do, for the consent page, as JSON: "
+        '`{"lamps": "Switch your lamps"}`. Others are named as they are.',
+    )
+
     smtp_url: SecretStr | None = Field(
         None,
         description="Mail server: `smtp://[USER:PASSWORD@]HOST[:PORT]` (STARTTLS where offered), `smtps://…` (TLS). "
@@ -230,6 +243,25 @@ class Settings(DatabaseSettings):
         if url and (parts.scheme != "https" or not parts.hostname or not url.isprintable() or " " in url):
             raise ValueError("must be an https address such as https://www.example.org/terms")
         return url
+
+    @field_validator("scope_words", mode="before")
+    @classmethod
+    def _words_are_json(cls, given: Any) -> Any:
+        """In the environment it is text."""
+        if not isinstance(given, str):
+            return given
+        try:
+            return json.loads(given)
+        except ValueError as error:
+            raise ValueError('is not JSON such as {"lamps": "Switch your lamps"}') from error
+
+    @field_validator("scope_words")
+    @classmethod
+    def _words_are_lines(cls, words: dict[str, str]) -> dict[str, str]:
+        for scope, text in words.items():
+            if not (0 < len(text) <= 200 and text.isprintable()):
+                raise ValueError(f"the words for {scope!r} must be 1 to 200 printable characters")
+        return words
 
     @field_validator("smtp_url")
     @classmethod

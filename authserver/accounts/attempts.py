@@ -188,6 +188,15 @@ async def count_address(hot: HotStore, settings: Settings, secret_keys: SecretKe
     return max(1, (found["ends"] if found else 0) - now)
 
 
+async def count_visit(
+    session: AsyncSession, settings: Settings, secret_keys: SecretKeys, address: str, now: int
+) -> int:
+    """Somebody who is not signed in begins something that is kept for a while: 0 when it may be, else the seconds to
+    wait. A bound on what one network can store, far above what people behind one address do."""
+    name = counter(secret_keys, "visit", network_of(address))
+    return await _count_in_unit(session, _within(name, now, settings.address_visits, ADDRESS_WINDOW))
+
+
 async def count_up_to(hot: HotStore, name: str, most: int, window: int, now: int) -> bool:
     """One more of at most `most` in `window` seconds: False when there were as many. Committed when it returns."""
     return await hot.execute(COUNT_WITHIN, **_within(name, now, most, window)) is not None

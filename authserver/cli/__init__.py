@@ -3,7 +3,7 @@
 
 import sys
 
-from authserver.cli import client_secrets, clients, grants, keys, mails, users
+from authserver.cli import client_logos, client_secrets, clients, grants, keys, mails, users
 from authserver.cli.alexa import add_alexa
 from authserver.cli.running import commands
 from authserver.cli.service import migrate, serve
@@ -13,6 +13,7 @@ app.command()(serve)
 app.command()(migrate)
 clients.app.command("add-alexa")(add_alexa)
 clients.app.add_typer(client_secrets.app, name="secret")
+clients.app.add_typer(client_logos.app, name="logo")
 app.add_typer(users.app, name="user")
 app.add_typer(clients.app, name="client")
 app.add_typer(grants.app, name="grant")

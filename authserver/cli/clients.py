@@ -6,11 +6,11 @@ import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.cli import printing
-from authserver.cli.policy import takes_policy
+from authserver.cli.policy import REMEMBERED, takes_policy
 from authserver.cli.printing import Json, Yes
 from authserver.cli.running import NotFoundError, commands, on_database, secret_keys_of, settings_of
 from authserver.models import Client
-from authserver.oauth import keys, presets, registration
+from authserver.oauth import keys, logos, presets, registration
 from authserver.settings import DatabaseSettings, Settings
 
 app = commands("Applications: Alexa, your own, other people's.")
@@ -26,10 +26,13 @@ async def shown(session: AsyncSession, client: Client, secret: str | None = None
     """A client; of its secrets the ids and dates, and `secret` the one time that it is told."""
     secrets = await registration.secrets_of(session, client.client_id)
     columns = {name: getattr(client, name) for name in Client.model_fields}
+    columns["consent"] = client.consent or REMEMBERED
+    logo = await logos.find(session, client.client_id)
     return {
         "client_id": columns.pop("client_id"),
         **({"client_secret": secret} if secret else {}),
         **columns,
+        "logo": {"media_type": logo.media_type, "version": logo.version} if logo else None,
         "secrets": [{"secret_id": row.secret_id, "created_at": row.created_at} for row in secrets],
     }
 

@@ -11,6 +11,7 @@ from authserver.oauth.registration import SECONDS
 
 #: what the word `default` becomes: the column is emptied, and the server's setting holds
 DEFAULT = "default"
+REMEMBERED = "remembered"  # how an empty `consent` is called
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -37,6 +38,13 @@ def _switch(names: str, words: str) -> Any:
 #: column of `Client` -> its option
 POLICY: dict[str, Any] = {
     "first_party": _switch("--first-party/--third-party", "Your own application: people are not asked for consent."),
+    "consent": Annotated[
+        str | None,
+        typer.Option(
+            metavar="always|remembered",
+            help="Ask people each time, or once for the same permissions; Alexa's clients always ask.",
+        ),
+    ],
     "require_pkce": _switch("--require-pkce/--no-require-pkce", "Refuse authorization requests without PKCE (S256)."),
     "signing_alg": Annotated[str | None, typer.Option(help="RS256, ES256 or EdDSA: how its tokens are signed.")],
     "audience": Annotated[
@@ -97,4 +105,6 @@ def _value(name: str, given: Any) -> Any:
         return int(given)
     if name == "audience":
         return given or None
+    if name == "consent":
+        return None if given == REMEMBERED else given
     return given

@@ -21,7 +21,8 @@ class Interaction(SQLModel, table=True):
     request: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     created_at: int = Field(sa_column=seconds())
     expires_at: int = Field(sa_column=seconds(index=True))
-    #: A session older than this does not satisfy the request (`prompt=login`, `max_age`, "not you?").
+    #: A session older than this does not satisfy the request (`max_age`); `interactions.OWN_SIGN_IN`: none but one that
+    #: is made within the interaction does (`prompt=login`, "not you?").
     auth_not_before: int = Field(default=0, sa_column=seconds())
     #: The session that signed in for this interaction; under another one it starts over.
     session_digest: bytes | None = Field(default=None, sa_column=digest_column(nullable=True))

@@ -10,9 +10,8 @@ from authserver.oauth.keys import KeyRing
 LONGEST = 8192  # characters
 
 
-def verify(keys: KeyRing, issuer: str, value: str, now: int) -> dict[str, Any] | None:
-    """The claims of a valid access token of ours; None for anything else: ID tokens, tokens of another kind or server,
-    expired ones. Whether the grant still stands is not checked here."""
+def signed_by_us(keys: KeyRing, value: str) -> jwt.Token | None:
+    """A JWT that a published key of ours has signed, of whatever kind and age; None for anything else."""
     if len(value) > LONGEST or value.count(".") != 2 or "=" in value:
         return None
     try:
@@ -23,10 +22,18 @@ def verify(keys: KeyRing, issuer: str, value: str, now: int) -> dict[str, Any] |
         token = jwt.decode(value, key.key, algorithms=[key.alg])
     except (JoseError, ValueError):
         return None
+    return None if "crit" in token.header else token  # we never set it; an empty one is malformed (RFC 7515 §4.1.11)
+
+
+def verify(keys: KeyRing, issuer: str, value: str, now: int) -> dict[str, Any] | None:
+    """The claims of a valid access token of ours; None for anything else: ID tokens, tokens of another kind or server,
+    expired ones. Whether the grant still stands is not checked here."""
+    token = signed_by_us(keys, value)
+    if token is None:
+        return None
     claims: dict[str, Any] = token.claims
     if (
         token.header.get("typ") != "at+jwt"
-        or "crit" in token.header  # we never set it; an empty one is malformed (RFC 7515 §4.1.11)
         or claims.get("iss") != issuer
         or claims.get("token_use") != "access"
         or not isinstance(claims.get("exp"), int)

@@ -14,7 +14,13 @@ from authlib.oauth2.rfc6749 import (
     OAuth2Error,
     UnsupportedResponseTypeError,
 )
-from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError, RequestNotSupportedError
+from authlib.oidc.core.errors import (
+    AccountSelectionRequiredError,
+    ConsentRequiredError,
+    InteractionRequiredError,
+    LoginRequiredError,
+    RequestNotSupportedError,
+)
 from authlib.oidc.core.errors import RequestURINotSupportedError as RequestUriNotSupportedError
 from sqlalchemy.util.concurrency import greenlet_spawn
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,11 +28,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts import activity, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
-from authserver.models import Interaction, Session, User
-from authserver.oauth import interactions
+from authserver.models import Client, Interaction, Session, User
+from authserver.oauth import consents, id_token_hint, interactions
+from authserver.oauth.consents import Remembered
 from authserver.oauth.errors import InvalidTargetError, PageError
 from authserver.oauth.interactions import Step, next_step
-from authserver.oauth.redirects import Addressee
+from authserver.oauth.redirects import Addressee, response_uri
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.server import RESPONSE_TYPES, OAuthServer
 from authserver.oauth.tokens import Subject
@@ -41,6 +48,7 @@ KEPT = (
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
 LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "login_hint": 1024, "ui_locales": 1024, "lang": 1024}
 BOUND = frozenset({Step.VERIFY, Step.CONSENT, Step.FINISH})  # the steps of somebody who is signed in
+LONGEST_NAME = 254  # characters of an address or a user name
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
@@ -108,7 +116,7 @@ def _validate(oauth: OAuthServer, request: ProtocolRequest, repeated: bool) -> N
         raise UnsupportedResponseTypeError("code", description="response_type must be code")
     if parameters.get("response_mode", "query") != "query":
         raise InvalidRequestError("response_mode must be query")
-    prompts = parameters.get("prompt", "").split()
+    prompts = consents.prompts(parameters)
     if not set(prompts) <= PROMPTS or ("none" in prompts and len(prompts) > 1):
         raise InvalidRequestError("prompt is none, or of login, consent and select_account")
     max_age = parameters.get("max_age", "0")
@@ -128,10 +136,17 @@ async def validate(
     request = protocol_request(oauth, {**parameters, "redirect_uri": to.redirect_uri}, now)
     try:
         await greenlet_spawn(_validate, oauth, request, repeated)
+        hinted = id_token_hint.read(oauth.keys, oauth.issuer, to.client.client_id, parameters.get("id_token_hint", ""))
     except OAuth2Error as error:
         error.redirect_uri = to.redirect_uri
         raise
     kept = {name: parameters[name] for name in KEPT if parameters.get(name)}
+    if hinted is not None:
+        kept[interactions.HINTED_SUB] = hinted.sub
+        if hinted.email:
+            kept.setdefault("login_hint", hinted.email)
+    if len(kept.get("login_hint", "")) > LONGEST_NAME:  # nobody's name: half of one is of no use to anybody
+        del kept["login_hint"]
     if to.client.row.preset == "alexa":
         # Alexa never asks for one; a link tampered with must not make tokens that the skill then has to refuse
         kept.pop("resource", None)
@@ -139,18 +154,47 @@ async def validate(
 
 
 def freshness(request: dict[str, Any], now: int) -> int:
-    """The earliest `auth_time` that satisfies the request's `prompt` and `max_age` (OpenID Connect Core §3.1.2.1)."""
-    prompts = str(request.get("prompt", "")).split()
-    if "login" in prompts or "select_account" in prompts:
-        return now
-    return now - int(request["max_age"]) if "max_age" in request else 0
+    """The earliest `auth_time` that satisfies the request's `prompt` and `max_age` (OpenID Connect Core §3.1.2.1);
+    `max_age=0` is `prompt=login`."""
+    max_age = int(request["max_age"]) if "max_age" in request else None
+    if "login" in consents.prompts(request) or max_age == 0:
+        return interactions.OWN_SIGN_IN
+    return 0 if max_age is None else now - max_age
 
 
-def silent_refusal(step: Step, redirect_uri: str) -> OAuth2Error:
-    """`prompt=none` where a page is missing."""
-    if step is Step.CONSENT:
-        return ConsentRequiredError(redirect_uri=redirect_uri)
-    return LoginRequiredError(redirect_uri=redirect_uri)
+#: `prompt=none`: what the client is told where this page is missing (OpenID Connect Core §3.1.2.6)
+SILENT_REFUSALS: dict[Step, type[OAuth2Error]] = {
+    Step.SIGN_IN: LoginRequiredError,
+    Step.SECOND_FACTOR: LoginRequiredError,
+    Step.NEW_PASSWORD: LoginRequiredError,
+    Step.CHOOSE_ACCOUNT: AccountSelectionRequiredError,
+    Step.VERIFY: InteractionRequiredError,
+    Step.CONSENT: ConsentRequiredError,
+}
+
+
+async def silently(
+    oauth: OAuthServer,
+    session: AsyncSession,
+    kept: dict[str, Any],
+    to: Addressee,
+    browser: Session | None,
+    user: User | None,
+) -> str:
+    """`prompt=none`: the client gets a code or an error, the person no page, and nothing is kept of the request."""
+    now, client = oauth.clock(), to.client.row
+    interaction, _cookie = interactions.passing(
+        oauth.settings, now, client_id=client.client_id, request=kept, auth_not_before=freshness(kept, now)
+    )
+    remembered = await consents.find(session, user, client)
+    step = next_step(interaction, browser, user, client, now, remembered)
+    if step is Step.FINISH and browser is not None and user is not None:
+        location = await conclude(oauth, session, interaction, client, browser, user, remembered)
+        if not isinstance(location, Step):
+            return location
+        step = location
+    error = SILENT_REFUSALS[step]()
+    return response_uri(to.redirect_uri, oauth.issuer, kept.get("state"), {"error": str(error.error)})
 
 
 async def advance(
@@ -163,20 +207,21 @@ async def advance(
     client = await oauth.clients.get(interaction.client_id, session) if interaction.client_id else None
     if interaction.client_id and client is None:
         raise PageError("unknown_client", "The app that sent you here is no longer registered with this server.")
-    step = next_step(interaction, browser, user, client.row if client else None, oauth.clock())
+    row = client.row if client else None
+    remembered = await consents.find(session, user, row)
+    step = next_step(interaction, browser, user, row, oauth.clock(), remembered)
     if step in BOUND and browser is not None and interaction.session_digest is None:
         interactions.bind(session, interaction, browser)
-    if step is not Step.FINISH:
-        return f"{oauth.issuer}/{step.value}?interaction={interaction.interaction_id}"
-    if client is None or browser is None or user is None:
-        return f"{oauth.issuer}/{_page_of(interaction.request, user)}"
-    await interactions.complete(session, interaction, oauth.clock())
-    location = await finish(oauth, session, interaction.request, browser, user)
-    if interaction.request.get("prompt") != "none":
-        there = Browser({}, browser.user_agent, browser.address)
-        name = client.row.client_name
-        await activity.note(session, user.sub, Kind.LINKED, oauth.clock(), there, application=name)
-    return location
+    if step is Step.FINISH:
+        if row is None or browser is None or user is None:
+            return f"{oauth.issuer}/{_page_of(interaction.request, user)}"
+        await interactions.complete(session, interaction, oauth.clock())
+        location = await conclude(oauth, session, interaction, row, browser, user, remembered)
+        if not isinstance(location, Step):
+            return location
+        await interactions.reopen(session, interaction)
+        step = location
+    return f"{oauth.issuer}/{step.value}?interaction={interaction.interaction_id}"
 
 
 def _page_of(kept: dict[str, Any], user: User | None) -> str:
@@ -186,10 +231,32 @@ def _page_of(kept: dict[str, Any], user: User | None) -> str:
     return "account" if another else str(kept.get("page", "account"))
 
 
-async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any], browser: Session, user: User) -> str:
-    """Issue the code. The request is validated once more: the client may have changed since the first page."""
+async def conclude(
+    oauth: OAuthServer,
+    session: AsyncSession,
+    interaction: Interaction,
+    client: Client,
+    browser: Session,
+    user: User,
+    remembered: Remembered | None,
+) -> str | Step:
+    """The client's URL, with a code; or the step that is missing after all, since what the code was to rest on has just
+    ended. Session and consent are held before the code is written: whoever ends one of them comes before, or finds the
+    code."""
     if not await sessions.hold(session, browser):
-        raise PageError("session_ended", interactions.START_OVER)
+        return Step.SIGN_IN
+    now = oauth.clock()
+    if not await consents.settle(session, interaction, client, user, remembered, now):
+        return Step.CONSENT
+    if interaction.consented:
+        seen = Browser({}, browser.user_agent, browser.address)
+        await activity.note(session, user.sub, Kind.LINKED, now, seen, application=client.client_name)
+    return await finish(oauth, session, interaction.request, browser, user)
+
+
+async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any], browser: Session, user: User) -> str:
+    """Issue the code. The request is validated once more: the client may have changed since the first page. What the
+    code rests on is held by the caller."""
     parameters = {name: value for name, value in kept.items() if isinstance(value, str)}
     now = oauth.clock()
     request = protocol_request(oauth, parameters, now, unit=session)

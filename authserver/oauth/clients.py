@@ -7,7 +7,7 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.models import Client, ClientSecret
+from authserver.models import Client, ClientLogo, ClientSecret
 from authserver.secret_values import digest, same
 from authserver.settings import Settings
 from authserver.storage.database import Database
@@ -29,6 +29,7 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
     refresh_idle_lifetime: int
     refresh_absolute_lifetime: int
     refresh_rotation_grace: int
+    logo: str = ""  # the version of its picture; '' for none
 
     @property
     def client_id(self) -> str:
@@ -76,7 +77,7 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
         return grant_type in self.row.grant_types
 
 
-def registered(row: Client, secrets: tuple[bytes, ...], settings: Settings) -> RegisteredClient:
+def registered(row: Client, secrets: tuple[bytes, ...], settings: Settings, logo: str = "") -> RegisteredClient:
     """The client with the server's settings where it has none of its own."""
 
     def own(value: int | None, default: int) -> int:
@@ -91,6 +92,7 @@ def registered(row: Client, secrets: tuple[bytes, ...], settings: Settings) -> R
         refresh_idle_lifetime=own(row.refresh_idle_lifetime, settings.refresh_idle_lifetime),
         refresh_absolute_lifetime=own(row.refresh_absolute_lifetime, settings.refresh_absolute_lifetime),
         refresh_rotation_grace=own(row.refresh_rotation_grace, settings.refresh_rotation_grace),
+        logo=logo,
     )
 
 
@@ -126,22 +128,23 @@ class Clients:
         era = self._era
         if session is None:
             async with self._database.unit() as own:
-                row, secrets = await _read(own, client_id)
+                row, secrets, logo = await _read(own, client_id)
         else:
-            row, secrets = await _read(session, client_id)
+            row, secrets, logo = await _read(session, client_id)
         if row is None or not row.active:
             if len(self._unknown) >= BOUND:
                 self._unknown.clear()
             if era == self._era:
                 self._unknown[client_id] = time.monotonic() + NEGATIVE
             return None
-        client = registered(row, secrets, self._settings)
+        client = registered(row, secrets, self._settings, logo)
         if era == self._era:
             self._known[client_id] = client
         return client
 
 
-async def _read(session: AsyncSession, client_id: str) -> tuple[Client | None, tuple[bytes, ...]]:
+async def _read(session: AsyncSession, client_id: str) -> tuple[Client | None, tuple[bytes, ...], str]:
     row = await session.get(Client, client_id)
     secrets = (await session.exec(select(ClientSecret.digest).where(ClientSecret.client_id == client_id))).all()
-    return row, tuple(secrets)
+    logo = (await session.exec(select(ClientLogo.version).where(ClientLogo.client_id == client_id))).first()
+    return row, tuple(secrets), logo or ""

@@ -18,13 +18,14 @@ class UnsupportedTokenTypeError(OAuth2Error):  # type: ignore[misc]
 class PageError(Exception):
     """Shown as a page on our own host and never sent to a client: before the redirect URI is known to be the client's,
     or when a page cannot go on. `reason` is a stable word for tests and logs, `message` says what to do, and is
-    translated where it is shown."""
+    translated where it is shown, `wait` is the seconds until it may be tried again."""
 
-    def __init__(self, reason: str, message: str, status: int = 400) -> None:
+    def __init__(self, reason: str, message: str, status: int = 400, wait: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.message = message
         self.status = status
+        self.wait = wait
 
 
 #: What the protocol refuses: the unit of work commits, so that a revocation that goes with a refusal holds.

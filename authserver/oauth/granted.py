@@ -10,6 +10,7 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import AuthorizationCode, Client, Grant, User
+from authserver.oauth import consents
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ async def revoke(
 
     Refreshes are refused from now on; access tokens already issued hold until they expire, except at userinfo. Codes
     that wait to be exchanged end first: an exchange in flight is waited for, and what it made is ended with the rest.
+    Who ends a link also takes back the consent: the next linking asks again.
     """
     named = {Grant.origin_jti: origin_jti, Grant.sub: sub, Grant.client_id: client_id}
     conditions = [col(column) == value for column, value in named.items() if value is not None]
@@ -100,6 +102,7 @@ async def revoke(
     alexas = select(Client.client_id).where(Client.preset == "alexa")
     if but_alexa:
         conditions.append(col(Grant.client_id).not_in(alexas))
+    await _forget_consents(session, now, origin_jti, sub, client_id)
     if origin_jti is None:
         owners = {AuthorizationCode.sub: sub, AuthorizationCode.client_id: client_id}
         codes = [col(column) == value for column, value in owners.items() if value is not None]
@@ -108,3 +111,18 @@ async def revoke(
         )
     ended = await session.exec(update(Grant).where(*conditions, col(Grant.revoked_at).is_(None)).values(revoked_at=now))
     return int(ended.rowcount)
+
+
+async def _forget_consents(
+    session: AsyncSession, now: int, origin_jti: str | None, sub: str | None, client_id: str | None
+) -> None:
+    """Those of the one link, while it lives (a link pressed again takes nothing back), or of all that is named."""
+    if origin_jti is None:
+        await consents.forget(session, now, sub=sub, client_id=client_id)
+        return
+    live = [col(Grant.origin_jti) == origin_jti, col(Grant.revoked_at).is_(None)]
+    if sub is not None:
+        live.append(col(Grant.sub) == sub)
+    found = (await session.exec(select(Grant.sub, Grant.client_id).where(*live))).first()
+    if found is not None:
+        await consents.forget(session, now, sub=found[0], client_id=found[1])

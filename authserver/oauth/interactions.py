@@ -12,16 +12,23 @@ from typing import Any
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import entry
+from authserver.accounts import attempts, entry
 from authserver.languages import N_
 from authserver.models import Client, Interaction, Session, User
+from authserver.oauth import consents
+from authserver.oauth.consents import Remembered
 from authserver.oauth.errors import PageError
-from authserver.secret_values import SecretKey, digest, new_secret, random_token, same
+from authserver.secret_values import SecretKey, SecretKeys, digest, new_secret, random_token, same
 from authserver.settings import Settings
 from authserver.storage.hot import HotStore
 from authserver.storage.statements import FIND_INTERACTION, model_of
 
+#: `auth_not_before` that only a sign-in made within the interaction satisfies: those are bound, and no other is young
+#: enough. A comparison of seconds would let one of the same second through (`prompt=login`).
+OWN_SIGN_IN = 2**62
+HINTED_SUB = "hinted_sub"  # in a request: whom `id_token_hint` names
 START_OVER = N_("This sign-in page is no longer valid. Go back to the app you came from and start again.")
+TOO_MANY = N_("Too many people have come from your network in a short time. Wait a few minutes and try again.")
 
 
 class Step(StrEnum):
@@ -30,32 +37,45 @@ class Step(StrEnum):
     SIGN_IN = "login"
     SECOND_FACTOR = "second-factor"
     NEW_PASSWORD = "new-password"  # noqa: S105
+    CHOOSE_ACCOUNT = "choose-account"
     VERIFY = "confirm"
     CONSENT = "consent"
     FINISH = "finish"
 
 
 def next_step(
-    interaction: Interaction, session: Session | None, user: User | None, client: Client | None, now: int
+    interaction: Interaction,
+    session: Session | None,
+    user: User | None,
+    client: Client | None,
+    now: int,
+    remembered: Remembered | None = None,
 ) -> Step:
-    """The only place where the order of the steps is written. `session` and `user` are those of this browser, now.
+    """The only place where the order of the steps is written. `session` and `user` are those of this browser, now;
+    `remembered` is what this person agreed to before (`consents.find`).
 
     Without a session that counts, what was proved in this interaction may already ask for the rest
     (`accounts.entry`)."""
-    counts = (
-        session is not None
-        and user is not None
-        and session.auth_time >= interaction.auth_not_before
-        and interaction.session_digest in (None, session.digest)
-    )
-    if not counts or user is None:
+    if session is None or user is None or not _counts(interaction, session, user):
         proved = entry.waiting(interaction, now)
         return Step(proved.missing) if proved is not None else Step.SIGN_IN
+    agreed = client is None or consents.given(interaction, client, user, remembered)
+    chosen = interaction.session_digest is not None or "select_account" not in consents.prompts(interaction.request)
+    if not chosen and (agreed or not user.email_verified):  # else the consent page names the account and offers others
+        return Step.CHOOSE_ACCOUNT
     if not user.email_verified:
         return Step.VERIFY
-    if client is not None and not client.first_party and not (interaction.consented and interaction.sub == user.sub):
-        return Step.CONSENT
-    return Step.FINISH
+    return Step.FINISH if agreed else Step.CONSENT
+
+
+def _counts(interaction: Interaction, session: Session, user: User) -> bool:
+    """Whether this sign-in is one that the request takes: the bound one, or one that is recent enough to be bound; and
+    of the person whom the client means (`id_token_hint`)."""
+    if interaction.request.get(HINTED_SUB) not in (None, user.sub):
+        return False
+    if interaction.session_digest is not None:
+        return interaction.session_digest == session.digest
+    return session.auth_time >= interaction.auth_not_before
 
 
 def cookie_name(settings: Settings, interaction_id: str) -> str:
@@ -68,6 +88,12 @@ def csrf_token(secret_key: SecretKey, interaction_id: str, cookie_value: str) ->
     return base64.urlsafe_b64encode(secret_key.mac("csrf", interaction_id, cookie_value)).decode().rstrip("=")
 
 
+async def admit(settings: Settings, secret_keys: SecretKeys, session: AsyncSession, now: int, address: str) -> None:
+    """A stranger begins an interaction from this network address. Raises `PageError` when too many were begun there."""
+    if wait := await attempts.count_visit(session, settings, secret_keys, address, now):
+        raise PageError("too_many_visits", TOO_MANY, 429, wait)
+
+
 async def create(
     settings: Settings,
     session: AsyncSession,
@@ -78,6 +104,16 @@ async def create(
     auth_not_before: int = 0,
 ) -> tuple[Interaction, str]:
     """A new interaction and the value of its cookie."""
+    interaction, cookie = passing(settings, now, client_id=client_id, request=request, auth_not_before=auth_not_before)
+    session.add(interaction)
+    await session.flush()
+    return interaction, cookie
+
+
+def passing(
+    settings: Settings, now: int, *, client_id: str | None, request: dict[str, Any], auth_not_before: int
+) -> tuple[Interaction, str]:
+    """The same without a row: for a request that is answered at once, whatever is missing."""
     cookie, stored = new_secret()
     interaction = Interaction(
         interaction_id=random_token(16),
@@ -88,8 +124,6 @@ async def create(
         created_at=now,
         expires_at=now + settings.interaction_lifetime,
     )
-    session.add(interaction)
-    await session.flush()
     return interaction, cookie
 
 
@@ -135,6 +169,15 @@ async def complete(session: AsyncSession, interaction: Interaction, now: int) ->
         raise PageError("interaction_not_found", START_OVER)
 
 
+async def reopen(session: AsyncSession, interaction: Interaction) -> None:
+    """In the unit of work that has completed it: it goes on after all."""
+    await session.exec(
+        update(Interaction)
+        .where(col(Interaction.interaction_id) == interaction.interaction_id)
+        .values(completed_at=None)
+    )
+
+
 def bind(session: AsyncSession, interaction: Interaction, browser: Session) -> None:
     """From now on this interaction is for that session and no other; consent is asked anew."""
     interaction.session_digest = browser.digest
@@ -149,12 +192,13 @@ def agree(session: AsyncSession, interaction: Interaction) -> None:
     session.add(interaction)
 
 
-def sign_in_again(session: AsyncSession, interaction: Interaction, now: int) -> None:
-    """ "Not you?": whoever is signed in does not count for this interaction any more. The caller ends that session, so
-    that signing in again within the same second counts."""
+def sign_in_again(session: AsyncSession, interaction: Interaction) -> None:
+    """ "Not you?": whoever is signed in does not count for this interaction any more, nor whoever was expected. The
+    caller ends that session."""
+    interaction.request = {name: value for name, value in interaction.request.items() if name != "login_hint"}
     interaction.session_digest = None
     interaction.sub = None
     interaction.consented = False
     interaction.first_factor = None
-    interaction.auth_not_before = now
+    interaction.auth_not_before = OWN_SIGN_IN
     session.add(interaction)

@@ -14,6 +14,7 @@ from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import AuthorizationCode, Client, ClientSecret
+from authserver.oauth import consents
 from authserver.oauth.keys import ALGORITHMS, LONGEST_TOKEN
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
 from authserver.oauth.redirects import registration_problem
@@ -55,6 +56,7 @@ def problems(client: Client) -> list[str]:
         _name_problems,
         _redirect_problems,
         _scope_problems,
+        _consent_problems,
         _authentication_problems,
         _token_problems,
         _seconds_problems,
@@ -85,7 +87,13 @@ def _scope_problems(client: Client) -> list[str]:
     found = [f"scope {scope!r} is not a scope token" for scope in client.scopes if not SCOPE_TOKEN.fullmatch(scope)]
     if not 0 < len(client.scopes) <= MOST_SCOPES:
         found.append(f"1 to {MOST_SCOPES} scopes are needed")
+    if len(" ".join(client.scopes)) > consents.LONGEST:
+        found.append(f"all scopes together may have {consents.LONGEST} characters")
     return found
+
+
+def _consent_problems(client: Client) -> list[str]:
+    return [] if client.consent in (None, consents.ALWAYS) else ["consent is asked for always, or remembered"]
 
 
 def _authentication_problems(client: Client) -> list[str]:
@@ -140,8 +148,11 @@ def _alexa_problems(client: Client) -> list[str]:
         found.append("Alexa needs both grant types: without a refresh token the link ends within the hour")
     if client.token_endpoint_auth_methods == ["none"]:
         found.append("an Alexa client has a secret: Amazon demands one")
-    if client.first_party:
-        found.append("an Alexa client asks for consent at every linking")
+    if client.first_party or client.consent != consents.ALWAYS:
+        found.append(
+            "an Alexa client asks for consent at every linking: somebody else's link, followed by a person who is "
+            "signed in, would otherwise link that person's lamps without a word"
+        )
     return found
 
 
@@ -192,6 +203,8 @@ async def register(session: AsyncSession, name: str, policy: Mapping[str, Any], 
 async def change(session: AsyncSession, client: Client, policy: Mapping[str, Any], now: int) -> None:
     """Sets what `policy` names and nothing else (Cognito resets what an update omits). Raises `RegistrationError`."""
     was_public = client.token_endpoint_auth_methods == ["none"]
+    if policy.get("consent") == consents.ALWAYS:  # what was remembered so far is not kept for later
+        await consents.forget(session, now, client_id=client.client_id)
     for name, value in policy.items():
         setattr(client, name, _once(value) if isinstance(value, list) else value)
     client.updated_at = now

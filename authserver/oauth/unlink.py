@@ -3,10 +3,11 @@
 import base64
 import binascii
 
-from sqlmodel import col, select, update
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import Grant
+from authserver.oauth import granted
 from authserver.secret_values import SecretKey, SecretKeys, same
 
 
@@ -32,11 +33,5 @@ async def grant_of_link(session: AsyncSession, secret_keys: SecretKeys, token: s
 
 
 async def unlink(session: AsyncSession, grant: Grant, now: int) -> bool:
-    """Ends this grant and no other (contracts/alexa.md A26). False when it had ended before."""
-    ended = await session.exec(
-        update(Grant)
-        .where(col(Grant.grant_id) == grant.grant_id, col(Grant.revoked_at).is_(None))
-        .values(revoked_at=now)
-        .returning(col(Grant.grant_id))
-    )
-    return ended.first() is not None
+    """Ends this grant and no other (contracts/alexa.md A26); False when it had ended before."""
+    return await granted.revoke(session, now, origin_jti=grant.origin_jti, sub=grant.sub) > 0

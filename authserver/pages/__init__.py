@@ -13,10 +13,12 @@ from starlette.routing import BaseRoute, Route
 
 from authserver.pages import (
     account,
+    choose_account,
     confirm,
     consent,
     language_menu,
     login,
+    logos,
     mailbox,
     mailed_link,
     recovery,
@@ -42,10 +44,12 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/confirmUser": (["GET", "POST"], mailed_link.mailed_link),
     "/unlock": (["GET", "POST"], unlock.unlock),
     "/still-linked": (["GET", "POST"], still_linked.still_linked),
+    "/choose-account": (["GET", "POST"], choose_account.choose_account),
     "/consent": (["GET", "POST"], consent.consent),
     "/signed-in": (["GET"], signed_in.signed_in),
     "/unlink": (["GET", "POST"], unlink.unlink),
     "/language": (["POST"], language_menu.choose),
+    "/client-logo/{client_id:path}/{version}": (["GET"], logos.client_logo),
     "/static/{version}/{name}": (["GET"], static_files.static_file),
 }
 

@@ -114,7 +114,7 @@ async def _choose_password(
         return None
     interaction.recovery_id = begun.recovery_id
     await sessions.end(services.settings, session, request.cookies)
-    interactions.sign_in_again(session, interaction, now)
+    interactions.sign_in_again(session, interaction)
     return forget(request, go(f"{services.settings.issuer}/confirmforgotPassword{visit.query}"))
 
 

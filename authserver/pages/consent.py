@@ -1,10 +1,12 @@
 """`/consent`: which account, which application, where it returns, what it may do (contracts/security.md 6.57, 6.61)."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import sessions
-from authserver.oauth import authorization, interactions
+from authserver.oauth import authorization, consents, interactions
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
 from authserver.pages import texts
@@ -12,6 +14,7 @@ from authserver.pages.forms import read_post
 from authserver.pages.render import page, services_of
 from authserver.pages.texts import _
 from authserver.pages.visit import Visit, forget, leave, load, onward
+from authserver.settings import Settings
 
 
 async def consent(request: Request) -> Response:
@@ -31,21 +34,30 @@ async def consent(request: Request) -> Response:
             return leave(request, visit, await authorization.refuse(services.oauth, session, visit.interaction))
         if action == "switch":
             await sessions.end(settings, session, request.cookies)
-            interactions.sign_in_again(session, visit.interaction, services.clock())
+            interactions.sign_in_again(session, visit.interaction)
             return forget(request, leave(request, visit, f"{settings.issuer}/login{visit.query}"))
     return page(
         request,
         "consent.html",
         redirect_uri=visit.redirect_uri,
         visit=visit,
-        permissions=_permissions(visit),
+        **_permissions(visit, settings),
     )
 
 
-def _permissions(visit: Visit) -> list[str]:
-    """In plain words, each once."""
+def _permissions(visit: Visit, settings: Settings) -> dict[str, Any]:
+    """In plain words, each once. `added`: what was not agreed to before, where something was; `agreed`: the rest."""
     assert visit.client is not None
-    words = texts.permissions(str(visit.interaction.request.get("scope", "")), visit.client)
+    scope = str(visit.interaction.request.get("scope", ""))
+    words = texts.permissions(scope, visit.client, settings)
     if "refresh_token" in visit.client.grant_types:
         words.append(_("Stay linked until you end it"))
-    return words
+    known = set(visit.remembered.scope.split()) if visit.remembered else set()
+    new = [name for name in scope.split() if name not in known]
+    added = list(dict.fromkeys(texts.scope(name, settings) for name in new)) if known & set(scope.split()) else []
+    return {
+        "permissions": [word for word in words if word not in added],
+        "added": added,
+        "chooses": "select_account" in consents.prompts(visit.interaction.request),
+        "remembers": not consents.asks_always(visit.client),
+    }

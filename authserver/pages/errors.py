@@ -29,7 +29,7 @@ def error_page(request: Request, error: PageError) -> Response:
             request,
             "error.html",
             status=error.status,
-            wait=RETRY_AFTER if ours else 0,
+            wait=error.wait or (RETRY_AFTER if ours else 0),
             title=_("One moment, please") if ours else _("This did not work"),
             message=_(error.message),
             reason=error.reason,

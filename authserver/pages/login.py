@@ -8,7 +8,7 @@ from starlette.responses import Response
 from authserver.accounts import mailed_links, sign_in, verification
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn, Unconfirmed
 from authserver.accounts.verification import Purpose
-from authserver.oauth import authorization
+from authserver.oauth import authorization, interactions
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
 from authserver.pages import texts
@@ -27,7 +27,22 @@ async def login(request: Request) -> Response:
         visit = await load(request, session)
         if visit.step is not Step.SIGN_IN:
             return await onward(request, session, visit)
-    return _page(request, visit, username=str(visit.interaction.request.get("login_hint", ""))[:254])
+    return _page(request, visit, username=_expected(visit), other=_is_another(visit))
+
+
+def _is_another(visit: Visit) -> bool:
+    """Somebody is signed in here, and it is not the person whom the client expects."""
+    expected = visit.interaction.request.get(interactions.HINTED_SUB)
+    return visit.user is not None and expected not in (None, visit.user.sub)
+
+
+def _expected(visit: Visit) -> str:
+    """Whose name stands in the field: the client's hint; else whoever is signed in at this very browser and is asked
+    for the password once more. Nobody is looked up by `id_token_hint`: it may be anybody's who sends it."""
+    hint = str(visit.interaction.request.get("login_hint", ""))
+    if hint or visit.user is None or visit.client is None or _is_another(visit):
+        return hint
+    return visit.user.email
 
 
 async def _posted(request: Request) -> Response:
@@ -95,7 +110,7 @@ async def _right(request: Request, form: dict[str, str], proof: SignedIn | Uncon
 
 
 def _page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **values: Any) -> Response:
-    shown = {"username": "", "username_error": "", "password_error": "", "locked": False} | values
+    shown = {"username": "", "username_error": "", "password_error": "", "locked": False, "other": False} | values
     if not shown["username"] and visit.interaction.unlocked:
         shown["username"] = visit.interaction.unlocked
     return page(

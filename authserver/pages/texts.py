@@ -13,6 +13,7 @@ from authserver.accounts.verification import CodeRefusal, Purpose
 from authserver.languages import _, _n
 from authserver.languages.moments import ago, day, minute, time_of_day
 from authserver.models import Activity, Client
+from authserver.settings import Settings
 
 __all__ = [
     "_",
@@ -95,22 +96,24 @@ def mailed_link(purpose: Purpose) -> LinkWords:
     return LinkWords(_("Confirm your address"), _("You confirm that {address} is yours."), _("Confirm"))
 
 
-def scope(name: str) -> str:
-    """What a scope lets an application do, in plain words."""
-    return {
+def scope(name: str, settings: Settings) -> str:
+    """What a scope lets an application do, in plain words: ours, or the operator's."""
+    known = {
         "openid": _("Recognise your account"),
         "profile": _("See your name and profile"),
         "email": _("See your e-mail address"),
         "phone": _("See your phone number"),
         "address": _("See your postal address"),
         "offline_access": _("Stay linked while you are away"),
-    }.get(name, _("Use the permission “{name}”").format(name=name))
+    }
+    own = settings.scope_words.get(name)
+    return _(own) if own else known.get(name) or _("Use the permission “{name}”").format(name=name)
 
 
-def permissions(scopes: str, client: Client) -> list[str]:
+def permissions(scopes: str, client: Client, settings: Settings) -> list[str]:
     """What an application may do with these scopes, each thing once."""
     names = scopes.split()
-    words = [scope(name) for name in names]
+    words = [scope(name, settings) for name in names]
     if client.userinfo_all_attributes and "openid" in names:
         words.append(_("See everything that is stored in your profile"))
     words.append(_("Act for you in services that accept this link, such as your lamps"))

@@ -11,9 +11,11 @@ from authserver.accounts import entry, known_devices, recovery, sessions
 from authserver.accounts.entry import Browser, Proof
 from authserver.accounts.lockout import Passes
 from authserver.models import Client, Interaction, Session, User
-from authserver.oauth import authorization, interactions
-from authserver.oauth.errors import PageError
+from authserver.oauth import authorization, consents, interactions
+from authserver.oauth.consents import Remembered
+from authserver.oauth.errors import KEEP_ON, PageError
 from authserver.oauth.interactions import Step
+from authserver.pages import logos
 from authserver.pages.forms import check_token, session_cookie, session_token
 from authserver.pages.language import asked, settle
 from authserver.pages.render import go, services_of
@@ -31,10 +33,12 @@ class Visit:
     cookie: str
     csrf: str
     now: int
+    remembered: Remembered | None = None  # what this person agreed to before
+    logo: str = ""  # path of the application's picture; '' for none
 
     @property
     def step(self) -> Step:
-        return interactions.next_step(self.interaction, self.browser, self.user, self.client, self.now)
+        return interactions.next_step(self.interaction, self.browser, self.user, self.client, self.now, self.remembered)
 
     @property
     def query(self) -> str:
@@ -88,6 +92,8 @@ async def load(
         cookie,
         interactions.csrf_token(services.secret_keys.current, interaction_id, cookie),
         now,
+        await consents.find(session, user, client.row if client else None),
+        logos.path(client),
     )
 
 
@@ -102,7 +108,7 @@ async def look(request: Request, form: dict[str, str]) -> Visit:
     client = await services.clients.get(interaction.client_id) if interaction.client_id else None
     csrf = interactions.csrf_token(services.secret_keys.current, interaction_id, cookie)
     settle(request, interaction, None)
-    return Visit(interaction, None, None, client.row if client else None, cookie, csrf, now)
+    return Visit(interaction, None, None, client.row if client else None, cookie, csrf, now, None, logos.path(client))
 
 
 def _named(request: Request, interaction_id: str | None = None) -> tuple[str, str]:
@@ -153,7 +159,7 @@ async def fresh_owner(request: Request, page: str, form: dict[str, str] | None =
     if not isinstance(found, Owner) or is_fresh(services.settings, found.browser, services.clock()):
         return found
     kept = {"page": page, "again": found.user.sub, "login_hint": found.user.email}
-    return await _lead(request, "login", kept, auth_not_before=services.clock())
+    return await _lead(request, "login", kept, auth_not_before=interactions.OWN_SIGN_IN)
 
 
 def is_fresh(settings: Settings, browser: Session, now: int) -> bool:
@@ -173,14 +179,11 @@ async def begin(request: Request, page: str) -> Response:
 async def _lead(request: Request, page: str, kept: dict[str, str], *, auth_not_before: int = 0) -> Response:
     services = services_of(request)
     settings = services.settings
-    async with services.database.unit() as session:
+    now = services.clock()
+    async with services.database.unit(keep_on=KEEP_ON) as session:
+        await interactions.admit(settings, services.secret_keys, session, now, network_address(request))
         interaction, cookie = await interactions.create(
-            settings,
-            session,
-            services.clock(),
-            client_id=None,
-            request=asked(request) | kept,
-            auth_not_before=auth_not_before,
+            settings, session, now, client_id=None, request=asked(request) | kept, auth_not_before=auth_not_before
         )
     response = go(f"{settings.issuer}/{page}?interaction={interaction.interaction_id}")
     response.set_cookie(

@@ -5,9 +5,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from authserver.accounts import sessions
-from authserver.oauth import authorization, interactions
+from authserver.oauth import authorization, consents, interactions
 from authserver.oauth.errors import KEEP_ON, PageError
-from authserver.oauth.interactions import Step, next_step
 from authserver.oauth.redirects import response_uri
 from authserver.oauth.requests import parse, read_body
 from authserver.oauth.responses import NO_STORE
@@ -48,7 +47,10 @@ async def authorize(request: Request) -> Response:
         return _redirect(response_uri(to.redirect_uri, oauth.issuer, state, answer))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         browser, user = await sessions.find(services.settings, session, now, request.cookies)
-        silent = kept.get("prompt") == "none"
+        if "none" in consents.prompts(kept):
+            return _redirect(await authorization.silently(oauth, session, kept, to, browser, user))
+        if browser is None:
+            await interactions.admit(services.settings, services.secret_keys, session, now, network_address(request))
         interaction, cookie = await interactions.create(
             services.settings,
             session,
@@ -57,16 +59,9 @@ async def authorize(request: Request) -> Response:
             request=kept,
             auth_not_before=authorization.freshness(kept, now),
         )
-        step = next_step(interaction, browser, user, to.client.row, now)
-        if silent and step is not Step.FINISH:
-            refusal = authorization.silent_refusal(step, to.redirect_uri)
-            await session.delete(interaction)
-            return _redirect(
-                response_uri(to.redirect_uri, oauth.issuer, kept.get("state"), {"error": str(refusal.error)})
-            )
         location = await authorization.advance(oauth, session, interaction, browser, user)
     response = _redirect(location)
-    if step is not Step.FINISH:
+    if interaction.completed_at is None:
         name = interactions.cookie_name(services.settings, interaction.interaction_id)
         _forget_old_tabs(request, response, services)
         response.set_cookie(
@@ -86,6 +81,11 @@ def _forget_old_tabs(request: Request, response: Response, services: Services) -
     names = [name for name in request.cookies if name.startswith(prefix)]
     for name in names[: max(0, len(names) - MOST_INTERACTIONS + 1)]:
         response.delete_cookie(name, path="/", secure=services.settings.secure, httponly=True, samesite="lax")
+
+
+def network_address(request: Request) -> str:
+    """The client's address as the server knows it; forwarding headers count only from trusted proxies."""
+    return request.client.host if request.client else ""
 
 
 def _redirect(location: str) -> Response:

@@ -29,7 +29,7 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/account/security": (["GET"], security.security),
     "/account/email": (["GET", "POST"], email.email),
     "/account/password": (["GET", "POST"], password.password),
-    "/account/applications": (["GET"], applications.applications),
+    "/account/applications": (["GET", "POST"], applications.applications),
     "/account/applications/unlink": (["GET", "POST"], applications.unlink),
     "/account/devices": (["GET", "POST"], devices.devices),
     "/account/activity": (["GET"], activity.activity),

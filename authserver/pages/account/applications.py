@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts.activity import Kind, note
-from authserver.models import Client
-from authserver.oauth import granted
+from authserver.models import Client, User
+from authserver.oauth import consents, granted
 from authserver.oauth.granted import Granted
-from authserver.pages import texts
+from authserver.pages import logos, texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.visit import Owner, browser_of, owner
@@ -28,21 +28,40 @@ class LinkedApplication:
     last_used: str
     permissions: list[str]
     alexa: bool
+    logo: str
+
+
+@dataclass(frozen=True)
+class AllowedApplication:
+    """An application that is not linked now and would not ask again."""
+
+    client_id: str
+    name: str
+    since: str
+    logo: str
 
 
 async def applications(request: Request) -> Response:
-    """Latest first. `?unlinked=…`: what was ended just now, with what that means."""
-    found = await owner(request, PAGE)
+    """Latest first. `?unlinked=…`: what was ended just now, with what that means. Its form takes back what was agreed
+    to, so that the application asks again."""
+    form = await read_post(request) if request.method == "POST" else None
+    found = await owner(request, PAGE, form)
     if not isinstance(found, Owner):
         return found
     services = services_of(request)
+    if form is not None:
+        async with services.database.unit() as session:
+            client_id = form.get("forget", "")[:128]
+            await consents.forget(session, services.clock(), sub=found.user.sub, client_id=client_id)
+        return go(f"{services.settings.issuer}/{PAGE}")
     async with services.database.unit() as session:
         every = await granted.granted(session, services.clock(), sub=found.user.sub, ended=True)
         live = [link for link in every if link.state == "live"]
         linked = [await _shown(request, session, link) for link in reversed(live)]
+        allowed = await _allowed(request, session, found.user, live)
         ended = _ended(every, request.query_params.get("unlinked", ""))
         shown = await _shown(request, session, ended) if ended else None
-    return page(request, "account_applications.html", owner=found, linked=linked, ended=shown)
+    return page(request, "account_applications.html", owner=found, linked=linked, allowed=allowed, ended=shown)
 
 
 async def unlink(request: Request) -> Response:
@@ -77,6 +96,19 @@ def _ended(links: Sequence[Granted], origin_jti: str) -> Granted | None:
     return next((one for one in links if one.origin_jti == origin_jti and one.state == "revoked"), None)
 
 
+async def _allowed(
+    request: Request, session: AsyncSession, user: User, links: Sequence[Granted]
+) -> list[AllowedApplication]:
+    """What was agreed to of applications that have no link now."""
+    shown, linked = [], {link.client_id for link in links}
+    for agreed in await consents.of_person(session, user):
+        client = await services_of(request).clients.get(agreed.client_id, session)
+        if agreed.client_id not in linked and client is not None and not consents.asks_always(client.row):
+            name = client.row.client_name
+            shown.append(AllowedApplication(agreed.client_id, name, texts.day(agreed.at), logos.path(client)))
+    return shown
+
+
 async def _shown(request: Request, session: AsyncSession, link: Granted) -> LinkedApplication:
     client = await services_of(request).clients.get(link.client_id, session)
     row: Client | None = client.row if client else None
@@ -84,6 +116,7 @@ async def _shown(request: Request, session: AsyncSession, link: Granted) -> Link
         link,
         texts.day(link.created_at),
         texts.day(link.last_used_at),
-        texts.permissions(link.scope, row) if row else [],
+        texts.permissions(link.scope, row, services_of(request).settings) if row else [],
         row is not None and row.preset == "alexa",
+        logos.path(client),
     )
