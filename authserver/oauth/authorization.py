@@ -46,7 +46,7 @@ KEPT = (
     "resource", "prompt", "max_age", "login_hint", "ui_locales", "lang",
 )  # fmt: skip
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
-LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "login_hint": 1024, "ui_locales": 1024, "lang": 1024}
+LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "ui_locales": 1024, "lang": 1024}
 BOUND = frozenset({Step.VERIFY, Step.CONSENT, Step.FINISH})  # the steps of somebody who is signed in
 LONGEST_NAME = 254  # characters of an address or a user name
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})

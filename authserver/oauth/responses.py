@@ -8,6 +8,7 @@ import orjson
 from starlette.responses import Response
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+STRICT = {"Strict-Transport-Security": "max-age=31536000"}  # seconds; on https
 CORS = {"Access-Control-Allow-Origin": "*"}  # as Cognito; never with credentials
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from authserver.accounts.passwords import Busy
 from authserver.languages import speaking
 from authserver.oauth.errors import PageError
+from authserver.oauth.responses import STRICT
 from authserver.pages.language import language_of
 from authserver.pages.render import page
 from authserver.pages.texts import _
@@ -72,8 +73,12 @@ def hosted(endpoint: Endpoint) -> Endpoint:
     async def handle(request: Request) -> Response:
         with speaking(language_of(request)):
             try:
-                return await endpoint(request)
+                response = await endpoint(request)
             except Busy as error:
                 raise _too_many() from error
+        for name, value in (STRICT if request.app.state.settings.secure else {}).items():
+            response.headers.setdefault(name, value)  # redirects and pictures have no other place for it
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
 
     return handle

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from authserver.languages import current
+from authserver.oauth.responses import STRICT
 from authserver.pages.language import here
 from authserver.pages.look import Look
 from authserver.services import Services
@@ -47,9 +48,7 @@ def headers(settings: Settings, *, redirect_uri: str = "", referrer: str = "same
         "Content-Language": current().tag,
         "Vary": "Accept-Language, Cookie",
     }
-    if settings.secure:
-        found["Strict-Transport-Security"] = "max-age=31536000"
-    return found
+    return found | (STRICT if settings.secure else {})
 
 
 def page(

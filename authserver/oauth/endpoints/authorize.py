@@ -9,7 +9,7 @@ from authserver.oauth import authorization, consents, interactions
 from authserver.oauth.errors import KEEP_ON, PageError
 from authserver.oauth.redirects import response_uri
 from authserver.oauth.requests import parse, read_body
-from authserver.oauth.responses import NO_STORE
+from authserver.oauth.responses import NO_STORE, STRICT
 from authserver.services import Services
 
 MOST_INTERACTIONS = 10  # cookies of one browser; the oldest tabs start over
@@ -44,11 +44,11 @@ async def authorize(request: Request) -> Response:
         answer = {"error": str(error.error)}
         if error.description:
             answer["error_description"] = error.description
-        return _redirect(response_uri(to.redirect_uri, oauth.issuer, state, answer))
+        return _redirect(services, response_uri(to.redirect_uri, oauth.issuer, state, answer))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         browser, user = await sessions.find(services.settings, session, now, request.cookies)
         if "none" in consents.prompts(kept):
-            return _redirect(await authorization.silently(oauth, session, kept, to, browser, user))
+            return _redirect(services, await authorization.silently(oauth, session, kept, to, browser, user))
         if browser is None:
             await interactions.admit(services.settings, services.secret_keys, session, now, network_address(request))
         interaction, cookie = await interactions.create(
@@ -60,7 +60,7 @@ async def authorize(request: Request) -> Response:
             auth_not_before=authorization.freshness(kept, now),
         )
         location = await authorization.advance(oauth, session, interaction, browser, user)
-    response = _redirect(location)
+    response = _redirect(services, location)
     if interaction.completed_at is None:
         name = interactions.cookie_name(services.settings, interaction.interaction_id)
         _forget_old_tabs(request, response, services)
@@ -88,6 +88,7 @@ def network_address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _redirect(location: str) -> Response:
+def _redirect(services: Services, location: str) -> Response:
     """303, so that the body of a POST never travels on (contracts/security.md 6.46)."""
-    return RedirectResponse(location, 303, {**NO_STORE, "Referrer-Policy": "no-referrer"})
+    headers = {**NO_STORE, "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+    return RedirectResponse(location, 303, headers | (STRICT if services.settings.secure else {}))

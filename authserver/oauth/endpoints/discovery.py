@@ -38,6 +38,7 @@ def metadata(issuer: str, algorithms: list[str]) -> dict[str, Any]:
         "request_uri_parameter_supported": False,
         "claims_parameter_supported": False,
         "ui_locales_supported": list(TAGS),
+        "display_values_supported": ["page", "popup", "touch"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_supported": sorted(
             {

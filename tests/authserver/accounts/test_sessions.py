@@ -5,8 +5,7 @@ from sqlmodel import select
 
 from authserver.accounts import administration, sessions
 from authserver.models import AuthorizationCode, Session, User
-from authserver.oauth import authorization
-from authserver.oauth.errors import PageError
+from authserver.oauth import authorization, interactions
 from authserver.secret_values import random_token
 from tests.authserver.accounts.people import People
 
@@ -105,18 +104,25 @@ def test_the_cookie_is_bound_to_host_and_https_and_comes_back_from_the_app(peopl
 @pytest.mark.spec("security 6.32", "security 6.74")
 async def test_no_code_is_issued_for_a_session_that_a_new_password_has_just_ended(people: People) -> None:
     """The last page had looked the session up before."""
-    user, client = await people.add(), await people.server.add_client("confidential")
+    user, client = await people.add(), await people.server.add_client("confidential", first_party=True)
     cookies = await begin(people, user)
     asked = {"response_type": "code", "client_id": client.client_id, "redirect_uri": client.redirect_uri}
     async with people.services.database.unit() as session:
         browser, found = await sessions.find(people.services.settings, session, people.clock(), cookies)
         assert browser is not None
-        assert found is not None
         async with people.services.database.unit() as other:
             stored = await other.get_one(User, user.sub)
             await administration.set_password(other, stored, "$argon2id$new", people.clock())
-        with pytest.raises(PageError):
-            await authorization.finish(people.services.oauth, session, asked | {"scope": "openid"}, browser, found)
+        interaction, _cookie = await interactions.create(
+            people.services.settings,
+            session,
+            people.clock(),
+            client_id=client.client_id,
+            request=asked | {"scope": "openid"},
+        )
+        location = await authorization.advance(people.services.oauth, session, interaction, browser, found)
+        assert location == f"{people.services.settings.issuer}/login?interaction={interaction.interaction_id}"
+        assert interaction.completed_at is None
     async with people.services.database.unit() as session:
         codes = await session.exec(select(AuthorizationCode).where(AuthorizationCode.sub == user.sub))
         assert codes.all() == []
