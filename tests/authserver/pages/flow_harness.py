@@ -66,8 +66,8 @@ Value: TypeAlias = str | Callable[[Run], Awaitable[str]]
 class Step:
     """One form: where it goes, and what passes it. A value that is a function is asked when the form is sent; a
     `LookupError` means that it cannot be known yet, and a guess is sent in its place. `begins`: whoever sends it in
-    a flow of their own begins one, which is nobody else's (an address, or a password that is right). `any_tab`: whoever is
-    signed in may send it in any tab."""
+    a flow of their own begins one, which is nobody else's (an address, or a password that is right). `any_tab`: whoever
+    is signed in may send it in any tab."""
 
     path: str
     fields: Mapping[str, Value]
