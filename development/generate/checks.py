@@ -230,7 +230,7 @@ MIGRATION = "not yet: comes with Cognito's JSON API and migration"
 
 NOT_YET: dict[str, str] = {
     **{f"security 6.{row}": ACCOUNTS for row in (59, 62, 63, 64, 67, 68)},
-    **{f"security 6.{row}": PROTOCOL for row in (33, 40, 53, 54, 60, 70, 77, 78, 79)},
+    **{f"security 6.{row}": PROTOCOL for row in (33, 40, 53, 54, 70, 77, 78, 79)},
     "cognito 9.27": PROTOCOL,
     "cognito 9.30": ACCOUNTS,
     "cognito 9.44": PROTOCOL,
