@@ -17,7 +17,7 @@ async def not_me(request: Request) -> Response:
         return found
     steps = [
         ("account/password", _("Choose a new password"), _("It also signs out all other devices.")),
-        ("account/security", _("Look how one can sign in"), _("Remove what is not yours.")),
+        ("account/security", _("Check the ways to sign in"), _("Remove what is not yours.")),
         ("account/applications", _("Unlink what you do not know"), _("A new password does not unlink Alexa.")),
         ("account/activity", _("See what happened"), _("Each entry says when, on which device and where.")),
     ]

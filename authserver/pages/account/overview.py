@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import activity, devices, sessions
-from authserver.models import User
+from authserver.models import Activity, User
 from authserver.oauth import granted
 from authserver.pages import texts
 from authserver.pages.forms import read_post
@@ -64,7 +64,7 @@ async def _parts(request: Request, session: AsyncSession, found: Owner) -> list[
             _("Signed-in devices"),
             _("Only this one") if places == 1 else _n("{count} device", "{count} devices", places).format(count=places),
         ),
-        Part("clock", "activity", _("Activity"), texts.event(newest[0]) if newest else _("Nothing yet")),
+        Part("clock", "activity", _("Activity"), _event(newest[0], now) if newest else _("Nothing yet")),
         Part("box", "data", _("Your data"), _("Download it, or delete your account")),
     ]
 
@@ -72,3 +72,7 @@ async def _parts(request: Request, session: AsyncSession, found: Owner) -> list[
 def _name(user: User) -> str:
     name = user.attributes.get("name")
     return name if isinstance(name, str) and name else _("No name given")
+
+
+def _event(newest: Activity, now: int) -> str:
+    return _("{what}, {when}").format(what=texts.event(newest), when=texts.ago(now - newest.at))
