@@ -4,7 +4,7 @@ A new address that another account has goes the same way to the eye: the page as
 account's owner, and no code completes it (contracts/security.md 6.58). The change belongs to an account, not to a
 browser: it is confirmed wherever its owner is signed in, and nowhere else.
 
-Order of locks: sign-ups and recoveries, account, change, its code, sessions.
+Order of locks: sign-ups and recoveries, account, session, counters, change, its code.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import activity, administration, attempts, sessions, verification
 from authserver.accounts.activity import Kind
+from authserver.accounts.attempts import MAILS_APART
 from authserver.accounts.browser import Browser
 from authserver.accounts.mail import letters, outbox
 from authserver.accounts.names import Email, NotAnAddressError, read_email
@@ -52,7 +53,10 @@ async def begin(
     around: Surroundings, person: Person, typed: str, address: str
 ) -> EmailChange | NotAnAddress | OwnAddress | Wait:
     """The change that waits for its code, in the place of any before it; the mails are in the outbox. `address`: the
-    network's. Does not check that the sign-in was fresh: `pages.visit.fresh_owner`. Raises `OutdatedError`."""
+    network's. Does not check that the sign-in was fresh: `pages.visit.fresh_owner`. Raises `OutdatedError`.
+
+    The same form sent twice is one change with one code and one mail.
+    """
     try:
         name = read_email(typed, public=True)
     except NotAnAddressError:
@@ -63,9 +67,12 @@ async def begin(
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Wait(wait)
     async with around.database.unit() as session:
+        await _hold(session, person)
+        again = await pending(session, person.user.sub, now)
+        if again is not None and again.email_canonical == name.canonical and again.created_at > now - MAILS_APART:
+            return again
         if wait := await _count(around, session, person.user, name.canonical, now, hurry=True):
             return Wait(wait)
-        await _hold(session, person)
         await administration.end_email_changes(session, person.user.sub)
         change = EmailChange(
             change_id=random_token(16),
@@ -90,9 +97,9 @@ async def resend(around: Surroundings, person: Person, change: EmailChange, addr
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Wait(wait)
     async with around.database.unit() as session:
+        await _hold(session, person)
         if wait := await _count(around, session, person.user, change.email_canonical, now, hurry=False):
             return Wait(wait)
-        await _hold(session, person)
         held = await session.exec(
             update(EmailChange)
             .where(

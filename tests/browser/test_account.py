@@ -99,7 +99,7 @@ async def test_nothing_is_cut_off_and_everything_can_be_tapped_on_a_phone(
     await sign_in(page, person)
     await expect(page.locator("h1")).to_have_text("Your account")
     await check()
-    for path in ("profile", "security", "applications", "devices", "activity", "not-me", "data"):
+    for path in ("profile", "security", "applications", "devices", "activity", "language", "email", "not-me", "data"):
         await page.goto(f"{authserver.url}/account/{path}")
         await check()
     for path, button in (("password", "save"), ("delete", "delete")):

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import activity, devices, sessions
+from authserver.languages import current
 from authserver.models import Activity, User
 from authserver.oauth import granted
 from authserver.pages import texts
@@ -65,6 +66,7 @@ async def _parts(request: Request, session: AsyncSession, found: Owner) -> list[
             _("Only this one") if places == 1 else _n("{count} device", "{count} devices", places).format(count=places),
         ),
         Part("clock", "activity", _("Activity"), _event(newest[0], now) if newest else _("Nothing yet")),
+        Part("globe", "language", _("Language"), current().name),
         Part("box", "data", _("Your data"), _("Download it, or delete your account")),
     ]
 

@@ -64,7 +64,23 @@ async def at_the_end(run: Run) -> Page:
 
 async def at_the_links(run: Run) -> Page:
     await run.linking.client.linked(await run.has_account())
-    return await at_home(run, "/account")
+    page = await at_home(run, "/account/applications")
+    return await run.linking.browser.open(next(one for one in page.links if "unlink?link=" in one))
+
+
+async def at_the_address(run: Run) -> Page:
+    await run.has_account()
+    run.keep["new"] = f"new.{run.email}"
+    return await at_home(run, "/account/email")
+
+
+async def new_address(run: Run) -> str:
+    return run.keep["new"]
+
+
+async def code_for_the_new_address(run: Run) -> str:
+    """`LookupError` before it was sent."""
+    return code_in((await run.people.mails(run.keep["new"]))[-1].text)
 
 
 async def origin_jti(run: Run) -> str:
@@ -131,7 +147,21 @@ FLOWS: dict[str, Flow] = {
             (Step("/account/delete", {"action": "delete", "password": PASSWORD}),),
             signed_out,
         ),
-        Flow("unlink at home", at_the_links, (Step("/account", {"unlink": origin_jti}),), signed_out),
+        Flow(
+            "unlink at home",
+            at_the_links,
+            (Step("/account/applications/unlink", {"action": "unlink", "link": origin_jti}),),
+            signed_out,
+        ),
+        Flow(
+            "change the address",
+            at_the_address,
+            (
+                Step("/account/email", {"action": "ask", "email": new_address}, begins=True),
+                Step("/account/email", {"action": "confirm", "code": code_for_the_new_address}),
+            ),
+            signed_out,
+        ),
         Flow("unlink by mail", at_the_mailed_link, (Step("/unlink", {"link": link}),), anywhere=True),
     )
 }

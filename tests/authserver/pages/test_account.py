@@ -26,6 +26,7 @@ PAGES = (
     "/account/applications",
     "/account/devices",
     "/account/activity",
+    "/account/language",
     "/account/not-me",
     "/account/data",
     "/account/delete",
