@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from authserver.accounts import known_devices
 from authserver.accounts.user_agents import Device, device_of
 from authserver.models import Session, User
 from authserver.secret_values import SecretKey, SecretKeys, same
@@ -82,8 +83,10 @@ async def end(
 
 
 async def end_others(session: AsyncSession, user: User, here: Session) -> int:
-    """Ends all sessions of this person but one; how many. The unit of work as in `end`."""
+    """Ends all sessions of this person but one; how many. No browser is known to the account any more: one of them may
+    be in other hands. The unit of work as in `end`."""
     await _lock(session, user)
+    await known_devices.forget(session, user.sub)
     ended = await session.exec(delete(Session).where(col(Session.sub) == user.sub, col(Session.digest) != here.digest))
     return int(ended.rowcount)
 
