@@ -34,7 +34,7 @@ from tests.running.reading import Page
 AT_ONCE = 20
 GUESS = "271828"
 #: what a page may answer to somebody on a way of their own; anything else is a failure of ours
-ANSWERS = {200, 303, 400, 403, 404, 409, 422, 429, 503}
+ANSWERS = {200, 303, 400, 403, 404, 409, 415, 422, 429, 503}
 
 
 @dataclass
@@ -65,9 +65,11 @@ Value: TypeAlias = str | Callable[[Run], Awaitable[str]]
 @dataclass(frozen=True)
 class Step:
     """One form: where it goes, and what passes it. A value that is a function is asked when the form is sent; a
-    `LookupError` means that it cannot be known yet, and a guess is sent in its place. `begins`: whoever sends it in
-    a flow of their own begins one, which is nobody else's (an address, or a password that is right). `any_tab`: whoever
-    is signed in may send it in any tab."""
+    `LookupError` means that it cannot be known yet, and a guess is sent in its place.
+
+    `begins`: whoever sends it in a flow of their own begins one, which is nobody else's (an address, or a password that
+    is right). `any_tab`: whoever is signed in may send it in any tab.
+    """
 
     path: str
     fields: Mapping[str, Value]
@@ -204,6 +206,10 @@ async def attack(flow: Flow, run: Run, done: int) -> None:
         await nothing("empty", step)
         await send(run, step, fields=kept | dict.fromkeys(step.fields, ""))
         await nothing("with every field empty", step)
+        for name in set(step.fields) - {"action"} or step.fields:  # what is proved, or else what is pressed
+            for value in ("", GUESS):
+                await send(run, step, fields=await step.filled(run) | {name: value})
+                await nothing(f"with {name}={value!r}", step)
         for token in ("", GUESS):
             if "csrf_token" in hidden:
                 answer = await send(run, step, fields=await step.filled(run) | {"csrf_token": token})
