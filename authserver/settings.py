@@ -139,6 +139,23 @@ class Settings(DatabaseSettings):
     recovery_code_lifetime: int = Field(
         3600, ge=60, description="Seconds that a code sent by mail for a forgotten password may be used."
     )
+    second_factor: Literal["off", "optional", "required"] = Field(
+        "optional",
+        description="Second factors: `off` asks nobody, `optional` asks those who have set one up, `required` leads "
+        "everybody through setting one up in the middle of sign-in. Sessions that exist are not asked.",
+    )
+    second_factors: str = Field(
+        "totp,email,passkey",
+        description="Second factors that people may set up, comma separated: `totp` (authenticator app), `email` (code "
+        "by mail), `passkey`.",
+    )
+    remember_device_days: int = Field(
+        0,
+        ge=0,
+        le=365,
+        description="Days for which a person may choose not to be asked for a second factor again in the same browser; "
+        "0: not offered. A new password ends it.",
+    )
     sign_in_attempts: int = Field(
         5, ge=1, description="Wrong passwords for one account before sign-in to it is delayed."
     )
@@ -262,6 +279,16 @@ class Settings(DatabaseSettings):
             if not (0 < len(text) <= 200 and text.isprintable()):
                 raise ValueError(f"the words for {scope!r} must be 1 to 200 printable characters")
         return words
+
+    @field_validator("second_factors")
+    @classmethod
+    def _factors_are_known(cls, text: str) -> str:
+        names = list(filter(None, map(str.strip, text.split(","))))
+        if not names or not set(names) <= {"totp", "email", "passkey"}:
+            raise ValueError(
+                "must be of totp, email and passkey, comma separated; AUTHSERVER_SECOND_FACTOR=off for none"
+            )
+        return ",".join(dict.fromkeys(names))
 
     @field_validator("smtp_url")
     @classmethod

@@ -169,6 +169,7 @@ async def set_password(session: AsyncSession, user: User, password_hash: str, no
     then, or finds another password (`sign_in.open_session`).
     """
     user.password_hash = password_hash
+    user.password_by_mail_at = None
     user.updated_at = now
     session.add(user)
     await session.flush()

@@ -8,12 +8,11 @@ be skipped are the most harmful class of all).
 import hashlib
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import activity, sessions
+from authserver.accounts import activity, remembered, second_factor, sessions
 from authserver.accounts.browser import Browser as Browser
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Interaction, Session, User
@@ -48,6 +47,8 @@ class FirstFactor:
     at: int
     password: str
     missing: str
+    #: where it is a session that asks for more (step-up): its digest; another one, or none, makes this worth nothing
+    session: str = ""
 
     def stands(self, user: User | None, now: int) -> bool:
         """Whether it is still about this account as it is now."""
@@ -75,8 +76,18 @@ def waiting(interaction: Interaction, now: int) -> FirstFactor | None:
     return found if found.at <= now < found.at + LIFETIME else None
 
 
-async def missing(around: Surroundings, session: AsyncSession, proof: Proof) -> Missing | None:
+async def missing(
+    around: Surroundings, session: AsyncSession, interaction: Interaction, proof: Proof, browser: Browser
+) -> Missing | None:
     """The only place that says what is demanded besides what was proved."""
+    settings, user = around.settings, proof.user
+    if not user.email_verified:  # its session does nothing but confirm the address, which ends all that was made before
+        return None
+    held = await second_factor.held(settings, session, user)
+    known = await remembered.skips(settings, session, around.clock(), user, browser.cookies)
+    wanted = str(interaction.request.get("acr_values", ""))
+    if second_factor.demanded(settings, held, proof.amr, wanted, remembered=known):
+        return Missing.SECOND_FACTOR
     return None
 
 
@@ -85,10 +96,9 @@ async def enter(
 ) -> tuple[Session, str] | None:
     """The session and the value of its cookie; None when something is still missing, for which the interaction then
     waits. In the caller's unit of work, which holds the account: what was proved cannot be called back meanwhile."""
-    lacking = await missing(around, session, proof)
+    lacking = await missing(around, session, interaction, proof, browser)
     if lacking is not None:
-        interaction.first_factor = _kept(proof, lacking)
-        session.add(interaction)
+        wait_for(session, interaction, proof, lacking)
         return None
     interaction.first_factor = None
     session.add(interaction)
@@ -128,6 +138,18 @@ async def _replace(session: AsyncSession, interaction: Interaction, opened: Sess
             return
 
 
-def _kept(proof: Proof, lacking: Missing) -> dict[str, Any]:
-    user = proof.user
-    return asdict(FirstFactor(user.sub, user.epoch, proof.amr, proof.at, _password_state(user), lacking.value))
+def wait_for(
+    session: AsyncSession, interaction: Interaction, proof: Proof, lacking: Missing, signed_in: Session | None = None
+) -> FirstFactor:
+    """The interaction waits for the rest. `signed_in`: the session that has proved this much, in a step-up."""
+    user, of = proof.user, signed_in.digest.hex() if signed_in is not None else ""
+    kept = FirstFactor(user.sub, user.epoch, proof.amr, proof.at, _password_state(user), lacking.value, of)
+    interaction.first_factor = asdict(kept)
+    session.add(interaction)
+    return kept
+
+
+def start_over(session: AsyncSession, interaction: Interaction) -> None:
+    """What was proved in this interaction counts no more."""
+    interaction.first_factor = None
+    session.add(interaction)

@@ -277,6 +277,7 @@ async def complete(
     if not user.email_verified:
         await administration.wipe(session, user, now)
     await administration.set_password(session, user, new.password_hash, now)
+    user.password_by_mail_at = now
     await session.exec(
         update(Recovery).where(col(Recovery.recovery_id) == recovery.recovery_id).values(completed_at=now)
     )

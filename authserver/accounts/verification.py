@@ -28,6 +28,8 @@ class Purpose(StrEnum):
     RECOVERY = "recovery"  # the subject is a recovery's id
     EMAIL_CHANGE = "email_change"  # the subject is a change's id
     UNLOCK = "unlock"  # the subject is an interaction's id: the account's lock shall not hold there
+    SECOND_FACTOR = "second_factor"  # the subject is an interaction's id
+    EMAIL_FACTOR = "email_factor"  # the subject is the `sub` of who sets it up
 
 
 class CodeRefusal(StrEnum):

@@ -3,7 +3,7 @@
 
 import sys
 
-from authserver.cli import client_logos, client_secrets, clients, grants, keys, mails, users
+from authserver.cli import client_logos, client_secrets, clients, grants, keys, mails, second_factors, users
 from authserver.cli.alexa import add_alexa
 from authserver.cli.running import commands
 from authserver.cli.service import migrate, serve
@@ -14,6 +14,7 @@ app.command()(migrate)
 clients.app.command("add-alexa")(add_alexa)
 clients.app.add_typer(client_secrets.app, name="secret")
 clients.app.add_typer(client_logos.app, name="logo")
+users.app.add_typer(second_factors.app, name="second-factor")
 app.add_typer(users.app, name="user")
 app.add_typer(clients.app, name="client")
 app.add_typer(grants.app, name="grant")

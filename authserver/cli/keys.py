@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from authserver.accounts.second_factor import totp
 from authserver.cli import printing
 from authserver.cli.printing import Json
 from authserver.cli.running import NotFoundError, commands, on_database, secret_keys_of, settings_of
@@ -69,20 +70,20 @@ def revoke(
 
 @app.command()
 def rewrap(json: Json = False) -> None:
-    """Seal the signing keys with the present AUTHSERVER_SECRET_KEY, after it was changed.
+    """Seal signing keys and authenticator apps with the present AUTHSERVER_SECRET_KEY, after it was changed.
 
     AUTHSERVER_SECRET_KEY_PREVIOUS must still be given, and must stay as long as links live that were not refreshed
     since the change: their refresh tokens are derived from it. `grant list` shows when each was last used.
     """
     settings = settings_of(Settings)
 
-    async def work(session: AsyncSession, now: int) -> int:
+    async def work(session: AsyncSession, now: int) -> tuple[int, int]:
         secret_keys = secret_keys_of(settings)
         await keys.prepare(session, settings, secret_keys, now)
-        return await keys.rewrap(session, secret_keys)
+        return await keys.rewrap(session, secret_keys), await totp.rewrap(session, secret_keys)
 
-    count = on_database(work, settings)
+    count, apps = on_database(work, settings)
     if json:
-        printing.as_json({"rewrapped": count})
+        printing.as_json({"rewrapped": count, "authenticator_apps": apps})
     else:
-        typer.echo(f"{count} signing keys are sealed with the present secret key")
+        typer.echo(f"{count} signing keys and {apps} authenticator apps are sealed with the present secret key")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import administration
+from authserver.accounts import administration, second_factor
 from authserver.accounts.names import Email, NotAnAddressError, read_email
 from authserver.accounts.password_policy import SHORTEST, Weakness, weakness
 from authserver.accounts.passwords import LONGEST, Passwords
@@ -45,7 +45,7 @@ def shown(user: User) -> dict[str, Any]:
     }
 
 
-async def _named(session: AsyncSession, name: str) -> User:
+async def named(session: AsyncSession, name: str) -> User:
     user = await administration.find(session, name)
     if user is None:
         raise NotFoundError(f"no account {name}")
@@ -115,9 +115,10 @@ def show(user: Name, json: Json = False) -> None:
     """Show one account, with how many sessions and linked applications it has."""
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
-        found = await _named(session, user)
+        found = await named(session, user)
         held = await administration.holdings(session, found, now)
-        return shown(found) | {"sessions": held.sessions, "grants": held.grants}
+        factors = await second_factor.set_up(session, found)
+        return shown(found) | {"sessions": held.sessions, "grants": held.grants, "second_factors": factors}
 
     printing.record(on_database(work), json)
 
@@ -127,7 +128,7 @@ def disable(user: Name, json: Json = False) -> None:
     """Keep a person out: ends sessions and linked applications for good; enabling does not bring them back."""
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
-        found = await _named(session, user)
+        found = await named(session, user)
         await administration.disable(session, found, now)
         return shown(found)
 
@@ -139,7 +140,7 @@ def enable(user: Name, json: Json = False) -> None:
     """Let a disabled person sign in, and link, again."""
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
-        found = await _named(session, user)
+        found = await named(session, user)
         await administration.enable(session, found, now)
         return shown(found)
 
@@ -152,7 +153,7 @@ def delete(user: Name, yes: Yes = False, json: Json = False) -> None:
     printing.ask(f"Delete the account {user} with its sessions and linked applications?", yes)
 
     async def work(session: AsyncSession, _now: int) -> dict[str, Any]:
-        found = await _named(session, user)
+        found = await named(session, user)
         await administration.remove(session, found)
         return {"sub": found.sub, "email": found.email, "deleted": True}
 
@@ -162,11 +163,11 @@ def delete(user: Name, yes: Yes = False, json: Json = False) -> None:
 @app.command("set-password")
 def set_password(user: Name, password_stdin: PasswordStdin = False, json: Json = False) -> None:
     """Give a person a new password. Ends browser sessions and linked applications; Alexa stays linked."""
-    account = on_database(lambda session, _now: _named(session, user))
+    account = on_database(lambda session, _now: named(session, user))
     password_hash = _hashed(_password(password_stdin), Email(account.email, account.email_canonical))
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
-        found = await _named(session, account.sub)
+        found = await named(session, account.sub)
         ended = await administration.set_password(session, found, password_hash, now)
         return {"sub": found.sub, "email": found.email, "sessions_ended": ended.sessions, "grants_ended": ended.grants}
 

@@ -24,6 +24,9 @@ class User(SQLModel, table=True):
     password_expires_at: int | None = Field(default=None, sa_column=seconds(nullable=True))
     #: since when a code to the confirmed address is a second factor
     email_code_factor_since: int | None = Field(default=None, sa_column=seconds(nullable=True))
+    #: when the password was chosen with a code from the mailbox; until something else than mail has been proved, a code
+    #: by mail is no second factor
+    password_by_mail_at: int | None = Field(default=None, sa_column=seconds(nullable=True))
     active: bool = True
     #: Raised when all that was issued before must end; grants and codes carry the value of their birth.
     epoch: int = 0

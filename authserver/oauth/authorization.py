@@ -25,13 +25,13 @@ from authlib.oidc.core.errors import RequestURINotSupportedError as RequestUriNo
 from sqlalchemy.util.concurrency import greenlet_spawn
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import activity, sessions
+from authserver.accounts import activity, assurance, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import consents, id_token_hint, interactions
 from authserver.oauth.consents import Remembered
-from authserver.oauth.errors import InvalidTargetError, PageError
+from authserver.oauth.errors import InvalidTargetError, PageError, UnmetAuthenticationRequirementsError
 from authserver.oauth.interactions import Step, next_step
 from authserver.oauth.redirects import Addressee, response_uri
 from authserver.oauth.requests import ProtocolRequest
@@ -43,10 +43,10 @@ log = logging.getLogger(__name__)
 #: what of a request outlives it, in the interaction
 KEPT = (
     "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-    "resource", "prompt", "max_age", "login_hint", "ui_locales", "lang",
+    "resource", "prompt", "max_age", "acr_values", "login_hint", "ui_locales", "lang",
 )  # fmt: skip
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
-LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "ui_locales": 1024, "lang": 1024}
+LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "acr_values": 1024, "ui_locales": 1024, "lang": 1024}
 BOUND = frozenset({Step.VERIFY, Step.CONSENT, Step.FINISH})  # the steps of somebody who is signed in
 LONGEST_NAME = 254  # characters of an address or a user name
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
@@ -148,8 +148,10 @@ async def validate(
     if len(kept.get("login_hint", "")) > LONGEST_NAME:  # nobody's name: half of one is of no use to anybody
         del kept["login_hint"]
     if to.client.row.preset == "alexa":
-        # Alexa never asks for one; a link tampered with must not make tokens that the skill then has to refuse
+        # Alexa never asks for one; a link tampered with must not make tokens that the skill then has to refuse, nor a
+        # linking that cannot end
         kept.pop("resource", None)
+        kept.pop("acr_values", None)
     return {**kept, "redirect_uri": to.redirect_uri, "redirect_uri_sent": to.sent, "scope": request.scope}
 
 
@@ -165,7 +167,7 @@ def freshness(request: dict[str, Any], now: int) -> int:
 #: `prompt=none`: what the client is told where this page is missing (OpenID Connect Core §3.1.2.6)
 SILENT_REFUSALS: dict[Step, type[OAuth2Error]] = {
     Step.SIGN_IN: LoginRequiredError,
-    Step.SECOND_FACTOR: LoginRequiredError,
+    Step.SECOND_FACTOR: InteractionRequiredError,  # somebody is signed in, with less than `acr_values`
     Step.NEW_PASSWORD: LoginRequiredError,
     Step.CHOOSE_ACCOUNT: AccountSelectionRequiredError,
     Step.VERIFY: InteractionRequiredError,
@@ -270,7 +272,7 @@ async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any]
         origin_jti="",
         auth_time=browser.auth_time,
         amr=list(browser.amr),
-        acr="loa:1",
+        acr=assurance.acr_of(browser.amr, str(kept.get("acr_values", ""))),
         issued_at=now,
     )
 
@@ -287,11 +289,21 @@ async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any]
 
 async def refuse(oauth: OAuthServer, session: AsyncSession, interaction: Interaction) -> str:
     """The person does not want to: `access_denied` goes to the client (RFC 6749 §4.1.2.1)."""
+    return await _refuse(oauth, session, interaction, AccessDeniedError("The person did not agree"))
+
+
+async def cannot_reach(oauth: OAuthServer, session: AsyncSession, interaction: Interaction) -> str:
+    """No factor that the person has reaches the `acr_values` that are asked for: the client is told (docs/adr/0017)."""
+    error = UnmetAuthenticationRequirementsError("The person has no factor that reaches acr_values")
+    return await _refuse(oauth, session, interaction, error)
+
+
+async def _refuse(oauth: OAuthServer, session: AsyncSession, interaction: Interaction, error: OAuth2Error) -> str:
     if interaction.client_id is None:
         return f"{oauth.issuer}/login"
     await interactions.complete(session, interaction, oauth.clock())
     request = protocol_request(
         oauth, {name: value for name, value in interaction.request.items() if isinstance(value, str)}, oauth.clock()
     )
-    error = AccessDeniedError("The person did not agree", redirect_uri=interaction.request["redirect_uri"])
+    error.redirect_uri = interaction.request["redirect_uri"]
     return str(oauth.handle_error_response(request, error).location)

@@ -28,5 +28,11 @@ class PageError(Exception):
         self.wait = wait
 
 
+class UnmetAuthenticationRequirementsError(OAuth2Error):  # type: ignore[misc]
+    """OpenID Connect Core Error Code unmet_authentication_requirements 1.0 §2; RFC 9470 §5."""
+
+    error = "unmet_authentication_requirements"
+
+
 #: What the protocol refuses: the unit of work commits, so that a revocation that goes with a refusal holds.
 KEEP_ON = (OAuth2Error, PageError)

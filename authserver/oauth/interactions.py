@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import attempts, entry
+from authserver.accounts import assurance, attempts, entry
 from authserver.languages import N_
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import consents
@@ -56,7 +56,7 @@ def next_step(
 
     Without a session that counts, what was proved in this interaction may already ask for the rest
     (`accounts.entry`)."""
-    if session is None or user is None or not _counts(interaction, session, user):
+    if session is None or user is None or not counts(interaction, session, user):
         proved = entry.waiting(interaction, now)
         return Step(proved.missing) if proved is not None else Step.SIGN_IN
     agreed = client is None or consents.given(interaction, client, user, remembered)
@@ -65,10 +65,12 @@ def next_step(
         return Step.CHOOSE_ACCOUNT
     if not user.email_verified:
         return Step.VERIFY
+    if not assurance.reaches(session.amr, str(interaction.request.get("acr_values", ""))):
+        return Step.SECOND_FACTOR  # which tells the client where this person can do no more (docs/adr/0017)
     return Step.FINISH if agreed else Step.CONSENT
 
 
-def _counts(interaction: Interaction, session: Session, user: User) -> bool:
+def counts(interaction: Interaction, session: Session, user: User) -> bool:
     """Whether this sign-in is one that the request takes: the bound one, or one that is recent enough to be bound; and
     of the person whom the client means (`id_token_hint`)."""
     if interaction.request.get(HINTED_SUB) not in (None, user.sub):

@@ -63,6 +63,10 @@ def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: 
         "jti": str(uuid.uuid4()),
         "username": subject.username,
     }
+    if subject.acr:
+        claims["acr"] = subject.acr
+    if subject.amr:
+        claims["amr"] = subject.amr
     audience = subject.resource or client.row.audience
     if audience:
         claims["aud"] = audience

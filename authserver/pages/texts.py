@@ -7,6 +7,7 @@ from authserver.accounts.activity import Kind
 from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.passwords import LONGEST
 from authserver.accounts.places import Place
+from authserver.accounts.second_factor.asking import Reason as Refused
 from authserver.accounts.sign_in import Reason
 from authserver.accounts.user_agents import ALEXA_APP, Device
 from authserver.accounts.verification import CodeRefusal, Purpose
@@ -23,10 +24,12 @@ __all__ = [
     "day",
     "device",
     "event",
+    "masked",
     "minute",
     "password_refusal",
     "permissions",
     "scope",
+    "second_factor_refusal",
     "sign_in_refusal",
     "time_of_day",
     "wait",
@@ -155,3 +158,30 @@ def event(found: Activity) -> str:
         Kind.UNLINKED: _("{application} unlinked"),
         Kind.LOCKED: _("Sign-in delayed after wrong passwords"),
     }[Kind(found.kind)].format(**told)
+
+
+def second_factor_refusal(method: str, reason: Refused, seconds: int) -> str:
+    """Why an answer of the second step does not count."""
+    malformed = _("The code has six digits.")
+    wrong = _("This is not the code that we sent last.")
+    spent = _("This code can no longer be used. Ask for a new one below.")
+    if method == "totp":
+        wrong = _("This code is not right. Is the time of your phone set by itself?")
+        spent = _("This code was used already. Wait until your app shows the next one.")
+    elif method == "recovery":
+        malformed = _("A recovery code has sixteen letters and digits.")
+        wrong = _("This is none of your recovery codes, or it was used already.")
+        spent = wrong
+    return {
+        Refused.MALFORMED: malformed,
+        Refused.WRONG: wrong,
+        Refused.SPENT: spent,
+        Refused.LOCKED: _("That was wrong too often.") + " " + wait(seconds),
+        Refused.TOO_MANY: _("There were too many attempts.") + " " + wait(seconds),
+    }[reason]
+
+
+def masked(email: str) -> str:
+    """Enough for its owner to know it, and for nobody else."""
+    local, _at, domain = email.rpartition("@")
+    return f"{local[:1]}…@{domain}"

@@ -7,7 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import entry, known_devices, recovery, sessions
+from authserver.accounts import assurance, entry, known_devices, recovery, remembered, second_factor, sessions
 from authserver.accounts.entry import Browser, Proof
 from authserver.accounts.lockout import Passes
 from authserver.models import Client, Interaction, Session, User
@@ -20,6 +20,8 @@ from authserver.pages.forms import check_token, session_cookie, session_token
 from authserver.pages.language import asked, settle
 from authserver.pages.render import go, services_of
 from authserver.settings import Settings, is_loopback
+
+STRONG = " ".join(assurance.LEVELS[2:])  # `acr_values` that no password reaches alone
 
 
 @dataclass
@@ -162,6 +164,20 @@ async def fresh_owner(request: Request, page: str, form: dict[str, str] | None =
     return await _lead(request, "login", kept, auth_not_before=interactions.OWN_SIGN_IN)
 
 
+async def strong_owner(request: Request, page: str, form: dict[str, str] | None = None) -> Owner | Response:
+    """As `fresh_owner`, for what signs in: who has a second factor has proved it in this session. A browser that is
+    remembered, or a session from before it was set up, is asked for it: the password alone removes nothing."""
+    found = await fresh_owner(request, page, form)
+    if not isinstance(found, Owner) or assurance.is_strong(found.browser.amr):
+        return found
+    services = services_of(request)
+    async with services.database.unit() as session:
+        held = await second_factor.held(services.settings, session, found.user)
+    if not held.set_up:
+        return found
+    return await _lead(request, "second-factor", {"page": page, "acr_values": STRONG})
+
+
 def is_fresh(settings: Settings, browser: Session, now: int) -> bool:
     """Whether this session began with a sign-in not long ago."""
     return browser.auth_time > now - settings.fresh_sign_in
@@ -211,31 +227,36 @@ async def onward(
     return response if signed_in is None else remember(request, response, cookie)
 
 
-async def enter(request: Request, session: AsyncSession, visit: Visit, proof: Proof) -> Response:
+async def enter(
+    request: Request, session: AsyncSession, visit: Visit, proof: Proof, *, skips_next_time: bool = False
+) -> Response:
     """Somebody has proved who they are: on with a session, or to what they still have to prove. In the caller's unit of
-    work, which holds the account."""
+    work, which holds the account. `skips_next_time`: the second factor, in this browser (`remembered`)."""
     services = services_of(request)
     opened = await entry.enter(services, session, visit.interaction, proof, browser_of(request))
     if opened is None:
         visit.browser, visit.user = None, None
         return await onward(request, session, visit)
     browser, cookie = opened
-    recovered = await recovery.was_completed(session, visit.interaction.recovery_id)
-    if recovered and await recovery.still_linked(session, proof.user, services.clock()):
+    if await stays_linked(request, session, visit, proof.user):
         interactions.bind(session, visit.interaction, browser)
         response = remember(request, go(f"{services.settings.issuer}/still-linked{visit.query}"), cookie)
     else:
         response = await onward(request, session, visit, (browser, cookie, proof.user))
     if proof.user.email_verified:  # else whoever knows the password may have made the account for somebody else
-        return await know(request, session, response, proof.user)
+        return await know(request, session, response, proof.user, skips_next_time=skips_next_time)
     return response
 
 
-async def know(request: Request, session: AsyncSession, response: Response, user: User) -> Response:
+async def know(
+    request: Request, session: AsyncSession, response: Response, user: User, *, skips_next_time: bool = False
+) -> Response:
     """The same answer; the account knows this browser from now on. In the unit of work of the sign-in."""
     services = services_of(request)
     settings = services.settings
     value = await known_devices.remember(settings, session, user.sub, request.cookies, services.clock())
+    if skips_next_time:
+        await remembered.begin(settings, session, services.clock(), user, value)
     response.set_cookie(known_devices.cookie_name(settings), value, **known_devices.cookie_options(settings))
     return response
 
@@ -245,6 +266,12 @@ def passes_of(request: Request, interaction: Interaction | None = None) -> Passe
     if interaction is None:
         return Passes(request.cookies)
     return Passes(request.cookies, interaction.interaction_id, interaction.unlocked)
+
+
+async def stays_linked(request: Request, session: AsyncSession, visit: Visit, user: User) -> bool:
+    """Whether the password was just recovered, and `/still-linked` has something to show."""
+    recovered = await recovery.was_completed(session, visit.interaction.recovery_id)
+    return recovered and await recovery.still_linked(session, user, services_of(request).clock())
 
 
 def browser_of(request: Request) -> Browser:

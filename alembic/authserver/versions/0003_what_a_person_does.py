@@ -177,6 +177,7 @@ def upgrade() -> None:
         )
         batch_op.add_column(sa.Column("password_expires_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("email_code_factor_since", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("password_by_mail_at", sa.BigInteger(), nullable=True))
         batch_op.create_index(batch_op.f("ix_users_username_canonical"), ["username_canonical"], unique=True)
 
     with op.batch_alter_table("verification_codes", schema=None) as batch_op:
@@ -210,6 +211,7 @@ def downgrade() -> None:
     op.drop_column("users", "username_canonical")
     op.drop_column("users", "password_expires_at")
     op.drop_column("users", "email_code_factor_since")
+    op.drop_column("users", "password_by_mail_at")
     op.drop_table("mails")
     op.create_table(
         "mails",

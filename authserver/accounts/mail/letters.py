@@ -33,7 +33,9 @@ def _language(settings: Settings, locale: str) -> Language:
 
 
 #: kinds that a person waits for at a page: they go before all others
-AWAITED = frozenset({"code", "recovery", "unlock", "account_exists", "email_change_code", "address_taken"})
+AWAITED = frozenset(
+    {"code", "recovery", "unlock", "second_factor_code", "account_exists", "email_change_code", "address_taken"}
+)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,37 @@ def password_changed_mail(settings: Settings, recipient: str, when: int, *, loca
     """The password is another one now: who did not do it must know."""
     forgot = f"{settings.issuer}/forgotPassword"
     return _letter(settings, "password_changed", recipient, when, locale=locale, moment=when, forgot_url=forgot)
+
+
+def second_factor_code_mail(
+    settings: Settings, recipient: str, code: str, lifetime: int, now: int, *, locale: str = ""
+) -> Mail:
+    """The code that is a second factor. `lifetime`: seconds."""
+    minutes = max(1, lifetime // 60)
+    return _letter(settings, "second_factor_code", recipient, now, locale=locale, code=code, minutes=minutes)
+
+
+def second_factor_changed_mail(
+    settings: Settings, recipient: str, change: str, factors: list[str], when: int, *, locale: str = ""
+) -> Mail:
+    """What signs in beside the password is another now. `change`: added, removed, recovery codes, or reset by the
+    operator; `factors`: their names."""
+    values = _places(settings) | {"change": change, "factors": factors, "moment": when}
+    return _letter(settings, "second_factor_changed", recipient, when, locale=locale, **values)
+
+
+def recovery_code_used_mail(settings: Settings, recipient: str, left: int, when: int, *, locale: str = "") -> Mail:
+    """Somebody signed in with one of the codes for recovery; `left` remain."""
+    values = _places(settings) | {"left": left, "moment": when}
+    return _letter(settings, "recovery_code_used", recipient, when, locale=locale, **values)
+
+
+def _places(settings: Settings) -> dict[str, Any]:
+    """Where somebody goes who did not do it."""
+    return {
+        "account_url": f"{settings.issuer}/account/second-factor",
+        "forgot_url": f"{settings.issuer}/forgotPassword",
+    }
 
 
 def account_deleted_mail(settings: Settings, recipient: str, when: int, *, locale: str = "") -> Mail:

@@ -6,6 +6,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from authserver.accounts import second_factor
 from authserver.languages import TAGS
 from authserver.oauth.responses import CORS
 from authserver.oauth.server import CODE_CHALLENGE_METHODS, GRANT_TYPES, RESPONSE_TYPES
@@ -15,7 +16,7 @@ from authserver.services import Services
 AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
 
 
-def metadata(issuer: str, algorithms: list[str]) -> dict[str, Any]:
+def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str, Any]:
     """Cognito's ten keys and what it lacks; `issuer` is identical to `iss` in tokens."""
     return {
         "issuer": issuer,
@@ -40,6 +41,7 @@ def metadata(issuer: str, algorithms: list[str]) -> dict[str, Any]:
         "ui_locales_supported": list(TAGS),
         "display_values_supported": ["page", "popup", "touch"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "acr_values_supported": levels,
         "claims_supported": sorted(
             {
                 "acr", "amr", "at_hash", "aud", "auth_time", "cognito:username", "email", "email_verified", "exp",
@@ -54,7 +56,8 @@ async def openid_configuration(request: Request) -> Response:
     """The metadata, one document at both places (OpenID Connect Discovery §4, RFC 8414 §3)."""
     services: Services = request.app.state.services
     algorithms = sorted({"RS256", *(key.alg for key in services.keys.keys)})
-    body = orjson.dumps(metadata(services.settings.issuer, algorithms))
+    levels = second_factor.levels(services.settings)
+    body = orjson.dumps(metadata(services.settings.issuer, algorithms, levels))
     return Response(body, 200, {"Cache-Control": "public, max-age=3600", **CORS}, "application/json")
 
 

@@ -21,6 +21,7 @@ from authserver.pages.account import (
     overview,
     password,
     profile,
+    second_factor,
     security,
 )
 
@@ -30,6 +31,7 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/account/security": (["GET"], security.security),
     "/account/email": (["GET", "POST"], email.email),
     "/account/password": (["GET", "POST"], password.password),
+    "/account/second-factor": (["GET", "POST"], second_factor.second_factors),
     "/account/applications": (["GET", "POST"], applications.applications),
     "/account/applications/unlink": (["GET", "POST"], applications.unlink),
     "/account/devices": (["GET", "POST"], devices.devices),

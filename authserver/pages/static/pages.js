@@ -21,6 +21,21 @@ for (const button of document.querySelectorAll("[data-reveals]")) {
   });
 }
 
+// Codes that are shown once can be copied and printed.
+for (const button of document.querySelectorAll("[data-copies]")) {
+  if (!navigator.clipboard) break;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const lines = [...document.getElementById(button.dataset.copies).children].map((line) => line.textContent);
+    await navigator.clipboard.writeText(lines.join("\n"));
+    button.textContent = button.dataset.done;
+  });
+}
+for (const button of document.querySelectorAll("[data-prints]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
+
 // A second tap while the first is under way sends nothing, except where the answer is a file and the page stays.
 for (const form of document.querySelectorAll("form:not([data-stays])")) {
   form.addEventListener("submit", (event) => {

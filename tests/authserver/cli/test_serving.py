@@ -111,7 +111,7 @@ def test_the_secret_key_is_changed_in_three_steps(on_sqlite: Service) -> None:
     on_sqlite.settings["AUTHSERVER_SECRET_KEY"] = "another secret key, also long enough"
     assert on_sqlite.cli("key", "rewrap").returncode == 2
     on_sqlite.settings["AUTHSERVER_SECRET_KEY_PREVIOUS"] = former
-    assert on_sqlite.cli_json("key", "rewrap") == {"rewrapped": len(before)}
+    assert on_sqlite.cli_json("key", "rewrap") == {"rewrapped": len(before), "authenticator_apps": 0}
     del on_sqlite.settings["AUTHSERVER_SECRET_KEY_PREVIOUS"]
     on_sqlite.start()
     assert on_sqlite.stop() == 0

@@ -20,7 +20,7 @@ def test_an_account_is_found_by_address_sub_and_in_the_list(operator: Service) -
     assert made["username"] == made["sub"]
     for name in (address.upper(), made["sub"]):
         shown = operator.cli_json("user", "show", name)
-        assert shown == made | {"sessions": 0, "grants": 0}
+        assert shown == made | {"sessions": 0, "grants": 0, "second_factors": []}
     assert made in operator.cli_json("user", "list")
     assert "password" not in str(made)
 
@@ -84,3 +84,12 @@ def test_people_get_tables_and_programs_get_json(operator: Service) -> None:
     header, *rows = shown.stdout.splitlines()
     assert header.split()[:2] == ["SUB", "EMAIL"]
     assert any(row.split()[:3] == [person.sub, person.email, "yes"] for row in rows)
+
+
+def test_second_factors_of_somebody_who_lost_them_are_reset(operator: Service) -> None:
+    person = add_person(operator)
+    assert operator.cli_json("user", "show", person.email)["second_factors"] == []
+    assert operator.cli("user", "second-factor", "reset", person.email, stdin="n\n").returncode == 1
+    done = operator.cli_json("user", "second-factor", "reset", person.email, "--yes")
+    assert done == {"sub": person.sub, "email": person.email, "ended": []}
+    assert operator.cli("user", "second-factor", "reset", "nobody@example.org", "--yes").returncode == 1

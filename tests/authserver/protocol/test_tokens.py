@@ -18,7 +18,7 @@ from tests.authserver.protocol.test_code_exchange import assert_refused
 
 ACCESS_CLAIMS = {
     "sub", "iss", "version", "client_id", "origin_jti", "event_id", "token_use", "scope", "auth_time", "exp", "iat",
-    "jti", "username",
+    "jti", "username", "acr", "amr",
 }  # fmt: skip
 ID_CLAIMS = {
     "sub", "iss", "aud", "token_use", "cognito:username", "at_hash", "origin_jti", "event_id", "jti", "auth_time",
@@ -61,6 +61,7 @@ async def test_an_access_token_carries_cognitos_claims_and_no_others(
     assert claims["iat"] == clock()
     assert claims["exp"] - claims["iat"] == tokens["expires_in"] == 3600
     assert claims["auth_time"] == clock() - 7
+    assert (claims["acr"], claims["amr"]) == ("loa:1", ["pwd"])
 
 
 @pytest.mark.spec(

@@ -1,0 +1,158 @@
+"""The app that shows six digits (RFC 6238): SHA-1, 30 seconds, a secret of 160 bits, sealed with the server's key."""
+
+import base64
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyotp
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.accounts.attempts import insert_for
+from authserver.accounts.second_factor.factor import Factor
+from authserver.accounts.surroundings import Surroundings
+from authserver.accounts.verification import CodeRefusal, six_digits_of
+from authserver.models import Totp, User
+from authserver.secret_values import SealError, SecretKeys, same
+from authserver.settings import Settings
+from authserver.storage.database import StorageError
+
+NAME = "totp"
+SEAL = "totp secret"
+STEP = 30  # seconds
+DRIFT = 1  # steps that a clock may be off, each way
+
+
+@dataclass(frozen=True)
+class RightCode:
+    """The code of a time step, of the secret as it was stored then."""
+
+    sub: str
+    step: int
+    sealed: bytes
+    confirmed: bool
+
+    method = NAME
+    amr = ("otp", "mfa")
+
+    async def consume(self, session: AsyncSession, now: int) -> bool:
+        """No code is taken twice: the database decides which of two was first (RFC 6238 §5.2). Of a secret that was not
+        confirmed yet the code confirms it."""
+        taken = await session.exec(
+            update(Totp)
+            .where(
+                col(Totp.sub) == self.sub,
+                col(Totp.secret_sealed) == self.sealed,
+                col(Totp.last_step) < self.step,
+                col(Totp.confirmed_at).is_not(None) if self.confirmed else col(Totp.confirmed_at).is_(None),
+            )
+            .values({"last_step": self.step} | ({} if self.confirmed else {"confirmed_at": now}))
+            .returning(col(Totp.sub))
+        )
+        return taken.first() is not None
+
+
+def _open(keys: SecretKeys, row: Totp) -> bytes:
+    """Raises `StorageError`: a key that is not loaded is our own trouble."""
+    for key in keys.all():
+        try:
+            return key.unseal(SEAL, row.secret_sealed, row.sub)
+        except SealError:
+            continue
+    raise StorageError(f"the authenticator app of {row.sub} does not open with AUTHSERVER_SECRET_KEY")
+
+
+def text_of(secret: bytes) -> str:
+    """As apps take it: base32, 32 characters."""
+    return base64.b32encode(secret).decode()
+
+
+def _matching(secret: bytes, code: str, steps: Iterable[int]) -> int | None:
+    """The step with this code; every step is looked at, whichever is right."""
+    app = pyotp.TOTP(text_of(secret), interval=STEP)
+    found = [step for step in steps if same(app.generate_otp(step).encode(), code.encode())]
+    return found[0] if found else None
+
+
+async def _row(session: AsyncSession, user: User) -> Totp | None:
+    return (
+        await session.exec(select(Totp).where(Totp.sub == user.sub).execution_options(populate_existing=True))
+    ).first()
+
+
+async def begin(around: Surroundings, session: AsyncSession, user: User) -> bytes | None:
+    """A new secret that counts for nothing until one of its codes was typed; one that never was is replaced. None when
+    this person has an app already."""
+    secret, now = secrets.token_bytes(20), around.clock()
+    insert = insert_for((await session.connection()).dialect)
+    sealed = around.secret_keys.current.seal(SEAL, secret, user.sub)
+    written = await session.exec(
+        insert(Totp)
+        .values(sub=user.sub, secret_sealed=sealed, created_at=now, confirmed_at=None, last_step=0)
+        .on_conflict_do_update(
+            index_elements=["sub"],
+            set_={"secret_sealed": sealed, "created_at": now, "last_step": 0},
+            where=col(Totp.confirmed_at).is_(None),
+        )
+        .returning(col(Totp.sub))
+    )
+    return secret if written.first() is not None else None
+
+
+async def begun(around: Surroundings, session: AsyncSession, user: User) -> bytes | None:
+    """The secret that waits for its first code."""
+    row = await _row(session, user)
+    return None if row is None or row.confirmed_at is not None else _open(around.secret_keys, row)
+
+
+def address_for_apps(settings: Settings, user: User, secret: bytes) -> str:
+    """The `otpauth:` URI in QR codes; SHA-1, six digits and 30 seconds are what apps assume."""
+    return pyotp.TOTP(text_of(secret), interval=STEP).provisioning_uri(name=user.email, issuer_name=settings.name)
+
+
+async def check(around: Surroundings, user: User, typed: str, *, confirmed: bool = True) -> RightCode | CodeRefusal:
+    """Compares only: who asks has counted before. `confirmed`: the app that this person uses, else the one that waits
+    for its first code."""
+    code = six_digits_of(typed)
+    if code is None:
+        return CodeRefusal.MALFORMED
+    async with around.database.unit() as session:
+        row = await _row(session, user)
+    if row is None or (row.confirmed_at is not None) is not confirmed:
+        return CodeRefusal.WRONG
+    now = around.clock() // STEP
+    step = _matching(_open(around.secret_keys, row), code, range(now - DRIFT, now + DRIFT + 1))
+    if step is None:
+        return CodeRefusal.WRONG
+    if step <= row.last_step:
+        return CodeRefusal.SPENT
+    return RightCode(user.sub, step, row.secret_sealed, confirmed)
+
+
+async def _since(session: AsyncSession, user: User) -> int | None:
+    return (await session.exec(select(Totp.confirmed_at).where(Totp.sub == user.sub))).first()
+
+
+async def _end(session: AsyncSession, user: User) -> bool:
+    ended = await session.exec(delete(Totp).where(col(Totp.sub) == user.sub).returning(col(Totp.confirmed_at)))
+    return ended.first() not in (None, (None,))
+
+
+async def rewrap(session: AsyncSession, keys: SecretKeys) -> int:
+    """Seal every secret with the present secret key; how many. Raises `StorageError` when one does not open. One that
+    is replaced meanwhile was sealed by whoever replaced it."""
+    count = 0
+    for row in (await session.exec(select(Totp).order_by(col(Totp.sub)))).all():
+        sealed = keys.current.seal(SEAL, _open(keys, row), row.sub)
+        await session.exec(
+            update(Totp)
+            .where(col(Totp.sub) == row.sub, col(Totp.secret_sealed) == row.secret_sealed)
+            .values(secret_sealed=sealed)
+            .execution_options(synchronize_session=False)
+        )
+        count += 1
+    return count
+
+
+FACTOR = Factor(NAME, RightCode.amr, _since, _end)
