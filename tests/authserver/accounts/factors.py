@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyotp
 from sqlmodel import select
 
-from authserver.accounts.entry import Browser
+from authserver.accounts.browser import Browser
 from authserver.accounts.second_factor import changes, email_code, recovery_codes, totp
 from authserver.models import Session, Totp, User
 from tests.authserver.accounts.people import People
@@ -71,6 +71,8 @@ async def with_mail_code(people: People, user: User) -> list[str]:
 async def mail_code(people: People, email: str) -> str:
     """The newest code that was sent as a second factor."""
     mails = [mail for mail in await people.mails(email) if "sign-in code" in mail.subject]
+    if not mails:
+        raise LookupError
     found = re.search(r"^\s+(\d{6})$", mails[-1].text, re.MULTILINE)
     assert found
     return found.group(1)

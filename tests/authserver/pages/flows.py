@@ -1,8 +1,10 @@
 """Every flow of several steps, as data. To add one: how it is begun, and the forms that lead to its end."""
 
+import base64
 import re
 
 from authserver.models import User
+from tests.authserver.accounts.factors import App, mail_code, with_app, with_mail_code
 from tests.authserver.accounts.people import PASSWORD, code_in
 from tests.authserver.pages.flow_harness import Flow, Run, Step, send
 from tests.running.reading import Page
@@ -83,6 +85,38 @@ async def code_for_the_new_address(run: Run) -> str:
     return code_in((await run.people.mails(run.keep["new"]))[-1].text)
 
 
+async def with_an_app(run: Run) -> Page:
+    """Whoever has the account uses an authenticator app."""
+    app, _ = await with_app(run.people, await run.has_account())
+    run.keep["secret"] = app.secret.hex()
+    return await at_sign_in(run)
+
+
+async def with_a_code_by_mail(run: Run) -> Page:
+    await with_mail_code(run.people, await run.has_account())
+    return await at_sign_in(run)
+
+
+async def code_of_the_app(run: Run) -> str:
+    return App(run.people, bytes.fromhex(run.keep["secret"])).code()
+
+
+async def second_code_by_mail(run: Run) -> str:
+    """`LookupError` before it was sent."""
+    return await mail_code(run.people, run.email)
+
+
+async def at_a_new_app(run: Run) -> Page:
+    """The key is on the page."""
+    await run.has_account()
+    page = await at_home(run, "/account/second-factor")
+    page = await run.linking.browser.open(next(one for one in page.links if one.endswith("set_up=totp")))
+    found = re.search(r'class="key"[^>]*>(.*?)</p>', page.answer.text, re.DOTALL)
+    assert found is not None
+    run.keep["secret"] = base64.b32decode(re.sub(r"<[^>]+>|\s", "", found.group(1))).hex()
+    return page
+
+
 async def origin_jti(run: Run) -> str:
     (grant,) = [grant for grant in await run.people.server.grants_of(run.owner) if grant.revoked_at is None]
     return grant.origin_jti
@@ -121,6 +155,8 @@ SIGN_UP = Step("/signup", {"action": "sign_up", "email": email, "password": PASS
 CONFIRM = Step("/confirm", {"action": "confirm", "code": code})
 ALLOW = Step("/consent", {"action": "allow"})
 FORGOT = Step("/forgotPassword", {"action": "send", "email": email}, begins=True)
+SECOND_STEP = Step("/second-factor", {"action": "verify", "method": "totp", "code": code_of_the_app})
+MAILED_STEP = Step("/second-factor", {"action": "verify", "method": "email", "code": second_code_by_mail})
 NEW_PASSWORD = Step("/confirmforgotPassword", {"action": "save", "code": code, "password": NEW})
 
 FLOWS: dict[str, Flow] = {
@@ -130,6 +166,15 @@ FLOWS: dict[str, Flow] = {
         Flow("sign up and link", at_sign_in, (SIGN_UP, CONFIRM, ALLOW), cancelled),
         Flow("verify the address and link", with_an_unverified_account, (SIGN_IN, CONFIRM, ALLOW), cancelled),
         Flow("forgotten password", with_an_account, (FORGOT, NEW_PASSWORD, ALLOW), cancelled),
+        Flow("sign in with an app and link", with_an_app, (SIGN_IN, SECOND_STEP, ALLOW), cancelled),
+        Flow("sign in with a code by mail and link", with_a_code_by_mail, (SIGN_IN, MAILED_STEP, ALLOW), cancelled),
+        Flow("forgotten password of an app", with_an_app, (FORGOT, NEW_PASSWORD, SECOND_STEP, ALLOW), cancelled),
+        Flow(
+            "set up an app",
+            at_a_new_app,
+            (Step("/account/second-factor", {"action": "set_up", "method": "totp", "code": code_of_the_app}),),
+            signed_out,
+        ),
         Flow(
             "forgotten password, still linked",
             with_a_link,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from authserver.accounts import administration, remembered, sessions
+from authserver.accounts import administration, known_devices, sessions
 from authserver.accounts.second_factor import changes, recovery_codes
 from authserver.models import User
 from tests.authserver.accounts.factors import (
@@ -264,15 +264,17 @@ async def test_a_sign_up_under_the_policy_leads_through_setting_one_up(people: P
         assert (await finished(linking, await go_on(linking, page)))["acr"] == "loa:4"
 
 
-async def test_an_unconfirmed_address_is_confirmed_by_the_code_that_sets_the_mail_up(
+@pytest.mark.spec("security 6.67")
+async def test_an_address_is_confirmed_and_a_password_chosen_before_a_factor_is_set_up(
     people: People, linking: Linking
 ) -> None:
     user = await people.add(email_verified=False)
-    with settings(people, second_factor="required", second_factors="email"):
-        page = await linking.browser.press(await linking.signed_in(user.email), "send")
-        page = await linking.browser.press(page, "set_up", code=await mail_code(people, user.email))
-        assert (await go_on(linking, page)).has_button("allow")
-    assert (await account_of(people, user)).email_verified
+    with settings(people, second_factor="required"):
+        page = await linking.signed_in(user.email)
+        page = await linking.browser.press(page, "confirm", code=await people.code(user.email))
+        page = await linking.browser.press(page, "save", password=NEW)
+        _, page = await set_up_app(linking, page)
+        assert (await finished(linking, await go_on(linking, page)))["acr"] == "loa:4"
 
 
 @pytest.mark.spec("CVE-2026-49448")
@@ -599,7 +601,7 @@ async def remembering(linking: Linking, user: User, app: App) -> None:
     people, page = linking.people, await linking.signed_in(user.email)
     assert "Don't ask again on this device for 7 days" in page.text
     await send_remember(linking, page, app.code())
-    assert remembered.cookie_name(people.server.settings) in cookie_names(linking)
+    assert known_devices.cookie_name(people.server.settings) in cookie_names(linking)
     sign_out(linking)
     people.clock.advance(60)
 
@@ -661,7 +663,9 @@ async def test_nobody_is_remembered_where_the_operator_does_not_allow_it(people:
     page = await linking.signed_in(user.email)
     assert "Don't ask again" not in page.text
     await send_remember(linking, page, app.code())
-    assert remembered.cookie_name(people.server.settings) not in cookie_names(linking)
+    sign_out(linking)
+    with settings(people, remember_device_days=7):
+        assert asks(await linking.signed_in(user.email), "totp")
 
 
 # --- step-up ---------------------------------------------------------------------------------------------------------
