@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import activity, administration, attempts, sessions, verification
+from authserver.accounts import activity, administration, attempts, mailed_links, sessions, verification
 from authserver.accounts.activity import Kind
 from authserver.accounts.attempts import MAILS_APART
 from authserver.accounts.browser import Browser
@@ -50,10 +50,11 @@ class Person:
 
 
 async def begin(
-    around: Surroundings, person: Person, typed: str, address: str
+    around: Surroundings, person: Person, typed: str, address: str, *, interaction_id: str | None = None
 ) -> EmailChange | NotAnAddress | OwnAddress | Wait:
     """The change that waits for its code, in the place of any before it; the mails are in the outbox. `address`: the
-    network's. Does not check that the sign-in was fresh: `pages.visit.fresh_owner`. Raises `OutdatedError`.
+    network's; `interaction_id`: in whose browser the mail's link is good. Raises `OutdatedError`. Does not check that
+    the sign-in was fresh: `pages.visit.fresh_owner`.
 
     The same form sent twice is one change with one code and one mail.
     """
@@ -70,8 +71,10 @@ async def begin(
         await _hold(session, person)
         again = await pending(session, person.user.sub, now)
         if again is not None and again.email_canonical == name.canonical and again.created_at > now - MAILS_APART:
+            if interaction_id is not None:
+                await mailed_links.hand_over(session, Purpose.EMAIL_CHANGE, again.change_id, interaction_id)
             return again
-        if wait := await _count(around, session, person.user, name.canonical, now, hurry=True):
+        if wait := await _count(around, session, person.user, name.canonical, now, address, hurry=True):
             return Wait(wait)
         await administration.end_email_changes(session, person.user.sub)
         change = EmailChange(
@@ -84,21 +87,23 @@ async def begin(
         )
         session.add(change)
         await session.flush()
-        await _send(around, session, change, now)
+        await _send(around, session, change, now, interaction_id)
         user = person.user
         asked = letters.email_change_asked_mail(around.settings, user.email, _masked(name), now, locale=user.locale)
         await outbox.post(session, asked, change.change_id)
     return change
 
 
-async def resend(around: Surroundings, person: Person, change: EmailChange, address: str) -> Wait | None:
-    """A new code; the old one ends. None when it is in the outbox. Raises `OutdatedError`."""
+async def resend(
+    around: Surroundings, person: Person, change: EmailChange, address: str, *, interaction_id: str | None = None
+) -> Wait | None:
+    """A new code, and a link as in `begin`; the old ones end. None when it is in the outbox. Raises `OutdatedError`."""
     now = around.clock()
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Wait(wait)
     async with around.database.unit() as session:
         await _hold(session, person)
-        if wait := await _count(around, session, person.user, change.email_canonical, now, hurry=False):
+        if wait := await _count(around, session, person.user, change.email_canonical, now, address, hurry=False):
             return Wait(wait)
         held = await session.exec(
             update(EmailChange)
@@ -112,7 +117,7 @@ async def resend(around: Surroundings, person: Person, change: EmailChange, addr
         )
         if held.first() is None:
             raise OutdatedError
-        await _send(around, session, change, now)
+        await _send(around, session, change, now, interaction_id)
     return None
 
 
@@ -201,11 +206,11 @@ async def _replace(session: AsyncSession, user: User, change: EmailChange, now: 
 
 
 async def _count(
-    around: Surroundings, session: AsyncSession, user: User, canonical: str, now: int, *, hurry: bool
+    around: Surroundings, session: AsyncSession, user: User, canonical: str, now: int, network: str, *, hurry: bool
 ) -> int:
     """A mail to the new address, and a change of this account: 0, or the seconds to wait."""
     return await attempts.count_email_change(session, around.secret_keys, user.sub, now) or await attempts.count_mail(
-        session, around.secret_keys, canonical, now, hurry=hurry
+        session, around.secret_keys, canonical, now, network=network, hurry=hurry
     )
 
 
@@ -229,14 +234,23 @@ async def _hold(session: AsyncSession, person: Person) -> None:
         raise OutdatedError
 
 
-async def _send(around: Surroundings, session: AsyncSession, change: EmailChange, now: int) -> None:
+async def _send(
+    around: Surroundings, session: AsyncSession, change: EmailChange, now: int, interaction_id: str | None
+) -> None:
     """To the new address; where another account has it, to that account's stored one, with no code that counts."""
     owner = (await session.exec(select(User).where(User.email_canonical == change.email_canonical))).first()
-    issued = await verification.issue(
-        around, session, now, Purpose.EMAIL_CHANGE, change.change_id, change.email_canonical, real=owner is None
+    issued = await verification.issue_with_link(
+        around,
+        session,
+        now,
+        Purpose.EMAIL_CHANGE,
+        change.change_id,
+        change.email_canonical,
+        real=owner is None,
+        interaction_id=interaction_id,
     )
     if owner is None:
-        letter = letters.email_change_code_mail(around.settings, change.email, issued.code, now)
+        letter = letters.email_change_code_mail(around.settings, change.email, issued.code, now, issued.link)
     else:
         letter = letters.address_taken_mail(around.settings, owner.email, now, locale=owner.locale)
     await outbox.post(session, letter, code_id=issued.code_id)

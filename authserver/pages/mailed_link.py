@@ -10,12 +10,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import mailed_links, recovery, unlocking
+from authserver.accounts import email_change, mailed_links, recovery, unlocking
+from authserver.accounts.email_change import OutdatedError, Person, SpentError
 from authserver.accounts.mailed_links import Link
 from authserver.accounts.verification import Purpose
 from authserver.oauth.errors import KEEP_ON, PageError
 from authserver.oauth.interactions import Step
 from authserver.pages import confirm, texts
+from authserver.pages.account import email
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.visit import Visit, load, onward
@@ -113,12 +115,31 @@ async def _unlock(request: Request, session: AsyncSession, visit: Visit, link: L
     return go(f"{services.settings.issuer}/login{visit.query}")
 
 
+async def _email_change(request: Request, session: AsyncSession, visit: Visit, link: Link) -> Response | None:
+    """As the right code, for the account that asked for the change: its owner is signed in at this browser."""
+    if visit.step is not Step.FINISH or visit.user is None or visit.browser is None:
+        return None
+    waiting = await email_change.pending(session, visit.user.sub, visit.now)
+    if waiting is None or waiting.change_id != link.proven.subject:
+        return None
+    try:
+        async with session.begin_nested():
+            person = Person(visit.user, visit.browser)
+            return await email.confirmed(request, session, person, waiting, link.proven)
+    except (
+        OutdatedError,
+        SpentError,
+    ):  # what was loaded before has gone with the savepoint: nothing more is asked of it
+        return go(f"{services_of(request).settings.issuer}/{email.PAGE}")
+
+
 PRESSED: dict[Purpose, Pressed] = {
     Purpose.SIGN_UP: _sign_up,
     Purpose.VERIFY_EMAIL: _verify_email,
     Purpose.RECOVERY: _recovery,
     Purpose.UNLOCK: _unlock,
+    Purpose.EMAIL_CHANGE: _email_change,
 }
 
 #: where a flow stands whose link may be pressed; sign-in unless it is told here
-_STEP = {Purpose.VERIFY_EMAIL: Step.VERIFY}
+_STEP = {Purpose.VERIFY_EMAIL: Step.VERIFY, Purpose.EMAIL_CHANGE: Step.FINISH}

@@ -192,26 +192,45 @@ async def begin(request: Request, page: str) -> Response:
     return await _lead(request, page, {})
 
 
-async def _lead(request: Request, page: str, kept: dict[str, str], *, auth_not_before: int = 0) -> Response:
+@dataclass(frozen=True)
+class Began:
+    """A new interaction of this browser that leads to no application, and the cookie that `keep` gives it."""
+
+    interaction_id: str
+    cookie: str
+
+    def keep(self, request: Request, response: Response) -> Response:
+        """The same answer, with the cookie."""
+        settings = services_of(request).settings
+        response.set_cookie(
+            interactions.cookie_name(settings, self.interaction_id),
+            self.cookie,
+            max_age=settings.interaction_lifetime,
+            path="/",
+            secure=settings.secure,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+
+async def begin_here(request: Request, kept: dict[str, str], *, auth_not_before: int = 0) -> Began:
+    """`kept`: `page`, the path of ours that it leads to, and the like. In a unit of work of its own. Raises `PageError`
+    where this network has begun too much."""
     services = services_of(request)
-    settings = services.settings
-    now = services.clock()
+    settings, now = services.settings, services.clock()
     async with services.database.unit(keep_on=KEEP_ON) as session:
         await interactions.admit(settings, services.secret_keys, session, now, network_address(request))
         interaction, cookie = await interactions.create(
             settings, session, now, client_id=None, request=asked(request) | kept, auth_not_before=auth_not_before
         )
-    response = go(f"{settings.issuer}/{page}?interaction={interaction.interaction_id}")
-    response.set_cookie(
-        interactions.cookie_name(settings, interaction.interaction_id),
-        cookie,
-        max_age=settings.interaction_lifetime,
-        path="/",
-        secure=settings.secure,
-        httponly=True,
-        samesite="lax",
-    )
-    return response
+    return Began(interaction.interaction_id, cookie)
+
+
+async def _lead(request: Request, page: str, kept: dict[str, str], *, auth_not_before: int = 0) -> Response:
+    began = await begin_here(request, kept, auth_not_before=auth_not_before)
+    issuer = services_of(request).settings.issuer
+    return began.keep(request, go(f"{issuer}/{page}?interaction={began.interaction_id}"))
 
 
 async def onward(

@@ -155,10 +155,12 @@ def linked_mail(
     return _letter(settings, "linked", recipient, when, locale=locale, **values)
 
 
-def email_change_code_mail(settings: Settings, recipient: str, code: str, now: int, *, locale: str = "") -> Mail:
-    """The code that makes this address the one of an account."""
+def email_change_code_mail(
+    settings: Settings, recipient: str, code: str, now: int, link: str = "", *, locale: str = ""
+) -> Mail:
+    """The code that makes this address the one of an account; `link` as in `code_mail`."""
     hours = max(1, settings.email_code_lifetime // 3600)
-    return _letter(settings, "email_change_code", recipient, now, locale=locale, code=code, hours=hours)
+    return _letter(settings, "email_change_code", recipient, now, locale=locale, code=code, hours=hours, link=link)
 
 
 def address_taken_mail(settings: Settings, recipient: str, now: int, *, locale: str = "") -> Mail:

@@ -9,14 +9,14 @@ from starlette.responses import Response
 from authserver.accounts import email_change, verification
 from authserver.accounts.email_change import OutdatedError, OwnAddress, Person, SpentError
 from authserver.accounts.sign_up import NotAnAddress, Wait
-from authserver.accounts.verification import CodeRefusal, Purpose
+from authserver.accounts.verification import CodeRefusal, Proven, Purpose
 from authserver.models import EmailChange, User
 from authserver.pages import texts
 from authserver.pages.account.rows import Row
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Owner, browser_of, fresh_owner, network_address, owner, remember
+from authserver.pages.visit import Owner, begin_here, browser_of, fresh_owner, network_address, owner, remember
 
 PAGE = "account/email"
 
@@ -65,7 +65,10 @@ ACTIONS = frozenset({"ask", "confirm", "resend", "cancel"})
 
 async def _ask(request: Request, form: dict[str, str], found: Owner) -> Response:
     services, typed = services_of(request), form.get("email", "")
-    begun = await email_change.begin(services, Person(found.user, found.browser), typed, network_address(request))
+    here, person = await begin_here(request, {"page": PAGE}), Person(found.user, found.browser)
+    begun = await email_change.begin(
+        services, person, typed, network_address(request), interaction_id=here.interaction_id
+    )
     if isinstance(begun, NotAnAddress):
         error = _("Type an e-mail address such as name@example.org.")
         return _shown(request, found, None, 422, email=typed, email_error=error)
@@ -74,17 +77,19 @@ async def _ask(request: Request, form: dict[str, str], found: Owner) -> Response
     if isinstance(begun, Wait):
         error = _("Too many codes were asked for.") + " " + texts.wait(begun.seconds)
         return _shown(request, found, None, 429, begun.seconds, email=typed, email_error=error)
-    return go(f"{services.settings.issuer}/{PAGE}")
+    return here.keep(request, go(f"{services.settings.issuer}/{PAGE}"))
 
 
 async def _resend(request: Request, found: Owner, waiting: EmailChange) -> Response:
     services = services_of(request)
-    person = Person(found.user, found.browser)
-    refused = await email_change.resend(services, person, waiting, network_address(request))
+    here, person = await begin_here(request, {"page": PAGE}), Person(found.user, found.browser)
+    refused = await email_change.resend(
+        services, person, waiting, network_address(request), interaction_id=here.interaction_id
+    )
     if refused is not None:
         error = _("A code was sent just now.") + " " + texts.wait(refused.seconds)
         return _shown(request, found, waiting, 429, refused.seconds, code_error=error)
-    return go(f"{services.settings.issuer}/{PAGE}?sent=1")
+    return here.keep(request, go(f"{services.settings.issuer}/{PAGE}?sent=1"))
 
 
 async def _confirm(request: Request, form: dict[str, str], found: Owner, waiting: EmailChange) -> Response:
@@ -93,14 +98,20 @@ async def _confirm(request: Request, form: dict[str, str], found: Owner, waiting
     proven = await verification.check(services, *asked, form.get("code", ""), network_address(request))
     if isinstance(proven, CodeRefusal):
         return _shown(request, found, waiting, 422, code_error=texts.code_refusal(proven))
-    person = Person(found.user, found.browser)
     try:
         async with services.database.unit() as session:
-            _session, cookie = await email_change.complete(
-                services, session, person, waiting, proven, browser_of(request)
-            )
+            return await confirmed(request, session, Person(found.user, found.browser), waiting, proven)
     except SpentError:
         return _shown(request, found, waiting, 422, code_error=texts.code_refusal(CodeRefusal.SPENT))
+
+
+async def confirmed(
+    request: Request, session: AsyncSession, person: Person, waiting: EmailChange, proven: Proven
+) -> Response:
+    """The new address holds. Raises `OutdatedError` and `SpentError`, upon which the caller rolls back."""
+    services = services_of(request)
+    browser = browser_of(request)
+    _session, cookie = await email_change.complete(services, session, person, waiting, proven, browser)
     return remember(request, go(f"{services.settings.issuer}/account/security?done=email"), cookie)
 
 

@@ -267,3 +267,121 @@ async def test_a_new_account_made_on_the_way_does_not_land_on_the_page_of_the_ol
     page = await linking.browser.press(page, "confirm", code=await people.code(email))
     assert page.url == linking.url("/account")
     assert email in page.answer.text.replace("<wbr>", "")
+
+
+GONE, ELSEWHERE = "can no longer be used", "Go back to where you began"
+
+
+@pytest.mark.spec("security 6.68")
+async def test_the_mails_link_is_a_page_whose_button_stands_for_the_code_where_it_was_asked_for(
+    people: People, linking: Linking, new_linking: Linkings
+) -> None:
+    user, new, elsewhere = await people.add(), new_address(), new_linking()
+    await asked(linking, user, new)
+    link = await people.link(new)
+    stranger = new_linking()
+    for _ in range(3):  # a program that looks through mail
+        assert ELSEWHERE in (await stranger.browser.open(link)).text
+    await at_home(elsewhere, user)
+    assert ELSEWHERE in (await elsewhere.browser.open(link)).text, "the same person in another browser has the code"
+    shown = await linking.browser.open(link)
+    assert new in shown.text.replace(" @", "@")
+    assert await address_of(people, user) == user.email
+    page = await linking.browser.press(shown, "confirm")
+    assert page.url == linking.url("/account/security?done=email")
+    assert await address_of(people, user) == new
+    assert await lives(linking, cookie_of(linking))
+    assert not await lives(elsewhere, cookie_of(elsewhere))
+    again = await linking.browser.press(shown, "confirm")
+    assert await address_of(people, user) == new
+    assert again.status in (200, 404)
+    assert GONE in (await linking.browser.open(link)).text
+
+
+@pytest.mark.spec("security 6.68", "security 6.48")
+@pytest.mark.parametrize("wrong", ["no token", "another interaction", "another site"])
+async def test_the_button_of_the_link_is_good_with_its_own_page_alone(
+    people: People, linking: Linking, wrong: str
+) -> None:
+    user, new = await people.add(), new_address()
+    await asked(linking, user, new)
+    shown = await linking.browser.open(await people.link(new))
+    form = next(form for form in shown.forms if "csrf_token" in form.hidden)
+    data = form.hidden | {"action": "confirm"}
+    origin, target = people.server.settings.origin, form.action
+    if wrong == "no token":
+        data.pop("csrf_token")
+    elif wrong == "another site":
+        origin = "https://evil.example"
+    else:
+        other = await linking.start(prompt="login")
+        target = f"/confirmUser?{other.url.partition('?')[2]}"
+        data["csrf_token"] = next(one.hidden["csrf_token"] for one in other.forms if "csrf_token" in one.hidden)
+    answer = await linking.browser.client.post(target, data=data, headers={"origin": origin})
+    assert answer.status_code == 403
+    assert await address_of(people, user) == user.email
+
+
+@pytest.mark.spec("security 6.48")
+async def test_the_link_does_nothing_for_another_person_at_the_same_browser(people: People, linking: Linking) -> None:
+    user, somebody, new = await people.add(), await people.add(), new_address()
+    await asked(linking, user, new)
+    shown = await linking.browser.open(await people.link(new))
+    page = await linking.browser.press(await linking.browser.open(linking.url("/account")), "sign_out")
+    out = await linking.browser.press(shown, "confirm")
+    assert GONE in out.text
+    await linking.browser.press(page, "sign_in", username=somebody.email, password=PASSWORD)
+    await linking.browser.press(shown, "confirm")
+    assert await address_of(people, user) == user.email
+    assert await address_of(people, somebody) == somebody.email
+
+
+async def test_a_new_mail_and_giving_up_end_the_link(people: People, linking: Linking) -> None:
+    user, new = await people.add(), new_address()
+    page = await asked(linking, user, new)
+    first = await people.link(new)
+    people.clock.advance(30)
+    page = await linking.browser.press(page, "resend")
+    second = await people.link(new)
+    assert GONE in (await linking.browser.open(first)).text
+    shown = await linking.browser.open(second)
+    await linking.browser.press(page, "cancel")
+    await linking.browser.press(shown, "confirm")
+    assert GONE in (await linking.browser.open(second)).text
+    assert await address_of(people, user) == user.email
+
+
+@pytest.mark.spec("security 6.58")
+async def test_the_mail_to_the_owner_of_a_taken_address_has_no_link(people: People, linking: Linking) -> None:
+    user, somebody = await people.add(), await people.add()
+    await asked(linking, user, somebody.email)
+    (mail,) = await people.mails(somebody.email)
+    assert "confirmUser" not in mail.text + mail.html
+
+
+async def test_a_link_for_an_address_that_was_taken_meanwhile_changes_nothing_and_signs_nobody_out(
+    people: People, linking: Linking
+) -> None:
+    user, new = await people.add(), new_address()
+    await asked(linking, user, new)
+    shown = await linking.browser.open(await people.link(new))
+    await people.server.add_person(email=new, email_canonical=new)
+    page = await linking.browser.press(shown, "confirm")
+    assert page.asks_for("code")
+    assert await address_of(people, user) == user.email
+    assert await lives(linking, cookie_of(linking))
+
+
+@pytest.mark.spec("decision 4")
+async def test_link_and_code_at_the_same_moment_change_the_address_once(people: People, linking: Linking) -> None:
+    user, new = await people.add(), new_address()
+    waiting = await asked(linking, user, new)
+    shown = await linking.browser.open(await people.link(new))
+    code = await people.code(new)
+    await asyncio.gather(
+        *(linking.browser.press(shown, "confirm") for _ in range(4)),
+        *(send(linking, PATH, waiting, action="confirm", code=code) for _ in range(4)),
+        return_exceptions=True,
+    )
+    assert await address_of(people, user) == new
+    assert len([one for one in await people.mails(user.email) if one.kind == "email_changed"]) == 1
