@@ -21,12 +21,16 @@ class SettingsError(Exception):
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine: `localhost` or a loopback address."""
     host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
+    """An IP address and no name."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
         return False
+    return True
 
 
 class DatabaseSettings(BaseModel):
@@ -132,6 +136,11 @@ class Settings(DatabaseSettings):
         ge=30,
         description="Seconds after a sign-in in which a person may change what matters (address, second factors, "
         "passkeys, download of all data) without signing in again.",
+    )
+    passkey_rp_id: str = Field(
+        "",
+        description="Domain that passkeys are made for: the issuer's host, or a parent domain of it. After a change "
+        "those made before no longer work. An issuer at an address, such as 127.0.0.1, has no passkeys.",
     )
     email_code_lifetime: int = Field(
         86400, ge=60, description="Seconds that a code sent by mail for a sign-up may be used."
@@ -307,6 +316,20 @@ class Settings(DatabaseSettings):
         if not self.development and urlsplit(self.issuer).scheme != "https":
             raise ValueError("AUTHSERVER_ISSUER must be https, except with AUTHSERVER_DEVELOPMENT=1 on loopback")
         return self
+
+    @model_validator(mode="after")
+    def _passkeys_are_for_this_host(self) -> Self:
+        """WebAuthn §5.1.4: the RP ID is the origin's host, or a parent domain of it that is not a public suffix."""
+        given, host = self.passkey_rp_id, urlsplit(self.issuer).hostname or ""
+        if given and (_is_address(host) or not (given == host or ("." in given and host.endswith(f".{given}")))):
+            raise ValueError(f"AUTHSERVER_PASSKEY_RP_ID must be {host} or a parent domain of it, not {given}")
+        return self
+
+    @property
+    def relying_party_id(self) -> str:
+        """What passkeys are made for; '' where browsers make none: the issuer's host is an address."""
+        host = urlsplit(self.issuer).hostname or ""
+        return "" if _is_address(host) else self.passkey_rp_id or host
 
     @property
     def issuer_path(self) -> str:

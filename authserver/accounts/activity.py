@@ -29,6 +29,7 @@ class Kind(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     PASSKEY_ADDED = "passkey_added"  # details: `name`
     PASSKEY_REMOVED = "passkey_removed"
+    PASSKEY_REFUSED = "passkey_refused"  # its counter went back: it may have been copied
     LINKED = "linked"  # details: `application`
     UNLINKED = "unlinked"
     LOCKED = "locked"  # sign-in was delayed after failures

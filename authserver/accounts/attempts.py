@@ -176,12 +176,13 @@ async def _count_in_unit(session: AsyncSession, asked: dict[str, Any]) -> int:
     return max(1, int(found or 0) - int(asked["at"]))
 
 
-async def count_address(hot: HotStore, settings: Settings, secret_keys: SecretKeys, address: str, now: int) -> int:
+async def count_address(
+    hot: HotStore, settings: Settings, secret_keys: SecretKeys, address: str, now: int, *, what: str = "address"
+) -> int:
     """Any sign-in, sign-up or code from one network: 0 when it may go on, else the seconds to wait. Committed when it
-    returns; the caller has no unit of work open, whose lock on SQLite would keep it waiting."""
-    asked = _within(
-        counter(secret_keys, "address", network_of(address)), now, settings.address_attempts, ADDRESS_WINDOW
-    )
+    returns; the caller has no unit of work open, whose lock on SQLite would keep it waiting. `what`: another count than
+    that of all these together."""
+    asked = _within(counter(secret_keys, what, network_of(address)), now, settings.address_attempts, ADDRESS_WINDOW)
     if await hot.execute(COUNT_WITHIN, **asked) is not None:
         return 0
     found = await hot.read(WHEN, name=asked["name"], most=asked["most"])

@@ -18,6 +18,7 @@ class Passkey(SQLModel, table=True):
     name: str = Field(default="", max_length=64)  # the person's own
     aaguid: str = Field(default="", max_length=36)
     transports: list[str] = Field(default_factory=list, sa_column=json_column())
+    backup_eligible: bool = False  # it may be on several devices, by somebody's cloud; never changes (WebAuthn §6.1.3)
     backed_up: bool = False
     created_at: int = Field(sa_column=seconds())
     last_used_at: int | None = Field(default=None, sa_column=seconds(nullable=True))

@@ -1,8 +1,8 @@
 """The hosted pages: what a person sees. One file for each page; rules are in `accounts` and `oauth`.
 
 `Look`, `routes(settings)`, `busy_page`, `error_page` and `not_found` are all that `app` needs. Every page is
-complete without JavaScript, loads nothing from elsewhere and stores nothing in the browser but cookies. Every form is
-checked by `forms` before anything else happens.
+complete without JavaScript, passkeys apart, loads nothing from elsewhere and stores nothing in the browser but cookies.
+Every form is checked by `forms` before anything else happens.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,6 +21,7 @@ from authserver.pages import (
     logos,
     mailbox,
     mailed_link,
+    passkeys,
     recovery,
     second_factor,
     signed_in,
@@ -48,6 +49,7 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/choose-account": (["GET", "POST"], choose_account.choose_account),
     "/second-factor": (["GET", "POST"], second_factor.second_factor_page),
     "/consent": (["GET", "POST"], consent.consent),
+    **passkeys.PAGES,
     "/signed-in": (["GET"], signed_in.signed_in),
     "/unlink": (["GET", "POST"], unlink.unlink),
     "/language": (["POST"], language_menu.choose),

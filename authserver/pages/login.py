@@ -1,4 +1,4 @@
-"""`/login`: e-mail address and password."""
+"""`/login`: e-mail address and password, or a passkey."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import mailed_links, sign_in, verification
+from authserver.accounts.passkeys import PasskeyRefusal
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn, Unconfirmed
 from authserver.accounts.verification import Purpose
 from authserver.oauth import authorization, interactions
@@ -13,6 +14,7 @@ from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
 from authserver.pages import texts
 from authserver.pages.forms import REFUSED, read_post
+from authserver.pages.passkeys import sign_in as passkey
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
 from authserver.pages.visit import Visit, begin, enter, leave, load, look, network_address, onward, passes_of
@@ -54,6 +56,12 @@ async def _posted(request: Request) -> Response:
             return leave(request, visit, await authorization.refuse(services.oauth, session, visit.interaction))
     visit = await look(request, form)
     username, password = form.get("username", ""), form.get("password", "")
+    if form.get("action") == "passkey":
+        opened = await passkey.sign_in(request, form, visit)
+        if not isinstance(opened, PasskeyRefusal):
+            return opened
+        status, error = passkey.REFUSED.get(opened.reason, 422), texts.passkey_refusal(opened.reason, opened.wait)
+        return _page(request, visit, status, wait=opened.wait, username=username, passkey_error=error)
     if not username.strip():
         return _page(request, visit, 422, username_error=_("Type your e-mail address."))
     if not password:
@@ -110,7 +118,7 @@ async def _right(request: Request, form: dict[str, str], proof: SignedIn | Uncon
 
 
 def _page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **values: Any) -> Response:
-    shown = {"username": "", "username_error": "", "password_error": "", "locked": False, "other": False} | values
+    shown = {"username": "", "username_error": "", "password_error": "", "passkey_error": ""} | {"locked": False, "other": False} | values
     if not shown["username"] and visit.interaction.unlocked:
         shown["username"] = visit.interaction.unlocked
     return page(
@@ -121,5 +129,6 @@ def _page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **va
         redirect_uri=visit.redirect_uri,
         visit=visit,
         sign_up=services_of(request).settings.sign_up,
+        passkeys=bool(services_of(request).settings.relying_party_id),
         **shown,
     )

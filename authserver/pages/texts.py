@@ -1,6 +1,7 @@
 """Sentences that rules only name. `_` and `_n` look texts up in the language of this request, `day`, `minute` and `ago`
 write moments in it (`authserver.languages`)."""
 
+from authserver.accounts import passkeys
 from dataclasses import dataclass
 
 from authserver.accounts.activity import Kind
@@ -67,6 +68,37 @@ def password_refusal(reason: Reason, seconds: int) -> str:
     if reason is Reason.WRONG:
         return _("This is not your present password.")
     return sign_in_refusal(reason, seconds)
+
+
+def passkey_refusal(reason: passkeys.Reason, seconds: int = 0) -> str:
+    """One that was to sign somebody in, or to prove a second factor."""
+    return {
+        passkeys.Reason.NOTHING: _("Your browser gave no passkey. Try again."),
+        passkeys.Reason.OUTDATED: _("That took too long, or was tried twice. Try again."),
+        passkeys.Reason.TOO_MANY: _("There were too many attempts from your network.") + " " + wait(seconds),
+    }.get(reason, _("This passkey opens no account here. Use another one, or sign in without."))
+
+
+def new_passkey_refusal(reason: passkeys.Reason) -> str:
+    """One that was to be added."""
+    return {
+        passkeys.Reason.NOTHING: _("Your browser made no passkey. Try again."),
+        passkeys.Reason.OUTDATED: _("That took too long, or was tried twice. Try again."),
+        passkeys.Reason.KNOWN: _("This passkey is in use already."),
+        passkeys.Reason.FULL: _("You have as many passkeys as there may be. Remove one first."),
+    }.get(reason, _("This passkey cannot be used here. Try another device or password manager."))
+
+
+def passkey_place(synced: bool) -> str:
+    """Where it can be used."""
+    return _("Synced across your devices") if synced else _("On one device only")
+
+
+def passkey_name(found: Device) -> str:
+    """What a new passkey is called until its owner says otherwise."""
+    if found.system:
+        return _("Passkey on {system}").format(system=found.system)
+    return _("Passkey")
 
 
 def code_refusal(reason: CodeRefusal) -> str:

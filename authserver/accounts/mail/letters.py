@@ -142,6 +142,18 @@ def trial_mail(settings: Settings, recipient: str, now: int) -> Mail:
     return _letter(settings, "trial", recipient, now)
 
 
+def passkey_added_mail(settings: Settings, recipient: str, passkey: str, when: int, *, locale: str = "") -> Mail:
+    """One more passkey opens the account: who did not do it must know."""
+    values = {"passkey": passkey, "moment": when, "passkeys_url": f"{settings.issuer}/account/passkeys"}
+    return _letter(settings, "passkey_added", recipient, when, locale=locale, **values)
+
+
+def passkey_removed_mail(settings: Settings, recipient: str, passkey: str, when: int, *, locale: str = "") -> Mail:
+    """A passkey opens the account no more."""
+    values = {"passkey": passkey, "moment": when, "passkeys_url": f"{settings.issuer}/account/passkeys"}
+    return _letter(settings, "passkey_removed", recipient, when, locale=locale, **values)
+
+
 def account_exists_mail(settings: Settings, recipient: str, now: int, *, locale: str = "") -> Mail:
     """Somebody signed up with an address that has an account: only its owner is told."""
     return _letter(settings, "account_exists", recipient, now, locale=locale, sign_in_url=f"{settings.issuer}/login")
