@@ -41,18 +41,34 @@ NOBODYS_KEY = _nobodys_key()
 
 
 @dataclass(frozen=True)
-class Asserted:
-    """The proof that whoever holds this passkey signed what this browser was asked. `accept` and `accept_second` take
-    it while account and passkey are as they were compared, and nothing else does."""
+class Use:
+    """Whoever holds this passkey signed what this browser was asked, and account and passkey were as they are here."""
 
-    ceremony: Ceremony
     user: User
     credential_id: bytes
     seen: int  # the counter that was stored
     sign_count: int
     backed_up: bool
-    method: str  # `amr`
+    key: str  # `SYNCED` or `BOUND`
     at: int
+
+
+class SignIn(Use):
+    """The proof of who somebody is, from a holder who proved to be the owner. `accept` alone makes use of it."""
+
+
+class RightPasskey(Use):
+    """The proof of a second factor, of the account whose first one was proved; as `second_factor.factor.Right`."""
+
+    method = "passkey"
+
+    @property
+    def amr(self) -> tuple[str, ...]:
+        return (self.key, VERIFIED)
+
+    async def consume(self, session: AsyncSession, now: int) -> bool:
+        """In the unit of work that holds the account; False for whoever comes second, or once it was removed."""
+        return await _used(session, self, now)
 
 
 async def sign_in_options(around: Surroundings, session: AsyncSession, owner: str) -> dict[str, Any]:
@@ -73,15 +89,25 @@ async def second_factor_options(
     return ceremonies.request_options(around.settings, challenge, verified=False, allowed=present)
 
 
-async def check(
-    around: Surroundings, ceremony: Ceremony, owner: str, posted: str, browser: Browser, *, of: str | None = None
-) -> Asserted | PasskeyRefusal:
-    """`posted`: the browser's answer as the form holds it. `of`: the `sub` of the only account that counts, where a
-    first factor has been proved.
+async def check(around: Surroundings, owner: str, posted: str, browser: Browser) -> SignIn | PasskeyRefusal:
+    """`owner`: the interaction's id; `posted`: the browser's answer as the form holds it."""
+    found = await _check(around, Ceremony.SIGN_IN, owner, posted, browser, None)
+    return found if isinstance(found, PasskeyRefusal) else SignIn(**vars(found))
 
-    The attempt is counted and the challenge consumed, both committed, before anything is verified: neither an error nor
-    a parallel use is a second try.
-    """
+
+async def check_second(
+    around: Surroundings, owner: str, posted: str, browser: Browser, user: User
+) -> RightPasskey | PasskeyRefusal:
+    """As `check`, where this person's first factor has been proved: no other account's passkey counts."""
+    found = await _check(around, Ceremony.SECOND_FACTOR, owner, posted, browser, user.sub)
+    return found if isinstance(found, PasskeyRefusal) else RightPasskey(**vars(found))
+
+
+async def _check(
+    around: Surroundings, ceremony: Ceremony, owner: str, posted: str, browser: Browser, of: str | None
+) -> Use | PasskeyRefusal:
+    """The attempt is counted and the challenge consumed, both committed, before anything is verified: neither an error
+    nor a parallel use is a second try. `of`: the `sub` of the only account that counts."""
     presented = ceremonies.read_presented(posted)
     if presented is None:
         return PasskeyRefusal(Reason.NOTHING)
@@ -118,8 +144,7 @@ async def check(
     if (verified.new_sign_count or passkey.sign_count) and verified.new_sign_count <= passkey.sign_count:
         await _note_copy(around, passkey, browser, now)
         return PasskeyRefusal(Reason.WRONG)
-    return Asserted(
-        ceremony,
+    return Use(
         user,
         passkey.credential_id,
         passkey.sign_count,
@@ -137,49 +162,35 @@ async def _note_copy(around: Surroundings, passkey: Passkey, browser: Browser, n
         await activity.note(session, passkey.sub, Kind.PASSKEY_REFUSED, now, browser, name=passkey.name)
 
 
-async def accept(session: AsyncSession, asserted: Asserted) -> Proof | PasskeyRefusal:
+async def accept(session: AsyncSession, signed: SignIn) -> Proof | PasskeyRefusal:
     """A passkey in the password's place. What was compared still holds, in the caller's unit of work, which has the
     account from now on, as after `sign_in.accept`: whoever disables it or removes the passkey either came before, or
     finds the session that is made of the proof.
 
     The count of wrong passwords stays as it is: whoever guesses gets no new guesses by the owner's sign-ins.
     """
-    if asserted.ceremony is not Ceremony.SIGN_IN or not await _used(session, asserted):
-        return PasskeyRefusal(Reason.WRONG)
-    user = await session.get_one(User, asserted.user.sub, populate_existing=True)
-    return Proof(user, [asserted.method, VERIFIED], asserted.at)
-
-
-async def accept_second(session: AsyncSession, asserted: Asserted, user: User) -> str | None:
-    """A passkey after the password of this person: the `amr` that it adds, or None; the unit of work as in `accept`."""
-    if asserted.ceremony is not Ceremony.SECOND_FACTOR or asserted.user.sub != user.sub:
-        return None
-    return asserted.method if await _used(session, asserted) else None
-
-
-async def _used(session: AsyncSession, asserted: Asserted) -> bool:
-    """Notes the use; False when account or passkey are no longer those that were compared. The account first, as
-    wherever sessions begin or end."""
     held = await session.exec(
         update(User)
-        .where(
-            col(User.sub) == asserted.user.sub,
-            col(User.active).is_(True),
-            col(User.epoch) == asserted.user.epoch,
-        )
+        .where(col(User.sub) == signed.user.sub, col(User.active).is_(True), col(User.epoch) == signed.user.epoch)
         .values(updated_at=col(User.updated_at))
         .returning(col(User.sub))
     )
-    if held.first() is None:
-        return False
+    if held.first() is None or not await _used(session, signed, signed.at):
+        return PasskeyRefusal(Reason.WRONG)
+    user = await session.get_one(User, signed.user.sub, populate_existing=True)
+    return Proof(user, [signed.key, VERIFIED], signed.at)
+
+
+async def _used(session: AsyncSession, use: Use, now: int) -> bool:
+    """Notes it; False when the passkey is gone, or was used meanwhile with a counter. The account is held."""
     used = await session.exec(
         update(Passkey)
         .where(
-            col(Passkey.credential_id) == asserted.credential_id,
-            col(Passkey.sub) == asserted.user.sub,
-            col(Passkey.sign_count) == asserted.seen,
+            col(Passkey.credential_id) == use.credential_id,
+            col(Passkey.sub) == use.user.sub,
+            col(Passkey.sign_count) == use.seen,
         )
-        .values(sign_count=asserted.sign_count, backed_up=asserted.backed_up, last_used_at=asserted.at)
+        .values(sign_count=use.sign_count, backed_up=use.backed_up, last_used_at=now)
         .returning(col(Passkey.credential_id))
     )
     return used.first() is not None

@@ -5,7 +5,6 @@ from starlette.responses import Response
 
 from authserver.accounts import verification
 from authserver.accounts.passkeys import PasskeyRefusal, Reason, assertions
-from authserver.accounts.passkeys.challenges import Ceremony
 from authserver.oauth.errors import KEEP_ON
 from authserver.pages.render import services_of
 from authserver.pages.visit import Visit, browser_of, enter, load
@@ -20,12 +19,12 @@ async def sign_in(request: Request, form: dict[str, str], visit: Visit) -> Respo
     if not services.settings.relying_party_id:
         return PasskeyRefusal(Reason.NOTHING)
     owner, posted = visit.interaction.interaction_id, form.get("credential", "")
-    asserted = await assertions.check(services, Ceremony.SIGN_IN, owner, posted, browser_of(request))
-    if isinstance(asserted, PasskeyRefusal):
-        return asserted
+    signed = await assertions.check(services, owner, posted, browser_of(request))
+    if isinstance(signed, PasskeyRefusal):
+        return signed
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
-        accepted = await assertions.accept(session, asserted)
+        accepted = await assertions.accept(session, signed)
         if isinstance(accepted, PasskeyRefusal):
             return accepted
         if not accepted.user.email_verified:
