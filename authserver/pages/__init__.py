@@ -21,7 +21,6 @@ from authserver.pages import (
     logos,
     mailbox,
     mailed_link,
-    passkeys,
     recovery,
     second_factor,
     signed_in,
@@ -33,6 +32,7 @@ from authserver.pages import (
 )
 from authserver.pages.errors import busy_page, error_page, hosted, not_found
 from authserver.pages.look import Look
+from authserver.pages.passkeys import options
 from authserver.settings import Settings
 
 __all__ = ["Look", "busy_page", "error_page", "not_found", "routes"]
@@ -49,7 +49,7 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/choose-account": (["GET", "POST"], choose_account.choose_account),
     "/second-factor": (["GET", "POST"], second_factor.second_factor_page),
     "/consent": (["GET", "POST"], consent.consent),
-    **passkeys.PAGES,
+    "/passkeys/options": (["POST"], options.options),
     "/signed-in": (["GET"], signed_in.signed_in),
     "/unlink": (["GET", "POST"], unlink.unlink),
     "/language": (["POST"], language_menu.choose),

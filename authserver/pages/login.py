@@ -118,7 +118,8 @@ async def _right(request: Request, form: dict[str, str], proof: SignedIn | Uncon
 
 
 def _page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **values: Any) -> Response:
-    shown = {"username": "", "username_error": "", "password_error": "", "passkey_error": ""} | {"locked": False, "other": False} | values
+    nothing: dict[str, Any] = {"username": "", "username_error": "", "password_error": "", "passkey_error": ""}
+    shown = nothing | {"locked": False, "other": False} | values
     if not shown["username"] and visit.interaction.unlocked:
         shown["username"] = visit.interaction.unlocked
     return page(

@@ -1,9 +1,9 @@
 """Sentences that rules only name. `_` and `_n` look texts up in the language of this request, `day`, `minute` and `ago`
 write moments in it (`authserver.languages`)."""
 
-from authserver.accounts import passkeys
 from dataclasses import dataclass
 
+from authserver.accounts import passkeys
 from authserver.accounts.activity import Kind
 from authserver.accounts.password_policy import SHORTEST, Weakness
 from authserver.accounts.passwords import LONGEST
@@ -186,6 +186,7 @@ def event(found: Activity) -> str:
         Kind.RECOVERY_CODE_USED: _("Recovery code used"),
         Kind.PASSKEY_ADDED: _("Passkey added: {name}"),
         Kind.PASSKEY_REMOVED: _("Passkey removed: {name}"),
+        Kind.PASSKEY_REFUSED: _("Passkey refused, since it may have been copied: {name}"),
         Kind.LINKED: _("{application} linked"),
         Kind.UNLINKED: _("{application} unlinked"),
         Kind.LOCKED: _("Sign-in delayed after wrong passwords"),

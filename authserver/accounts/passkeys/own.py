@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts import activity
 from authserver.accounts.activity import Kind
 from authserver.accounts.entry import Browser
-from authserver.accounts.mail import letters
+from authserver.accounts.mail import letters, outbox
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Passkey, User
 from authserver.secret_values import same
@@ -76,6 +76,7 @@ async def remove(around: Surroundings, session: AsyncSession, user: User, key: s
     if gone.first() is None:
         return False
     now = around.clock()
-    session.add(letters.passkey_removed_mail(around.settings, user.email, found.name, now))
+    letter = letters.passkey_removed_mail(around.settings, user.email, found.name, now, locale=user.locale)
+    await outbox.post(session, letter, user.sub, key, now)
     await activity.note(session, user.sub, Kind.PASSKEY_REMOVED, now, browser, name=found.name)
     return True

@@ -11,8 +11,8 @@ from webauthn.helpers.structs import CredentialDeviceType
 from authserver.accounts import activity, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.entry import Browser
-from authserver.accounts.mail import letters
-from authserver.accounts.passkeys import PasskeyRefusal, Reason, ceremonies, challenges
+from authserver.accounts.mail import letters, outbox
+from authserver.accounts.passkeys import PasskeyRefusal, Reason, ceremonies, challenges, own
 from authserver.accounts.passkeys.challenges import Ceremony
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Passkey, Session, User
@@ -89,6 +89,8 @@ async def add(
             session.add(new.passkey)
     except IntegrityError:  # WebAuthn §7.1 step 26: a passkey belongs to one account
         return PasskeyRefusal(Reason.KNOWN)
-    session.add(letters.passkey_added_mail(around.settings, new.user.email, new.passkey.name, now))
+    user, key = new.user, own.key_of(new.passkey)
+    letter = letters.passkey_added_mail(around.settings, user.email, new.passkey.name, now, locale=user.locale)
+    await outbox.post(session, letter, user.sub, key, now)
     await activity.note(session, new.user.sub, Kind.PASSKEY_ADDED, now, browser, name=new.passkey.name)
     return new.passkey

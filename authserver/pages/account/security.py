@@ -6,6 +6,7 @@ from starlette.responses import Response
 from authserver.accounts import activity
 from authserver.accounts.activity import Kind
 from authserver.pages.account import email, password, second_factor
+from authserver.pages.account.passkeys import own as passkeys
 from authserver.pages.account.rows import RowOf
 from authserver.pages.render import page, services_of
 from authserver.pages.texts import _
@@ -14,7 +15,7 @@ from authserver.pages.visit import Owner, owner
 PAGE = "account/security"
 
 #: in the order of the page
-ROWS: tuple[RowOf, ...] = (email.row, password.row, second_factor.row)
+ROWS: tuple[RowOf, ...] = (email.row, password.row, passkeys.row, second_factor.row)
 
 
 async def security(request: Request) -> Response:

@@ -33,6 +33,7 @@ from tests.running.reading import Page
 
 AT_ONCE = 20
 GUESS = "271828"
+NAME = "Work"  # what a flow gives to something
 #: what a page may answer to somebody on a way of their own; anything else is a failure of ours
 ANSWERS = {200, 303, 400, 403, 404, 409, 415, 422, 429, 503}
 
@@ -127,6 +128,7 @@ async def effects(run: Run) -> Effects:
         counts["grants"] = await count(Grant, col(Grant.sub).in_(subs), col(Grant.revoked_at).is_(None))
         for model in (Consent, Totp, Passkey, RecoveryCode, EmailChange):
             counts[model.__name__] = await count(model, col(model.sub).in_(subs))
+        counts["named"] = await count(Passkey, col(Passkey.sub).in_(subs), col(Passkey.name) == NAME)
         browsers = (await session.exec(select(Session.digest).where(col(Session.sub).in_(subs)))).all()
         mails = (await session.exec(select(Mail.kind).where(Mail.recipient == run.email))).all()
     return Effects(

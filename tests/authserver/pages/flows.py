@@ -2,11 +2,14 @@
 
 import base64
 import re
+from typing import Any
 
+from authserver.accounts.passkeys import own
 from authserver.models import User
 from tests.authserver.accounts.factors import App, mail_code, with_app, with_mail_code
+from tests.authserver.accounts.holder import Holder, holder_of
 from tests.authserver.accounts.people import PASSWORD, code_in
-from tests.authserver.pages.flow_harness import Flow, Run, Step, send
+from tests.authserver.pages.flow_harness import NAME, Flow, Run, Step, interaction_of, send
 from tests.running.reading import Page
 
 NEW = "a lantern nobody has lit before"
@@ -150,6 +153,60 @@ async def signed_out(run: Run) -> None:
         await run.linking.browser.press(page, "sign_out")
 
 
+async def asked_of(run: Run, query: str) -> dict[str, Any]:
+    """What the page's script is told to have signed. `LookupError` where this browser is told nothing."""
+    answer = await run.linking.browser.client.post(
+        run.linking.url(f"/passkeys/options{query}"),
+        data={"csrf_token": run.keep["csrf"]},
+        headers={"origin": run.people.server.settings.origin},
+    )
+    if answer.status_code != 200:
+        raise LookupError
+    asked: dict[str, Any] = answer.json()
+    return asked
+
+
+async def with_a_passkey(run: Run) -> Page:
+    holder = await holder_of(run.people, await run.has_account())
+    await holder.register()
+    HOLDERS[run.email] = holder
+    page = await at_sign_in(run)
+    run.keep["csrf"], run.keep["interaction"] = page.forms[0].hidden["csrf_token"], interaction_of(page)
+    return page
+
+
+async def at_a_new_passkey(run: Run) -> Page:
+    HOLDERS[run.email] = await holder_of(run.people, await run.has_account())
+    page = await at_home(run, "/account/passkeys/add")
+    run.keep["csrf"] = page.forms[0].hidden["csrf_token"]
+    return page
+
+
+async def at_a_passkey(run: Run) -> Page:
+    await with_a_passkey(run)
+    return await at_home(run, f"/account/passkeys/change?passkey={await passkey(run)}")
+
+
+async def signature(run: Run) -> str:
+    asked = await asked_of(run, f"?interaction={run.keep['interaction']}")
+    return HOLDERS[run.email].authenticator.get(asked)
+
+
+async def new_passkey(run: Run) -> str:
+    return HOLDERS[run.email].authenticator.create(await asked_of(run, ""))
+
+
+async def passkey(run: Run) -> str:
+    async with run.people.services.database.unit() as session:
+        found = await own.every(session, run.owner.sub)
+    if not found:
+        raise LookupError
+    return own.key_of(found[0])
+
+
+#: who holds which authenticator, by the address of a run
+HOLDERS: dict[str, Holder] = {}
+
 SIGN_IN = Step("/login", {"action": "sign_in", "username": email, "password": PASSWORD}, begins=True)
 SIGN_UP = Step("/signup", {"action": "sign_up", "email": email, "password": PASSWORD}, begins=True)
 CONFIRM = Step("/confirm", {"action": "confirm", "code": code})
@@ -205,6 +262,29 @@ FLOWS: dict[str, Flow] = {
                 Step("/account/email", {"action": "ask", "email": new_address}, begins=True),
                 Step("/account/email", {"action": "confirm", "code": code_for_the_new_address}),
             ),
+            signed_out,
+        ),
+        Flow(
+            "sign in with a passkey and link",
+            with_a_passkey,
+            (Step("/login", {"action": "passkey", "credential": signature}), ALLOW),
+        ),
+        Flow(
+            "add a passkey",
+            at_a_new_passkey,
+            (Step("/account/passkeys/add", {"credential": new_passkey}),),
+            signed_out,
+        ),
+        Flow(
+            "name a passkey",
+            at_a_passkey,
+            (Step("/account/passkeys/change", {"passkey": passkey, "name": NAME}),),
+            signed_out,
+        ),
+        Flow(
+            "remove a passkey",
+            at_a_passkey,
+            (Step("/account/passkeys/remove", {"passkey": passkey, "action": "remove"}),),
             signed_out,
         ),
         Flow("unlink by mail", at_the_mailed_link, (Step("/unlink", {"link": link}),), anywhere=True),

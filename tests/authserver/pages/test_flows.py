@@ -27,8 +27,10 @@ CANCELLED = [
 
 
 #: forms that somebody who is signed in sends alone, each with tests of its own (`test_account`, `test_own_data`), and
-#: the choice of a language, which anybody may make
-IN_ONE_STEP = {"/account", "/account/profile", "/account/devices", "/account/data", "/language"}
+#: the choice of a language, which anybody may make; `/passkeys/options` is what the scripts of other steps ask
+IN_ONE_STEP = {
+    "/account", "/account/profile", "/account/devices", "/account/data", "/language", "/passkeys/options",
+}  # fmt: skip
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -270,11 +270,11 @@ async def test_a_session_that_is_not_fresh_signs_in_again_and_comes_back(
     page = await at_home(linking, kim.user, ADD)
     (passkey,) = await passkeys_of(people, kim.user)
     path = ADD if what == "add" else f"{LIST}/remove?passkey={own.key_of(passkey)}"
-    fields = {"credential": "x"} if what == "add" else {"action": "remove"}
+    fields = {"credential": "x"} if what == "add" else {"action": "remove", "passkey": own.key_of(passkey)}
     people.clock.advance(people.server.settings.fresh_sign_in + 1)
     assert (await options(linking, page, "")).status_code == 403
     if what == "remove":
-        late = await send(linking, path, page, **fields)
+        late = await send(linking, f"{LIST}/remove", page, **fields)
         assert late.status == 303
     assert len(await passkeys_of(people, kim.user)) == 1
     page = await linking.browser.open(linking.url(path))
@@ -316,7 +316,7 @@ async def test_nobody_reaches_anothers_passkey(people: People, linking: Linking)
     page = await at_home(linking, await people.add(), ADD)
     for path in ("change", "remove"):
         for key in (own.key_of(passkey), "", "x", "\u00e4" * 24, "/" * 24, "a" * 24):
-            answer = await send(linking, f"{LIST}/{path}?passkey={key}", page, action="remove", name="mine")
+            answer = await send(linking, f"{LIST}/{path}", page, passkey=key, action="remove", name="mine")
             assert answer.left_to == linking.url(LIST)
             assert (await linking.browser.open(linking.url(f"{LIST}/{path}?passkey={key}"))).url == linking.url(LIST)
     (still,) = await passkeys_of(people, kim.user)

@@ -8,14 +8,24 @@ from webauthn.helpers import bytes_to_base64url
 from authserver.accounts import activity
 from authserver.accounts.activity import Kind
 from authserver.accounts.passkeys import ceremonies, own
-from authserver.models import Passkey
+from authserver.models import Passkey, User
 from authserver.pages import texts
+from authserver.pages.account.rows import Row
 from authserver.pages.render import page, services_of
-from authserver.pages.texts import _
+from authserver.pages.texts import _, _n
 from authserver.pages.visit import Owner, owner
 
 PAGE = "account/passkeys"
 JUST_NOW = 300  # seconds
+
+
+async def row(request: Request, session: AsyncSession, user: User) -> Row | None:
+    """None where there are none, and can be none."""
+    count = len(await own.every(session, user.sub))
+    if not count and not services_of(request).settings.relying_party_id:
+        return None
+    state = _n("{count} passkey", "{count} passkeys", count).format(count=count) if count else _("None")
+    return Row(_("Passkeys"), state, PAGE)
 
 
 async def passkeys(request: Request) -> Response:

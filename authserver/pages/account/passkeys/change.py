@@ -18,7 +18,7 @@ async def change(request: Request) -> Response:
     """The name. What is gone, or somebody else's, leads back to the list."""
     services = services_of(request)
     form = await read_post(request) if request.method == "POST" else None
-    key = _key(request)
+    key = _key(request, form)
     found = await owner(request, f"account/passkeys/change?passkey={key}" if key else "account/passkeys", form)
     if not isinstance(found, Owner):
         return found
@@ -45,7 +45,7 @@ async def remove(request: Request) -> Response:
     """For whoever has just signed in: asks first, and the Enter key keeps it."""
     services = services_of(request)
     form = await read_post(request) if request.method == "POST" else None
-    key = _key(request)
+    key = _key(request, form)
     found = await fresh_owner(request, f"account/passkeys/remove?passkey={key}" if key else "account/passkeys", form)
     if not isinstance(found, Owner):
         return found
@@ -61,9 +61,9 @@ async def remove(request: Request) -> Response:
     return _to_list(request, "?done=removed" if removed else "")
 
 
-def _key(request: Request) -> str:
-    """The passkey that the address names; '' for what can name none: it stands in addresses that we write."""
-    key = request.query_params.get("passkey", "")
+def _key(request: Request, form: dict[str, str] | None) -> str:
+    """The passkey that address or form name; '' for what can name none: it stands in addresses that we write."""
+    key = (request.query_params if form is None else form).get("passkey", "")
     proper = len(key) == KEY_LENGTH and key.isascii() and key.replace("-", "").replace("_", "").isalnum()
     return key if proper else ""
 
