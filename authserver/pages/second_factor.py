@@ -41,13 +41,15 @@ from authserver.pages.visit import (
 
 @dataclass
 class Standing:
-    """Somebody whose first factor stands, of whom more is asked. `methods`: what they can do now."""
+    """Somebody whose first factor stands, of whom more is asked. `methods`: what they can do now; `mailed`: a code was
+    sent for this sign-in."""
 
     visit: Visit
     first: FirstFactor
     user: User
     held: Held
     methods: tuple[str, ...]
+    mailed: bool
 
     @property
     def place(self) -> Place:
@@ -105,19 +107,20 @@ async def standing(request: Request, session: AsyncSession, form: dict[str, str]
     amr = first.amr if first else list(browser.amr) if browser else []
     held = await second_factor.held(services.settings, session, user)
     wanted = str(visit.interaction.request.get("acr_values", ""))
-    leading = second_factor.leading_to(held, amr, wanted)
-    if browser is not None and not leading:
+    if browser is not None and not second_factor.leading_to(held, amr, wanted):
         if visit.client is None:
             raise PageError("second_factor_missing", START_OVER)
         return leave(request, visit, await authorization.cannot_reach(services.oauth, session, visit.interaction))
     if first is None:
         interactions.bind(session, visit.interaction, browser)  # type: ignore[arg-type]  # else `user` is None
         first = entry.wait_for(session, visit.interaction, Proof(user, amr, visit.now), Missing.SECOND_FACTOR, browser)
+        await asking.begin(services, session, visit.interaction, first, user, network_address(request))
     if not held.set_up and services.settings.second_factor != "required":  # it was removed elsewhere meanwhile
         if await asking.hold(session, user) is None:
             raise PageError("second_factor_missing", START_OVER)
         return await enter(request, session, visit, Proof(user, first.amr, first.at))
-    return Standing(visit, first, user, held, leading or held.usable)
+    mailed = await email_code.was_sent(session, visit.interaction.interaction_id)
+    return Standing(visit, first, user, held, second_factor.ways(held, amr, wanted), mailed)
 
 
 async def _shown(request: Request, session: AsyncSession, at: Standing) -> Response:
@@ -133,17 +136,9 @@ async def _shown(request: Request, session: AsyncSession, at: Standing) -> Respo
                 return shown
         return setting_up.choice_page(request, at.place, at.user, offered)
     method = asked.get("with", "")
-    if method not in at.methods:
+    if method not in at.methods or (method == email_code.NAME and not at.mailed):
         method = at.methods[0] if at.methods else ""
-    refused = None
-    if method == email_code.NAME:
-        subject = at.visit.interaction.interaction_id
-        if not await email_code.was_sent(session, subject):
-            wait = await email_code.send(
-                services_of(request), session, at.user, subject, network_address(request), hurry=True
-            )
-            refused = Refusal(asking.Reason.TOO_MANY, wait) if wait else None
-    return _page(request, at, method, refused, sent="sent" in asked)
+    return _page(request, at, method, sent="sent" in asked)
 
 
 async def _send(request: Request, session: AsyncSession, at: Standing) -> Response:
@@ -153,9 +148,8 @@ async def _send(request: Request, session: AsyncSession, at: Standing) -> Respon
     if at.held.set_up:
         if email_code.NAME not in at.methods:
             return go(f"{issuer}/second-factor{at.visit.query}")
-        if wait := await email_code.send(
-            services, session, at.user, at.visit.interaction.interaction_id, network_address(request)
-        ):
+        subject, network = at.visit.interaction.interaction_id, network_address(request)
+        if wait := await email_code.send(services, session, at.user, subject, network, hurry=not at.mailed):
             return _page(request, at, email_code.NAME, Refusal(asking.Reason.TOO_MANY, wait))
         return go(f"{issuer}/second-factor{at.visit.query}&with=email&sent=1")
     if email_code.NAME not in setting_up.choices(request, ()):
@@ -274,6 +268,7 @@ def _page(
         by_mail=at.user.password_by_mail_at is not None and email_code.NAME in at.held.set_up,
         days=settings.remember_device_days if _may_remember(request, at, method) else 0,
         step_up=bool(at.first.session),
+        mailed=at.mailed or shown["sent"],
         code_error=error,
         **shown,
     )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from authserver.accounts import assurance, entry, known_devices, recovery, remembered, second_factor, sessions
 from authserver.accounts.entry import Browser, Proof
 from authserver.accounts.lockout import Passes
+from authserver.accounts.second_factor import asking
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import authorization, consents, interactions
 from authserver.oauth.consents import Remembered
@@ -255,6 +256,9 @@ async def enter(
     opened = await entry.enter(services, session, visit.interaction, proof, browser_of(request))
     if opened is None:
         visit.browser, visit.user = None, None
+        first = entry.waiting(visit.interaction, visit.now)
+        if first is not None and first.missing == entry.Missing.SECOND_FACTOR:
+            await asking.begin(services, session, visit.interaction, first, proof.user, network_address(request))
         return await onward(request, session, visit)
     browser, cookie = opened
     if await stays_linked(request, session, visit, proof.user):

@@ -66,6 +66,11 @@ def leading_to(found: Held, amr: list[str], wanted: str) -> tuple[str, ...]:
     return tuple(method for method in found.usable if assurance.reaches(assurance.joined(amr, proves(method)), wanted))
 
 
+def ways(found: Held, amr: list[str], wanted: str) -> tuple[str, ...]:
+    """What somebody is offered: what leads to what is wanted, if anything does."""
+    return leading_to(found, amr, wanted) or found.usable
+
+
 def demanded(settings: Settings, found: Held, amr: list[str], wanted: str, *, remembered: bool) -> bool:
     """Whether a second factor is still missing at sign-in. `wanted`: the request's `acr_values`; `remembered`: the
     person asked not to be asked here again. What the person cannot reach is no reason: `/second-factor` tells the

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import assurance, attempts, entry
+from authserver.accounts import assurance, attempts, entry, second_factor
 from authserver.accounts.activity import Kind, note
 from authserver.accounts.browser import Browser
 from authserver.accounts.entry import FirstFactor, Proof
@@ -55,6 +55,17 @@ async def count(around: Surroundings, user: User, interaction_id: str, address: 
         if tried.wait:
             return Refusal(Reason.LOCKED, tried.wait)
     return None
+
+
+async def begin(
+    around: Surroundings, session: AsyncSession, interaction: Interaction, first: FirstFactor, user: User, network: str
+) -> None:
+    """The second step begins: where a code by mail is what is asked for first, it goes out, once for this sign-in. In
+    the unit of work that holds the account. `network`: whence it is asked."""
+    held = await second_factor.held(around.settings, session, user)
+    methods = second_factor.ways(held, first.amr, str(interaction.request.get("acr_values", "")))
+    if methods[:1] == (email_code.NAME,) and not await email_code.was_sent(session, interaction.interaction_id):
+        await email_code.send(around, session, user, interaction.interaction_id, network, hurry=True)
 
 
 async def check(
