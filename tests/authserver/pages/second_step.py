@@ -51,6 +51,9 @@ async def verify(linking: Linking, page: Page, code: str, **fields: str) -> Page
 
 
 async def other_way(linking: Linking, page: Page, method: str) -> Page:
+    """By a link, or the button that sends a code."""
+    if method == "email" and page.has_button("send"):
+        return await linking.browser.press(page, "send")
     return await linking.browser.open(next(link for link in page.links if link.endswith(f"with={method}")))
 
 

@@ -67,6 +67,7 @@ async def test_a_mailbox_alone_is_never_both_factors(
     page = await recovered(linking, user.email)
     assert not asks(page, "email")
     assert not any(link.endswith("with=email") for link in page.links)
+    assert not page.has_button("send")
     people.clock.advance(3600)
     thief = new_linking()
     page = await thief.signed_in(user.email, NEW)

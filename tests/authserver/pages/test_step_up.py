@@ -73,13 +73,15 @@ async def test_only_what_leads_there_is_offered(people: People) -> None:
     await with_mail_code(people, user)
     page = await linking.start(acr_values="loa:4")
     assert not any("with=" in link for link in page.links)
+    assert not page.has_button("send")
     query = f"?interaction={interaction_of(page)}"
     for fields in ({"method": "recovery", "code": codes[0]}, {"method": "email", "code": "123456"}):
         sent = await send(linking, PATH + query, page, **fields)
         assert sent.left_to == linking.url(PATH + query)
     assert await codes_left(people, user) == 10
     page = await linking.start(acr_values="loa:3")
-    assert sorted(link.rpartition("with=")[2] for link in page.links if "with=" in link) == ["email", "recovery"]
+    assert [link.rpartition("with=")[2] for link in page.links if "with=" in link] == ["recovery"]
+    assert page.has_button("send"), "a code by mail"
     assert "code" in linking.returned(await verify(linking, page, app.code()))
 
 
