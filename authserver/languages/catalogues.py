@@ -51,8 +51,9 @@ class Messages:
         return self.texts.get(text, text)
 
     def plural(self, one: str, many: str, count: int) -> str:
-        forms = self.plurals.get(one, (one, many))
-        return forms[self.form(count)]
+        """What nobody has translated yet is said in English, with its two forms: this language may have six."""
+        forms = self.plurals.get(one)
+        return forms[self.form(count)] if forms else (one if count == 1 else many)
 
     def with_own(self, own: "Messages") -> "Messages":
         return Messages(self.texts | own.texts, self.plurals | own.plurals, self.form)
