@@ -18,6 +18,7 @@ from tests.running.reading import Browser
 REFRESHING = 4  # connections
 FORMS = 4000
 UNLIMITED = "1000000000"
+LIMITS = {"AUTHSERVER_ADDRESS_ATTEMPTS": UNLIMITED, "AUTHSERVER_ADDRESS_VISITS": UNLIMITED}
 
 
 @dataclass
@@ -88,8 +89,8 @@ async def prepare(servers: Servers, secret_key: str, plan: Plan) -> list[Storm]:
     and SQLite as it comes."""
     storms = []
     make: list[tuple[str, Callable[[], str], str, dict[str, str]]] = [
-        ("authserver, SQLite", lambda: servers.new_sqlite("storm"), "none", {"AUTHSERVER_ADDRESS_ATTEMPTS": UNLIMITED}),
-        ("authserver, PostgreSQL", servers.postgres.new_database, "none", {"AUTHSERVER_ADDRESS_ATTEMPTS": UNLIMITED}),
+        ("authserver, SQLite", lambda: servers.new_sqlite("storm"), "none", LIMITS),
+        ("authserver, PostgreSQL", servers.postgres.new_database, "none", LIMITS),
         ("authserver, SQLite", lambda: servers.new_sqlite("limited"), "as shipped", {}),
     ]
     for number, (name, database, limits, settings) in enumerate(make):

@@ -89,10 +89,19 @@ def test_every_unregistrable_uri_is_named_and_nothing_is_registered(on_sqlite: S
         {"access_token_lifetime": 86_401},
         {"authorization_code_lifetime": 601},
         {"refresh_rotation_grace": 61},
-        {"preset": "alexa", "access_token_lifetime": 359},
-        {"preset": "alexa", "grant_types": ["authorization_code"]},
-        {"preset": "alexa", "first_party": True},
-        {"preset": "alexa", "token_endpoint_auth_methods": ["none"], "require_pkce": True, "refresh_rotation": True},
+        {"preset": "alexa", "consent": "always", "access_token_lifetime": 359},
+        {"preset": "alexa", "consent": "always", "grant_types": ["authorization_code"]},
+        {"preset": "alexa", "consent": "always", "first_party": True},
+        {"preset": "alexa", "consent": None},
+        {"consent": "never"},
+        {"scopes": [letter * 255 for letter in "abcdefgh"]},
+        {
+            "preset": "alexa",
+            "consent": "always",
+            "token_endpoint_auth_methods": ["none"],
+            "require_pkce": True,
+            "refresh_rotation": True,
+        },
     ],
     ids=str,
 )
@@ -103,6 +112,30 @@ def test_a_policy_that_would_do_harm_is_refused(columns: dict[str, object]) -> N
         assert problems(made)
     else:
         assert problems(client(**columns))
+
+
+def test_the_alexa_preset_as_it_is_does_no_harm() -> None:
+    """Otherwise the cases above would hold for another reason."""
+    assert problems(client(preset="alexa", consent="always")) == []
+
+
+@pytest.mark.spec("security 6.61", "security 6.57")
+def test_how_often_people_are_asked_is_a_setting_but_not_for_alexa(operator: Service) -> None:
+    app, alexa = operator.cli_json_of(
+        [["client", "add", "App", "--redirect-uri", CALLBACK], ["client", "add-alexa", "--vendor-id", VENDOR_ID]]
+    )
+    assert app["consent"] == "remembered"
+    always, again = operator.cli_json_of(
+        [["client", "update", app["client_id"], "--consent", word] for word in ("always", "remembered")]
+    )
+    assert [always["consent"], again["consent"]] == ["always", "remembered"]
+    assert operator.cli_json("client", "show", alexa["client_id"])["consent"] == "always"
+    done = operator.cli("client", "update", alexa["client_id"], "--consent", "remembered")
+    assert done.returncode == 1
+    assert "somebody else's link" in done.stderr
+    done = operator.cli("client", "update", app["client_id"], "--consent", "sometimes")
+    assert done.returncode == 1
+    assert "always, or remembered" in done.stderr
 
 
 def test_every_column_of_a_client_has_its_option() -> None:

@@ -63,6 +63,7 @@ def settings_for(database_url: str, **others: Any) -> Settings:
         "database_url": database_url,
         "secret_key": secrets.token_urlsafe(48),
         "housekeeping_interval": 86_400,
+        "address_visits": 1_000_000,  # the clock stands still, and all come from one address
     }
     return Settings(**(given | others))
 
