@@ -1,0 +1,53 @@
+"""Every text of authserver in every language."""
+
+import subprocess
+import sys
+
+import pytest
+from babel.core import Locale
+
+from authserver.languages import TAGS
+from authserver.languages.catalogues import forms_of, path_of, problems, read, strings_of
+from development import catalogues
+from tests.browser.every_page import PAGES
+from tests.house.sources import ROOT
+
+TRANSLATED = [tag for tag in TAGS if tag != "en"]
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+def test_a_catalogue_holds_every_text_translated_and_nothing_else(tag: str) -> None:
+    """`python -m development.catalogues` brings it in step, `missing TAG` and `fill TAG` translate."""
+    found = {message.id: message for message in read(path_of(tag), tag) if message.id}
+    wanted = [text for text, _files in catalogues.texts().values()]
+    assert sorted(map(str, set(found) ^ set(wanted))) == []
+    assert [message.id for message in found.values() if message.fuzzy] == []
+    assert [message.id for message in found.values() if not all(strings_of(message))] == []
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+def test_a_translation_keeps_placeholders_markup_and_plural_forms(tag: str) -> None:
+    assert [problem for message in read(path_of(tag), tag) if message.id for problem in problems(message, tag)] == []
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_plural_forms_are_those_of_cldr(tag: str) -> None:
+    """Two numbers share a form of ours where they share a category there, and only there."""
+    _count, form = forms_of(tag)
+    category = Locale.parse(tag.replace("-", "_")).plural_form
+    pairs = {(form(number), category(number)) for number in range(1000)}
+    assert len(pairs) == len({ours for ours, _theirs in pairs}) == len({theirs for _ours, theirs in pairs})
+
+
+def test_catalogues_are_written_as_the_command_writes_them() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "development.catalogues", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_template_of_a_page_is_looked_at_by_the_tests_of_accessibility() -> None:
+    """A new page gets an entry in `tests/browser/every_page.py`: how it is reached."""
+    templates = {path.name for path in (ROOT / "authserver" / "pages" / "templates").glob("*.html")}
+    pieces = {name for name in templates if name in ("layout.html", "parts.html") or name.startswith("_")}
+    assert templates - pieces == {template for template, _face in PAGES}
