@@ -55,6 +55,14 @@ class Language:
             found = found.with_own(catalogues.messages(self.own, self.tag, right_to_left=right_to_left))
         return found
 
+    def unused(self) -> list[str]:
+        """Texts of the operator's that stand in place of none of ours, since we have other ones by now."""
+        if self.own is None:
+            return []
+        ours = catalogues.messages(catalogues.path_of(TAGS[1]), TAGS[1])
+        own = catalogues.messages(self.own, self.tag)
+        return sorted((own.texts.keys() | own.plurals.keys()) - ours.texts.keys() - ours.plurals.keys())
+
     @cached_property
     def locale(self) -> Locale:
         """How it writes dates and lists."""

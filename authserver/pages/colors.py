@@ -8,7 +8,7 @@ LIGHT = ("#f5efe6", "#fffdf9", "#f5ede1")
 DARK = ("#100d0b", "#1a1511", "#241c15")
 READABLE = 4.6  # of text against what is behind it; WCAG demands 4.5
 VISIBLE = 1.7  # of a button against the card: its text is what tells it, its edge helps
-BLACK, WHITE = "#14100b", "#ffffff"
+BLACK, WHITE = "#000000", "#ffffff"
 
 
 def _channels(color: str) -> tuple[float, float, float]:
@@ -57,6 +57,7 @@ def _scheme(accent: str, grounds: tuple[str, ...], *, dark: bool) -> str:
         "cone": button,
         "shade-dim": button,
         "shade-lit": over,
+        "shadow": "0 1px 2px rgb(0 0 0/.06),0 18px 50px -18px color-mix(in srgb,var(--accent) 34%,transparent)",
     }
     return ":root{" + "".join(f"--{name}:{value};" for name, value in values.items()) + "}"
 

@@ -1,5 +1,6 @@
 """The operator's look: name, logo, colour, links, and a folder of own templates, texts and files. Read at the start."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from authserver.pages import colors
 from authserver.pages.static_files import OURS, Files
 from authserver.settings import Settings, SettingsError
 from authserver.templating import Templates, folder_of
+
+log = logging.getLogger(__name__)
 
 LARGEST = 256 * 1024  # bytes of a logo
 OWN_STYLE = "own.css"  # rules of the operator's, after ours
@@ -34,6 +37,8 @@ class Look:
         """Raises `SettingsError`, which says what to do."""
         spoken = languages(settings.overrides)
         for language in spoken.values():
+            for text in language.unused():
+                log.warning("%s: %r is no text of ours, and has no effect", language.own, text)
             if language.own is not None:
                 _ = language.messages
         templates = Templates(Path(__file__).with_name("templates"), folder_of(settings.overrides, "templates"))
