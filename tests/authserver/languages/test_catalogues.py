@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from authserver.languages import CatalogueError, Language, _, _n, current, languages, moments, speaking
+from authserver.languages import TAGS, CatalogueError, Language, _, _n, current, languages, moments, speaking
 from authserver.languages.catalogues import isolated, messages
 
 MOMENT = 1_790_000_000  # 21 September 2026, 14:13:20 UTC
@@ -44,6 +44,14 @@ def test_a_count_takes_its_plural_form(tag: str, count: int, written: str) -> No
     with speaking(languages(None)[tag]):
         form = _n("Try again in {count} minute.", "Try again in {count} minutes.", count)
     assert form.format(count=count) == written
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_count_without_a_translation_is_english_whatever_forms_the_language_has(tag: str) -> None:
+    with speaking(languages(None)[tag]):
+        assert [_n("one lamp", "many lamps", count) for count in (0, 1, 2, 5, 100)] == [
+            "many lamps", "one lamp", "many lamps", "many lamps", "many lamps",
+        ]  # fmt: skip
 
 
 def test_dates_spans_and_lists_are_the_readers() -> None:
