@@ -230,16 +230,30 @@ async def test_a_name_that_would_be_markup_stays_text_in_every_language(linking:
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_letter_can_be_written_in_every_language(people: People, tag: str) -> None:
     settings, to = people.server.settings, "a@example.org"
-    written = [
-        letters.code_mail(settings, to, "012345", 0, locale=tag),
-        letters.recovery_mail(settings, to, "012345", 0, locale=tag),
+    posted = [
+        letters.code_mail(settings, to, "012345", 0, "https://x.example", locale=tag),
+        letters.recovery_mail(settings, to, "012345", 0, "https://x.example", locale=tag),
+        letters.unlock_mail(settings, to, "012345", 0, "https://x.example", locale=tag),
         letters.password_changed_mail(settings, to, 0, locale=tag),
+        letters.second_factor_code_mail(settings, to, "012345", 600, 0, locale=tag),
+        letters.second_factor_changed_mail(settings, to, "added", ["app"], 0, locale=tag),
+        letters.recovery_code_used_mail(settings, to, 2, 0, locale=tag),
+        letters.passkey_added_mail(settings, to, "My phone", 0, locale=tag),
+        letters.passkey_removed_mail(settings, to, "My phone", 0, locale=tag),
         letters.account_deleted_mail(settings, to, 0, locale=tag),
         letters.account_exists_mail(settings, to, 0, locale=tag),
         letters.linked_mail(settings, to, "Lamps", "https://x.example", 0, locale=tag),
+        letters.email_change_code_mail(settings, to, "012345", 0, "https://x.example", locale=tag),
+        letters.address_taken_mail(settings, to, 0, locale=tag),
+        letters.email_change_asked_mail(settings, to, "n…@example.org", 0, locale=tag),
+        letters.email_changed_mail(settings, to, "n…@example.org", 0, locale=tag),
     ]
-    assert len({mail.subject for mail in written}) == len(written)
+    assert {mail.kind for mail in posted} | {"trial"} == {
+        path.name.partition(".")[0] for path in letters.TEMPLATES.glob("*.txt.mail")
+    }
+    written = [letters.written(settings, mail) for mail in posted]
     for mail in written:
+        assert mail.subject
         assert f'<html lang="{tag}" dir="{languages(None)[tag].direction}">' in mail.html
         assert "%(" not in mail.subject + mail.text + mail.html
         assert "{" not in mail.subject + mail.text

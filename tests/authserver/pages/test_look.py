@@ -186,7 +186,7 @@ async def test_templates_texts_and_files_of_the_operator_go_before_ours(
         assert page.answer.text.index("own.css") > page.answer.text.index("pages.css")
         assert (await loaded(browser, page, "lamp.svg")).text == "<svg/>"
     settings = settings_for("sqlite:///unused", overrides=own)
-    mail = letters.code_mail(settings, "a@example.org", "012345", 0, locale="de")
+    mail = letters.written(settings, letters.code_mail(settings, "a@example.org", "012345", 0, locale="de"))
     assert (mail.subject, mail.text) == ("Ihr Code", "012345 von uns\n")
     assert "012345" in mail.html
 
@@ -231,7 +231,8 @@ async def test_a_template_that_fails_when_it_is_shown_gives_way_to_ours_and_the_
     with caplog.at_level(logging.ERROR, "authserver.templating"):
         async with looking(overrides=own) as browser:
             assert "<h1>There is no such page</h1>" in (await browser.open(NOWHERE)).answer.text
-        mail = letters.code_mail(settings_for("sqlite:///unused", overrides=own), "a@example.org", "012345", 0)
+        settings = settings_for("sqlite:///unused", overrides=own)
+        mail = letters.written(settings, letters.code_mail(settings, "a@example.org", "012345", 0))
     assert "012345" in mail.html
     assert "error.html failed with the templates in" in caplog.text
     assert "code.html.mail failed with the templates in" in caplog.text
