@@ -16,6 +16,7 @@ from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.verification import CodeRefusal, Purpose
 from authserver.models import Grant, Mail, Recovery, Session, User, VerificationCode
 from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, enter, new_address, wrong
+from tests.authserver.accounts.statements import statements
 from tests.authserver.protocol.harness import DAY, HOUR
 
 NEW = "a lantern nobody has lit before"
@@ -267,6 +268,21 @@ async def test_known_and_unknown_addresses_take_the_same_time(people: People) ->
             times[known].append(time.perf_counter() - start)
     known_time, unknown_time = statistics.median(times[True]), statistics.median(times[False])
     assert 0.8 < known_time / unknown_time < 1.25, (known_time, unknown_time)
+
+
+@pytest.mark.spec("security 6.58", "security 6.62")
+async def test_known_and_unknown_addresses_run_the_same_statements(people: People) -> None:
+    seen = []
+    for email in ((await people.add()).email, new_address()):
+        with statements(people.services) as run:
+            waiting = await begun(people, email)
+            people.clock.advance(31)
+            await recovery.resend(people.services, waiting, people.network)
+            for number in range(6):
+                await check(people, waiting, f"{number:06d}")
+        seen.append(run)
+    assert seen[0] == seen[1]
+    assert len(seen[0]) > 20
 
 
 async def test_the_old_password_is_not_needed_for_pages_that_were_open(people: People) -> None:

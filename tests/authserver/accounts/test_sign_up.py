@@ -14,6 +14,7 @@ from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.verification import CodeRefusal, Proven
 from authserver.models import SignUp, User, VerificationCode
 from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, new_address, wrong
+from tests.authserver.accounts.statements import statements
 
 
 @pytest.mark.spec("cognito 9.46", "cognito 9.31")
@@ -61,6 +62,21 @@ async def test_a_known_address_goes_the_same_way_and_only_its_owner_is_told(peop
     assert await sign_up.resend(people.services, begun, people.network) is None
     assert [("already" in mail.subject) for mail in await people.mails(begun.email)] == [True, True]
     assert isinstance(await people.sign_in(owner.email), SignedIn)
+
+
+@pytest.mark.spec("security 6.58", "cognito 9.47")
+async def test_known_and_unknown_addresses_run_the_same_statements(people: People) -> None:
+    seen = []
+    for email in ((await people.add()).email, new_address()):
+        with statements(people.services) as run:
+            begun = await people.begin(email, OTHER)
+            people.clock.advance(31)
+            await sign_up.resend(people.services, begun, people.network)
+            for number in range(6):
+                await people.guess(begun, f"{number:06d}")
+        seen.append(run)
+    assert seen[0] == seen[1]
+    assert len(seen[0]) > 20
 
 
 async def test_a_network_over_its_limit_is_told_so_and_takes_no_place(people: People) -> None:
