@@ -78,12 +78,12 @@ async def _check(request: Request, form: dict[str, str], visit: Visit, waiting: 
         asked = (Purpose.VERIFY_EMAIL, visit.user.sub, visit.user.email_canonical)
     proven = await verification.check(services, *asked, form.get("code", ""), network_address(request))
     if isinstance(proven, CodeRefusal):
-        return _page(request, visit, waiting, 422, code_error=texts.code_refusal(proven))
+        return _page(request, visit, waiting, 422, code_error=texts.mailed_code_refusal(proven))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
         waiting = await waiting_here(request, session, visit)
         response = await confirmed(request, session, visit, waiting, proven)
-    return response or _page(request, visit, waiting, 422, code_error=texts.code_refusal(CodeRefusal.SPENT))
+    return response or _page(request, visit, waiting, 422, code_error=texts.mailed_code_refusal(CodeRefusal.SPENT))
 
 
 async def confirmed(

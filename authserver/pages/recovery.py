@@ -112,14 +112,14 @@ async def _save(
         confirmed = pressed is not None
         return _password_page(request, visit, waiting, 422, code=code[:12], password_error=error, confirmed=confirmed)
     if isinstance(checked, CodeRefusal):
-        return _password_page(request, visit, waiting, 422, code_error=texts.code_refusal(checked))
+        return _password_page(request, visit, waiting, 422, code_error=texts.mailed_code_refusal(checked))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
         if visit.interaction.recovery_id == waiting.recovery_id:
             proof = await recovery.complete(services, session, waiting, checked, browser_of(request))
             if proof is not None:
                 return await enter(request, session, visit, proof)
-    return _password_page(request, visit, waiting, 422, code_error=texts.code_refusal(CodeRefusal.SPENT))
+    return _password_page(request, visit, waiting, 422, code_error=texts.mailed_code_refusal(CodeRefusal.SPENT))
 
 
 def _password_page(

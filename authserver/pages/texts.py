@@ -110,6 +110,13 @@ def code_refusal(reason: CodeRefusal) -> str:
     }[reason]
 
 
+def mailed_code_refusal(reason: CodeRefusal) -> str:
+    """Where the mail carries a link beside the code: guesses do not count for it."""
+    if reason is CodeRefusal.TOO_MANY:
+        return _("There were too many attempts. Open the link in the mail instead, or try again later.")
+    return code_refusal(reason)
+
+
 @dataclass(frozen=True)
 class LinkWords:
     """What the page behind a mailed link says; `lead` names the address."""

@@ -58,12 +58,12 @@ async def _check(request: Request, form: dict[str, str], visit: Visit, name: str
     interaction_id = visit.interaction.interaction_id
     proven = await unlocking.check(services, interaction_id, name, form.get("code", ""), network_address(request))
     if isinstance(proven, CodeRefusal):
-        return _page(request, visit, name, 422, code_error=texts.code_refusal(proven))
+        return _page(request, visit, name, 422, code_error=texts.mailed_code_refusal(proven))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
         if await unlocking.complete(services, session, visit.interaction, proven, services.clock()):
             return go(f"{services.settings.issuer}/login{visit.query}")
-    return _page(request, visit, name, 422, code_error=texts.code_refusal(CodeRefusal.SPENT))
+    return _page(request, visit, name, 422, code_error=texts.mailed_code_refusal(CodeRefusal.SPENT))
 
 
 def _page(request: Request, visit: Visit, name: str, status: int = 200, wait: int = 0, **values: Any) -> Response:

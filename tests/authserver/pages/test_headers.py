@@ -22,7 +22,8 @@ async def pages_of(people: People, linking: Linking) -> list[Page]:
     _, confirm = await sign_up(linking, login)
     wrong_code = await linking.browser.press(confirm, "confirm", code="")
     consent = await linking.signed_in(user.email)
-    opened = [await linking.browser.open(linking.url(path)) for path in ("/login", "/unlink?link=x", "/nowhere")]
+    paths = ("/login", "/unlink?link=x", "/confirmUser?link=x", "/nowhere")
+    opened = [await linking.browser.open(linking.url(path)) for path in paths]
     return [login, wrong, confirm, wrong_code, consent, *opened]
 
 
