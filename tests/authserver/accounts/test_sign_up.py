@@ -231,3 +231,13 @@ async def test_codes_are_stored_as_macs(people: People) -> None:
         ).all()
     assert len(row.digest) == 32
     assert code.encode() not in row.digest
+
+
+async def test_a_right_code_is_not_kept_for_later(people: People) -> None:
+    """Between the comparison and the account time passes: the code's end is its end."""
+    begun = await people.begin(new_address())
+    proven = await people.guess(begun, await people.code(begun.email))
+    assert isinstance(proven, Proven)
+    people.clock.advance(people.services.settings.email_code_lifetime)
+    async with people.services.database.unit() as session:
+        assert await sign_up.complete(session, begun, proven, people.clock()) is None
