@@ -1,6 +1,7 @@
 """The app that shows six digits (RFC 6238): SHA-1, 30 seconds, a secret of 160 bits, sealed with the server's key."""
 
 import base64
+import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from authserver.models import Totp, User
 from authserver.secret_values import SealError, SecretKeys, same
 from authserver.settings import Settings
 from authserver.storage.database import StorageError
+
+log = logging.getLogger(__name__)
 
 NAME = "totp"
 SEAL = "totp secret"
@@ -140,11 +143,15 @@ async def _end(session: AsyncSession, user: User) -> bool:
 
 
 async def rewrap(session: AsyncSession, keys: SecretKeys) -> int:
-    """Seal every secret with the present secret key; how many. Raises `StorageError` when one does not open. One that
-    is replaced meanwhile was sealed by whoever replaced it."""
+    """Seal every secret with the present secret key; how many. One that does not open is named in the log and left: it
+    opened before no more than it will. One that is replaced meanwhile was sealed by whoever replaced it."""
     count = 0
     for row in (await session.exec(select(Totp).order_by(col(Totp.sub)))).all():
-        sealed = keys.current.seal(SEAL, _open(keys, row), row.sub)
+        try:
+            sealed = keys.current.seal(SEAL, _open(keys, row), row.sub)
+        except StorageError as error:
+            log.error("%s", error)
+            continue
         await session.exec(
             update(Totp)
             .where(col(Totp.sub) == row.sub, col(Totp.secret_sealed) == row.secret_sealed)

@@ -12,7 +12,9 @@ from tests.authserver.protocol.harness import DAY, HOUR
 
 
 async def begin(people: People, email: str, cookies: dict[str, str] | None = None) -> Recovery | Wait:
-    begun = await recovery.begin(people.services, email, people.network, owner="an-interaction", cookies=cookies or {})
+    begun = await recovery.begin(
+        people.services, email, people.network, interaction_id="an-interaction", cookies=cookies or {}
+    )
     assert isinstance(begun, Recovery | Wait), begun
     return begun
 
