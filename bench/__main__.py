@@ -5,18 +5,16 @@ import asyncio
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bench import load, machine, report, targets
-from bench.cases import directive, size, start, storm, token
+from bench.cases import directive, people, size, start, storm, token
 from bench.measuring import take_turns
 from bench.peers import oidc_provider
 from bench.plan import QUICK, WHOLE
 from bench.report import Report
 from bench.seed.authserver import KEPT, seed
 from bench.servers import Servers
-
-PARTS = ("token", "directive", "storm", "size", "start")
 
 
 def say(line: str) -> None:
@@ -61,12 +59,17 @@ async def measure_storm(found: Report) -> None:
         for number in range(plan.storm_rounds):
             for one in storms:
                 one.measure(plan.seconds + 1)
-                say(f"round {number + 1}/{plan.storm_rounds}  storm, {one.server.name}, limits {one.limits}")
+                say(f"round {number + 1}/{plan.storm_rounds}  storm of {one.of}, {one.server.name}, {one.limits}")
         found.storms += storms
         found.memories += [
             start.Memory(f"{memory.name}, after a storm", memory.megabytes)
             for memory in (start.memory(one.server) for one in storms[:2])
         ]
+
+
+async def measure_people(found: Report) -> None:
+    for name in ("SQLite", "PostgreSQL"):
+        found.people.append(await people.measure(name, secrets.token_urlsafe(40), found.plan, say))
 
 
 async def measure_size(found: Report) -> None:
@@ -107,12 +110,20 @@ async def _small(servers: Servers, secret_key: str) -> directive.Service:
     return service
 
 
+PARTS: dict[str, Callable[[Report], Awaitable[None]]] = {
+    "token": measure_token,
+    "directive": measure_directive,
+    "storm": measure_storm,
+    "people": measure_people,
+    "size": measure_size,
+    "start": measure_start,
+}
+
+
 async def run(parts: list[str], found: Report) -> None:
-    for part, measure in zip(
-        PARTS, (measure_token, measure_directive, measure_storm, measure_size, measure_start), strict=True
-    ):
+    for part in PARTS:
         if part in parts:
-            await measure(found)
+            await PARTS[part](found)
 
 
 def main() -> int:
@@ -141,6 +152,7 @@ def main() -> int:
     found.targets = [
         *targets.of_rows(found.rows),
         *targets.of_storms(found.storms),
+        *targets.of_people(found.people),
         *targets.of_processes(found.memories, found.starts),
     ]
     print(report.text(found))

@@ -13,6 +13,7 @@ class Plan:
     storm_rounds: int
     size_rounds: int
     grants: int  # in the large database; 0: not measured
+    timings: int  # of each request of a person, for known and for unknown addresses
 
     @property
     def kept(self) -> int:
@@ -36,5 +37,5 @@ class Plan:
         return 1500 * self.seconds
 
 
-WHOLE = Plan(rounds=4, seconds=3, storm_rounds=2, size_rounds=2, grants=1_000_000)
-QUICK = Plan(rounds=2, seconds=1, storm_rounds=1, size_rounds=1, grants=0)
+WHOLE = Plan(rounds=4, seconds=3, storm_rounds=2, size_rounds=2, grants=1_000_000, timings=200)
+QUICK = Plan(rounds=2, seconds=1, storm_rounds=1, size_rounds=1, grants=0, timings=30)

@@ -17,6 +17,7 @@ from bench.load import CannotMeasureError
 from tests.running import postgres, process
 from tests.running.ports import LOOPBACK, free_port
 from tests.running.service import Service
+from tests.running.smtp_sink import Sink
 
 DURABLE = {
     "listen_addresses": "",
@@ -105,6 +106,13 @@ class Servers:
         service = Service("skill", settings, self.folder, port)
         service.migrate()
         return service
+
+    def sink(self) -> Sink:
+        """A mail server that takes everything."""
+        sink = Sink(self.folder, free_port())
+        sink.start()
+        self._ends.callback(sink.kill)
+        return sink
 
     def start(self, name: str, service: Service, workers: int = 1) -> Contestant:
         """Start the service and wait until it is ready."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.cases import directive, size, token
+from bench.cases.people import People
 from bench.cases.start import Memory, Start
 from bench.cases.storm import Storm
 from bench.measuring import Measured, Row
@@ -74,9 +75,17 @@ def of_rows(rows: list[Row]) -> Iterator[Target]:
 
 def of_storms(storms: list[Storm]) -> Iterator[Target]:
     for storm in storms:
-        about = f"Storm of sign-ins, {storm.server.name}, limits {storm.limits}"
+        about = f"Storm of {storm.of}, {storm.server.name}, limits {storm.limits}"
         yield Target(f"{about}: throughput of refreshes, of quiet", storm.kept, 0.8)
         yield Target(f"{about}: p99 of refreshes", storm.p99, 20, at_least=False, unit="ms")
+
+
+def of_people(databases: list[People]) -> Iterator[Target]:
+    """contracts/security.md 6.58: no clock tells who has an account."""
+    for people in databases:
+        for one in people.compared:
+            about = f"Known and unknown addresses, {people.name}, {one.what}: medians apart"
+            yield Target(about, one.apart * 100, 5, at_least=False, unit="%")
 
 
 def of_processes(memories: list[Memory], starts: list[Start]) -> Iterator[Target]:

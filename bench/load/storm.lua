@@ -1,4 +1,4 @@
--- Posts prepared sign-in forms and counts the answers by status. Arguments: FILE as for replay.lua.
+-- Posts prepared forms of the pages and counts the answers by status. Arguments: FILE as for replay.lua.
 local requests, count, at = {}, 0, 0
 local threads = {}
 
@@ -14,7 +14,7 @@ function init(args)
     count = count + 1
     requests[count] = one
   end
-  wrong, limited, busy, other = 0, 0, 0, 0
+  wrong, begun, limited, busy, other = 0, 0, 0, 0, 0
 end
 
 function request()
@@ -24,6 +24,7 @@ end
 
 function response(status)
   if status == 422 then wrong = wrong + 1
+  elseif status == 303 then begun = begun + 1
   elseif status == 429 then limited = limited + 1
   elseif status == 503 then busy = busy + 1
   else other = other + 1 end
@@ -32,6 +33,7 @@ end
 function done(summary, latency, _)
   local thread = threads[1]
   io.write(string.format(
-    '\n{"microseconds":%d,"wrong":%d,"limited":%d,"busy":%d,"other":%d}\n',
-    summary.duration, thread:get("wrong"), thread:get("limited"), thread:get("busy"), thread:get("other")))
+    '\n{"microseconds":%d,"wrong":%d,"begun":%d,"limited":%d,"busy":%d,"other":%d}\n',
+    summary.duration, thread:get("wrong"), thread:get("begun"), thread:get("limited"), thread:get("busy"),
+    thread:get("other")))
 end

@@ -81,7 +81,7 @@ class People:
             self.subs.append(sub)
             email = f"{sub}@example.org"
             yield [
-                *(sub, sub, email, email, True, None, True, 0, "{}"),
+                *(sub, sub, None, email, email, True, None, None, None, True, 0, "{}"),
                 *(self.now - YEAR, self.now - YEAR),
             ]
 
@@ -175,7 +175,8 @@ def clients(now: int) -> bulk.Written:
 def check_order() -> None:
     """The rows above are lists for speed: their order must be that of the tables."""
     users = (
-        "sub username email email_canonical email_verified password_hash active epoch attributes created_at updated_at"
+        "sub username username_canonical email email_canonical email_verified password_hash password_expires_at "
+        "email_code_factor_since active epoch attributes created_at updated_at"
     )
     grants = (
         "grant_id origin_jti sub client_id scope seed generation epoch auth_time amr acr claims created_at rotated_at "
@@ -189,11 +190,12 @@ def check_order() -> None:
 
 @dataclass
 class Seeded:
-    """What can be proven to a seeded server: refresh tokens of both clients, codes of the first."""
+    """What can be proven to a seeded server: refresh tokens of both clients, codes of the first; and whom it knows."""
 
     kept: list[str]
     rotating: list[str]
     codes: list[str]
+    emails: list[str]
 
 
 async def seed(
@@ -217,4 +219,4 @@ async def seed(
     written: bulk.Written = [(User, people.rows()), (Grant, first.rows()), (Grant, second.rows())]
     await bulk.write(url, [*clients(now), *written, (AuthorizationCode, made.rows())])
     key = SecretKey.of(secret_key)
-    return Seeded(first.tokens(key), second.tokens(key), made.codes)
+    return Seeded(first.tokens(key), second.tokens(key), made.codes, [f"{sub}@example.org" for sub in people.subs])

@@ -41,9 +41,9 @@ async def new_flow_linking(people: People) -> Linkings:
 
 
 @pytest.fixture
-def unlimited(server: Server) -> None:
+def unlimited(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Attacks come from one network by the hundred; its limit has tests of its own."""
-    object.__setattr__(server.services.settings, "address_attempts", 1_000_000)
+    monkeypatch.setitem(server.services.settings.__dict__, "address_attempts", 1_000_000)
 
 
 @pytest.mark.spec("security 6.45", "security 6.48", "security 6.62", "CVE-2026-49448", "CVE-2026-18963")
