@@ -58,6 +58,13 @@ async def silent(linking: Linking, **asked: str | None) -> bool:
     return False
 
 
+async def unlink(linking: Linking, access_token: str) -> Page:
+    """As its owner does it on the account pages."""
+    origin_jti = claims_of(access_token)["origin_jti"]
+    page = await linking.browser.open(linking.url(f"/account/applications/unlink?link={origin_jti}"))
+    return await linking.browser.press(page, "unlink")
+
+
 async def stored(people: People, user: User) -> list[Consent]:
     async with people.services.database.unit() as session:
         return list((await session.exec(select(Consent).where(Consent.sub == user.sub))).all())
@@ -206,9 +213,7 @@ async def test_who_unlinks_is_asked_again(people: People, visit: Linking, user: 
     origin_jti = claims_of(tokens["access_token"])["origin_jti"]
     assert await silent(visit, scope="openid")
     if way == "account page":
-        page = await visit.browser.open(visit.url("/account"))
-        page = await visit.browser.press(page, origin_jti)
-        assert "is unlinked" in page.text
+        assert "is unlinked" in (await unlink(visit, tokens["access_token"])).text
     elif way == "operator":
         async with people.services.database.unit() as session:
             await granted.revoke(session, people.clock(), sub=user.sub, client_id=visit.client.client_id)
@@ -238,8 +243,7 @@ async def test_a_client_that_gives_its_token_back_takes_back_nothing_in_the_pers
 async def test_unlinking_ends_the_codes_that_rest_on_the_agreement(people: People, visit: Linking, user: User) -> None:
     tokens = (await visit.client.exchange((await allow(visit, user, scope="openid"))["code"])).json()
     waiting = visit.returned(await visit.start(scope="openid", prompt="none"))["code"]
-    page = await visit.browser.open(visit.url("/account"))
-    await visit.browser.press(page, claims_of(tokens["access_token"])["origin_jti"])
+    await unlink(visit, tokens["access_token"])
     assert (await visit.client.exchange(waiting)).status_code == 400
 
 
@@ -249,8 +253,7 @@ async def test_unlinking_one_link_of_alexa_does_not_disturb_another_that_is_bein
 ) -> None:
     tokens = (await linking.client.exchange((await allow(linking, user))["code"])).json()
     waiting = (await allow(linking))["code"]
-    page = await linking.browser.open(linking.url("/account"))
-    await linking.browser.press(page, claims_of(tokens["access_token"])["origin_jti"])
+    await unlink(linking, tokens["access_token"])
     assert (await linking.client.exchange(waiting)).status_code == 200
 
 
@@ -259,14 +262,16 @@ async def test_the_account_page_shows_what_would_not_be_asked_and_takes_it_back(
     people: People, visit: Linking, user: User
 ) -> None:
     tokens = (await visit.client.exchange((await allow(visit, user, scope="openid"))["code"])).json()
-    page = await visit.browser.open(visit.url("/account"))
+    page = await visit.browser.open(visit.url("/account/applications"))
     assert not page.has_button(visit.client.client_id)  # the link stands for it
     await visit.client.revoke(tokens["refresh_token"])
-    page = await visit.browser.open(visit.url("/account"))
+    page = await visit.browser.open(visit.url("/account/applications"))
     assert page.has_button(visit.client.client_id)
     somebody = Linking(people, visit.client)
     await allow(somebody, await people.add(), scope="openid")
-    theirs = await somebody.browser.press(await somebody.browser.open(somebody.url("/account")), visit.client.client_id)
+    theirs = await somebody.browser.press(
+        await somebody.browser.open(somebody.url("/account/applications")), visit.client.client_id
+    )
     assert theirs.status == 200
     assert await silent(visit, scope="openid")  # another person's button took back another person's
     await visit.browser.press(page, visit.client.client_id)
@@ -410,8 +415,7 @@ async def test_a_linking_is_noted_where_it_was_agreed_to(people: People, visit: 
     code = (await allow(visit, user, scope="openid"))["code"]
     tokens = (await visit.client.exchange(code)).json()
     assert await silent(visit, scope="openid")
-    page = await visit.browser.open(visit.url("/account"))
-    await visit.browser.press(page, claims_of(tokens["access_token"])["origin_jti"])
+    await unlink(visit, tokens["access_token"])
     async with people.services.database.unit() as session:
         found = (await session.exec(select(Activity).where(Activity.sub == user.sub))).all()
     noted = [(row.kind, row.details["application"]) for row in found if row.kind in ("linked", "unlinked")]

@@ -98,7 +98,7 @@ async def test_the_picture_stands_beside_the_name_wherever_the_application_is_na
     assert await shown(linking, page) == JPEG
     given = linking.returned(await linking.browser.press(page, "allow"))
     assert (await linking.client.exchange(given["code"])).status_code == 200
-    assert await shown(linking, await linking.browser.open(linking.url("/account"))) == JPEG
+    assert await shown(linking, await linking.browser.open(linking.url("/account/applications"))) == JPEG
 
 
 async def test_without_a_picture_the_first_letter_stands_in_its_place(people: People) -> None:
