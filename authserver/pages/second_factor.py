@@ -11,9 +11,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import entry, second_factor, sessions
+from authserver.accounts import entry, passkeys, second_factor, sessions
 from authserver.accounts.entry import FirstFactor, Missing, Proof
-from authserver.accounts.second_factor import Held, asking, changes, email_code
+from authserver.accounts.passkeys import PasskeyRefusal, assertions
+from authserver.accounts.second_factor import Held, asking, changes, email_code, passkey
 from authserver.accounts.second_factor.asking import Refusal
 from authserver.accounts.second_factor.factor import Right
 from authserver.models import User
@@ -170,9 +171,14 @@ async def _verify(request: Request, form: dict[str, str], at: Standing) -> Respo
     if method not in at.methods:
         return go(f"{services.settings.issuer}/second-factor{at.visit.query}")
     interaction_id = at.visit.interaction.interaction_id
-    typed, address = form.get("code", ""), network_address(request)
-    right = await asking.check(services, at.user, interaction_id, method, typed, address)
-    if isinstance(right, Refusal):
+    right: Right | Refusal | PasskeyRefusal
+    if method == passkey.NAME:
+        posted = form.get("credential", "")
+        right = await assertions.check_second(services, interaction_id, posted, browser_of(request), at.user)
+    else:
+        typed, address = form.get("code", ""), network_address(request)
+        right = await asking.check(services, at.user, interaction_id, method, typed, address)
+    if isinstance(right, Refusal | PasskeyRefusal):
         return _page(request, at, method, right, remember="remember" in form)
     async with services.database.unit(keep_on=KEEP_ON) as session:
         again = await standing(request, session, form)
@@ -183,7 +189,8 @@ async def _verify(request: Request, form: dict[str, str], at: Standing) -> Respo
             if proof is not None:
                 skips = "remember" in form and _may_remember(request, again, method)
                 return await enter(request, session, again.visit, proof, skips_next_time=skips)
-    return _page(request, at, method, Refusal(asking.Reason.SPENT))
+    late = PasskeyRefusal(passkeys.Reason.OUTDATED) if method == passkey.NAME else Refusal(asking.Reason.SPENT)
+    return _page(request, at, method, late)
 
 
 async def _accepted(request: Request, session: AsyncSession, at: Standing, right: Right) -> Proof | None:
@@ -200,7 +207,7 @@ async def _accepted(request: Request, session: AsyncSession, at: Standing, right
 def _may_remember(request: Request, at: Standing, method: str) -> bool:
     """Not for a step-up, which asks whatever is remembered, nor for a code that stands in for a lost factor."""
     offered = services_of(request).settings.remember_device_days > 0
-    return offered and not at.first.session and method in second_factor.FACTORS
+    return offered and not at.first.session and method in (*second_factor.FACTORS, passkey.NAME)
 
 
 async def _set_up(request: Request, form: dict[str, str], at: Standing) -> Response:
@@ -249,11 +256,15 @@ def _page(
     request: Request,
     at: Standing,
     method: str,
-    refused: Refusal | None = None,
+    refused: Refusal | PasskeyRefusal | None = None,
     **values: Any,
 ) -> Response:
     shown = {"sent": False, "remember": False} | values
-    error = texts.second_factor_refusal(method, refused.reason, refused.wait) if refused else ""
+    error = ""
+    if isinstance(refused, PasskeyRefusal):
+        error = texts.passkey_refusal(refused.reason, refused.wait)
+    elif refused is not None:
+        error = texts.second_factor_refusal(method, refused.reason, refused.wait)
     settings = services_of(request).settings
     return page(
         request,

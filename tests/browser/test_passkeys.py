@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import playwright.async_api
+import pyotp
 import pytest
 import pytest_asyncio
 from playwright.async_api import CDPSession, Page, expect
@@ -212,6 +213,31 @@ async def test_a_second_device_has_the_passkey_by_the_cloud_or_one_of_its_own(
     await other_page.goto(f"{alexa.issuer}/account")
     await press_passkey(other)
     await expect(other_page.locator("h1")).to_have_text("Your account")
+
+
+@pytest.mark.spec("A06", "alexa 1.3", "RFC 8176")
+async def test_the_passkey_is_the_second_step_of_a_linking(
+    ready: Device, alexa: Alexa, person: Person, amazon: Amazon
+) -> None:
+    page = ready.page
+    await page.goto(f"{alexa.issuer}/account/second-factor?set_up=totp")
+    await sign_in(page, person)
+    await page.goto(f"{alexa.issuer}/account/second-factor?set_up=totp")
+    key = "".join((await page.locator("p.key").inner_text()).split())
+    await page.fill("#code", pyotp.TOTP(key).now())
+    await page.press("#code", "Enter")
+    await expect(page.locator("#code")).to_be_hidden()
+    await page.context.clear_cookies()
+    await page.goto(alexa.authorization_url())
+    await sign_in(page, person)
+    await page.click("text=Use a passkey")
+    await expect(page.locator("[data-passkey-unable]")).to_be_hidden()
+    await ready.authenticator.set("setUserVerified", isUserVerified=False)
+    await ready.authenticator.answers(True)
+    await page.click("[data-passkey-start]")
+    await expect(page.locator(".account")).to_contain_text(person.email)
+    await press(page, "allow")
+    assert linked(await back_at_amazon(page, amazon, alexa), alexa).state == STATE_737
 
 
 async def test_a_device_that_has_one_is_not_given_another(phone: Device, alexa: Alexa, person: Person) -> None:

@@ -19,6 +19,7 @@ from authserver.accounts.activity import Kind
 from authserver.accounts.entry import Browser, Proof
 from authserver.accounts.passkeys import PasskeyRefusal, Reason, ceremonies, challenges
 from authserver.accounts.passkeys.challenges import Ceremony
+from authserver.accounts.second_factor import passkey
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Passkey, User
 
@@ -60,7 +61,7 @@ class SignIn(Use):
 class RightPasskey(Use):
     """The proof of a second factor, of the account whose first one was proved; as `second_factor.factor.Right`."""
 
-    method = "passkey"
+    method = passkey.NAME
 
     @property
     def amr(self) -> tuple[str, ...]:
@@ -135,19 +136,19 @@ async def _check(
     )
     if found is None or verified is None:
         return PasskeyRefusal(Reason.WRONG)
-    passkey, user = found
+    held, user = found
     handle = presented.credential.response.user_handle
     named = handle == ceremonies.user_handle(user) if handle or of is None else True  # WebAuthn §7.2 step 6
     eligible = verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE
-    if not named or not user.active or of not in (None, user.sub) or eligible != passkey.backup_eligible:
+    if not named or not user.active or of not in (None, user.sub) or eligible != held.backup_eligible:
         return PasskeyRefusal(Reason.WRONG)
-    if (verified.new_sign_count or passkey.sign_count) and verified.new_sign_count <= passkey.sign_count:
-        await _note_copy(around, passkey, browser, now)
+    if (verified.new_sign_count or held.sign_count) and verified.new_sign_count <= held.sign_count:
+        await _note_copy(around, held, browser, now)
         return PasskeyRefusal(Reason.WRONG)
     return Use(
         user,
-        passkey.credential_id,
-        passkey.sign_count,
+        held.credential_id,
+        held.sign_count,
         verified.new_sign_count,
         verified.credential_backed_up,
         SYNCED if eligible else BOUND,
@@ -155,11 +156,11 @@ async def _check(
     )
 
 
-async def _note_copy(around: Surroundings, passkey: Passkey, browser: Browser, now: int) -> None:
+async def _note_copy(around: Surroundings, held: Passkey, browser: Browser, now: int) -> None:
     """The counter of a passkey went back: there may be two of it (WebAuthn §6.1.1)."""
-    log.warning("the counter of a passkey of %s went back: it may have been copied, and was refused", passkey.sub)
+    log.warning("the counter of a passkey of %s went back: it may have been copied, and was refused", held.sub)
     async with around.database.unit() as session:
-        await activity.note(session, passkey.sub, Kind.PASSKEY_REFUSED, now, browser, name=passkey.name)
+        await activity.note(session, held.sub, Kind.PASSKEY_REFUSED, now, browser, name=held.name)
 
 
 async def accept(session: AsyncSession, signed: SignIn) -> Proof | PasskeyRefusal:

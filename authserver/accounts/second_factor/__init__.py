@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import assurance
-from authserver.accounts.second_factor import email_code, recovery_codes, totp
+from authserver.accounts.second_factor import email_code, passkey, recovery_codes, totp
 from authserver.accounts.second_factor.factor import Factor
 from authserver.models import User
 from authserver.settings import Settings
@@ -20,8 +20,8 @@ FACTORS: dict[str, Factor] = {factor.name: factor for factor in (totp.FACTOR, em
 
 @dataclass(frozen=True)
 class Held:
-    """What somebody has. `set_up`: factors that the operator allows; `usable`: what they may be asked for now, recovery
-    codes among it."""
+    """What somebody has. `set_up`: factors that the operator allows; `usable`: what they may be asked for now, passkeys
+    and recovery codes among it."""
 
     set_up: tuple[str, ...] = ()
     usable: tuple[str, ...] = ()
@@ -46,6 +46,8 @@ async def held(settings: Settings, session: AsyncSession, user: User) -> Held:
     (docs/adr/0016)."""
     set_up = [name for name in allowed(settings) if await FACTORS[name].since(session, user) is not None]
     usable = [name for name in set_up if not (name == email_code.NAME and user.password_by_mail_at is not None)]
+    if set_up and await passkey.is_usable(settings, session, user):
+        usable.append(passkey.NAME)
     if set_up and await recovery_codes.left(session, user):
         usable.append(recovery_codes.NAME)
     return Held(tuple(set_up), tuple(usable))
@@ -57,8 +59,8 @@ async def set_up(session: AsyncSession, user: User) -> list[str]:
 
 
 def proves(method: str) -> tuple[str, ...]:
-    """The `amr` of a factor or of a recovery code."""
-    return recovery_codes.AMR if method == recovery_codes.NAME else FACTORS[method].amr
+    """The `amr` of a factor, a passkey or a recovery code."""
+    return {passkey.NAME: passkey.AMR, recovery_codes.NAME: recovery_codes.AMR}.get(method) or FACTORS[method].amr
 
 
 def leading_to(found: Held, amr: list[str], wanted: str) -> tuple[str, ...]:

@@ -10,14 +10,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from authserver.accounts import entry
 from authserver.accounts.passkeys import assertions, registrations
-from authserver.models import User
+from authserver.accounts.second_factor import passkey
 from authserver.oauth.errors import PageError
 from authserver.oauth.interactions import START_OVER, Step
 from authserver.pages.forms import read_post
 from authserver.pages.render import headers, services_of
-from authserver.pages.visit import Owner, Visit, fresh_owner, load
+from authserver.pages.second_factor import Standing, standing
+from authserver.pages.visit import Owner, Visit, load, strong_owner
 
 
 async def options(request: Request) -> Response:
@@ -31,7 +31,7 @@ async def options(request: Request) -> Response:
         async with services.database.unit() as session:
             asked = await _of_interaction(request, session, await load(request, session, form))
     else:
-        found = await fresh_owner(request, "account/passkeys/add", form)
+        found = await strong_owner(request, "account/passkeys/add", form)
         if not isinstance(found, Owner):
             raise _nothing_to_ask()
         async with services.database.unit() as session:
@@ -44,13 +44,11 @@ async def _of_interaction(request: Request, session: AsyncSession, visit: Visit)
     owner = visit.interaction.interaction_id
     if visit.step is Step.SIGN_IN:
         return await assertions.sign_in_options(services, session, owner)
-    first = entry.waiting(visit.interaction, visit.now)
-    if visit.step is Step.SECOND_FACTOR and first is not None:
-        user = await session.get(User, first.sub)
-        if user is not None and first.stands(user, visit.now):
-            asked = await assertions.second_factor_options(services, session, owner, user)
-            if asked is not None:
-                return asked
+    at = await standing(request, session, None)
+    if isinstance(at, Standing) and passkey.NAME in at.methods:
+        asked = await assertions.second_factor_options(services, session, owner, at.user)
+        if asked is not None:
+            return asked
     raise _nothing_to_ask()
 
 

@@ -96,9 +96,11 @@
     for (const one of document.querySelectorAll("[data-passkey-unable]")) one.hidden = true;
     for (const form of document.querySelectorAll("form[data-passkey]")) {
       form.hidden = false;
-      form.querySelector("[autofocus]")?.focus();
+      const start = form.querySelector("[data-passkey-start]");
+      start.hidden = false;
       form.addEventListener("submit", (event) => {
         if (event.defaultPrevented) return; // it is under way
+        if (event.submitter && event.submitter !== start) return; // another button of the form
         event.preventDefault();
         form.setAttribute("aria-busy", "true");
         perform(form);

@@ -175,6 +175,12 @@ async def with_a_passkey(run: Run) -> Page:
     return page
 
 
+async def with_an_app_and_a_passkey(run: Run) -> Page:
+    page = await with_a_passkey(run)
+    await with_app(run.people, run.owner)
+    return page
+
+
 async def at_a_new_passkey(run: Run) -> Page:
     HOLDERS[run.email] = await holder_of(run.people, await run.has_account())
     page = await at_home(run, "/account/passkeys/add")
@@ -268,6 +274,15 @@ FLOWS: dict[str, Flow] = {
             "sign in with a passkey and link",
             with_a_passkey,
             (Step("/login", {"action": "passkey", "credential": signature}), ALLOW),
+        ),
+        Flow(
+            "sign in with a passkey as second step and link",
+            with_an_app_and_a_passkey,
+            (
+                SIGN_IN,
+                Step("/second-factor", {"action": "verify", "method": "passkey", "credential": signature}),
+                ALLOW,
+            ),
         ),
         Flow(
             "add a passkey",

@@ -12,13 +12,15 @@ from authserver.accounts import attempts
 from authserver.accounts.passkeys import own, registrations
 from authserver.models import Passkey, User
 from authserver.settings import Settings, SettingsError, read_settings
-from tests.authserver.accounts.authenticator import Authenticator
+from tests.authserver.accounts.authenticator import PRESENT, Authenticator
+from tests.authserver.accounts.factors import with_app
 from tests.authserver.accounts.holder import Holder, holder_of
 from tests.authserver.accounts.people import PASSWORD, People
 from tests.authserver.pages.browsing import Linking
 from tests.authserver.pages.conftest import Linkings
 from tests.authserver.pages.test_account import at_home
-from tests.authserver.pages.test_steps import codes_of, send
+from tests.authserver.pages.test_second_factor import asks, finished, other_way
+from tests.authserver.pages.test_steps import codes_of, interaction_of, send
 from tests.authserver.protocol.harness import Server, settings_for
 from tests.conftest import NewDatabase
 from tests.running.reading import Page
@@ -99,12 +101,15 @@ async def test_what_was_typed_stays_where_the_passkey_was_refused(people: People
     linking.returned(await linking.browser.press(page, "allow"))
 
 
+@pytest.mark.spec("security 6.67")
 async def test_an_address_that_is_not_confirmed_is_still_asked_for(people: People, linking: Linking) -> None:
     kim = await holder(people, email_verified=False)
     page = await use(linking, await linking.start(), kim.authenticator)
     assert page.asks_for("code")
     page = await linking.browser.press(page, "confirm", code=await people.code(kim.user.email))
+    page = await linking.browser.press(page, "save", password="a lantern nobody has lit before")
     assert page.has_button("allow")
+    assert await passkeys_of(people, kim.user) == [], "nothing made before the first confirmation lives on"
 
 
 @pytest.mark.spec("security 6.58")
@@ -209,6 +214,78 @@ async def test_who_has_signed_in_already_is_asked_to_sign_nothing(people: People
     page = await linking.start()
     await linking.browser.press(page, "sign_in", username=(await people.add()).email, password=PASSWORD)
     assert (await options(linking, page)).status_code == 403
+
+
+@pytest.mark.spec("cognito 2.2", "RFC 8176", "A06")
+async def test_a_passkey_is_a_second_step_for_who_has_one(people: People, linking: Linking) -> None:
+    kim = await holder(people)
+    await with_app(people, kim.user)
+    page = await linking.signed_in(kim.user.email)
+    page = await other_way(linking, page, "passkey")
+    assert page.status == 200
+    refused = await second_step(linking, page, kim.authenticator, signature=bytes(70))
+    assert refused.status == 422
+    assert "opens no account" in refused.text
+    page = await second_step(linking, page, kim.authenticator, flags=PRESENT)  # it need only be held
+    claims = await finished(linking, page)
+    assert (claims["acr"], claims["amr"]) == ("loa:3", ["pwd", "hwk", "mfa"])
+
+
+async def second_step(linking: Linking, page: Page, authenticator: Authenticator, **wrong: Any) -> Page:
+    asked = await options(linking, page, f"?interaction={interaction_of(page)}")
+    assert asked.status_code == 200, asked.text
+    credential = authenticator.get(asked.json(), **wrong)
+    path = f"/second-factor?interaction={interaction_of(page)}"
+    answer = await send(linking, path, page, action="verify", method="passkey", credential=credential)
+    return answer if answer.status != 303 else await follow(linking, answer)
+
+
+@pytest.mark.spec("security 6.59", "GHSA-hp74-gm6m-2qm5")
+async def test_anothers_passkey_and_one_signed_for_the_sign_in_are_no_second_step(
+    people: People, linking: Linking
+) -> None:
+    kim, other = await holder(people), await holder(people)
+    await with_app(people, kim.user)
+    page = await linking.start()
+    early = kim.authenticator.get((await options(linking, page)).json())
+    page = await linking.browser.press(page, "sign_in", username=kim.user.email, password=PASSWORD)
+    page = await other_way(linking, page, "passkey")
+    path = f"/second-factor?interaction={interaction_of(page)}"
+    assert (await second_step(linking, page, other.authenticator)).status == 422
+    for credential in (early, "", "{}"):
+        answer = await send(linking, path, page, action="verify", method="passkey", credential=credential)
+        assert answer.status == 422
+    asked = (await options(linking, page, f"?interaction={interaction_of(page)}")).json()
+    first = kim.authenticator.get(asked)
+    login = await send(linking, f"/login?interaction={interaction_of(page)}", page, action="passkey", credential=first)
+    assert login.status == 422, "a second factor is no first one"
+    assert await codes_of(people, linking.client) == 0
+
+
+async def test_a_passkey_for_comfort_demands_no_second_step(people: People, linking: Linking) -> None:
+    """Who has one and types the password is let in: the web view of an app may know no passkeys."""
+    kim = await holder(people)
+    assert (await linking.signed_in(kim.user.email)).has_button("allow")
+
+
+async def test_a_passkey_needs_no_second_step(people: People, linking: Linking) -> None:
+    kim = await holder(people)
+    await with_app(people, kim.user)
+    page = await use(linking, await linking.start(), kim.authenticator)
+    claims = await finished(linking, page)
+    assert (claims["acr"], claims["amr"]) == ("loa:3", ["hwk", "mfa"])
+
+
+async def test_who_has_a_second_factor_proves_it_before_a_passkey_is_added(people: People, linking: Linking) -> None:
+    user = await people.add()
+    page = await at_home(linking, user, ADD)
+    app, _ = await with_app(people, user)
+    assert (await options(linking, page, "")).status_code == 403
+    page = await linking.browser.open(linking.url(ADD))
+    assert asks(page, "totp")
+    page = await linking.browser.press(page, "verify", code=app.code())
+    assert page.url == linking.url(ADD)
+    assert (await options(linking, page, "")).status_code == 200
 
 
 async def test_without_scripts_nothing_is_offered_and_the_first_button_signs_in(linking: Linking) -> None:

@@ -9,7 +9,7 @@ from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.passkeys.sign_in import REFUSED
 from authserver.pages.render import go, page, services_of
-from authserver.pages.visit import Owner, browser_of, fresh_owner, owner, user_agent
+from authserver.pages.visit import Owner, browser_of, owner, strong_owner, user_agent
 
 PAGE = "account/passkeys/add"
 
@@ -18,7 +18,7 @@ async def add(request: Request) -> Response:
     """The form needs no fresh sign-in: the challenge that it answers was given for one, to this session (`options`)."""
     services = services_of(request)
     if request.method == "GET":
-        found = await fresh_owner(request, PAGE)
+        found = await strong_owner(request, PAGE)
         return _page(request, found) if isinstance(found, Owner) else found
     form = await read_post(request)
     found = await owner(request, PAGE, form)

@@ -9,7 +9,7 @@ from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Owner, browser_of, fresh_owner, owner
+from authserver.pages.visit import Owner, browser_of, owner, strong_owner
 
 KEY_LENGTH = 24  # characters of `own.key_of`
 
@@ -46,7 +46,7 @@ async def remove(request: Request) -> Response:
     services = services_of(request)
     form = await read_post(request) if request.method == "POST" else None
     key = _key(request, form)
-    found = await fresh_owner(request, f"account/passkeys/remove?passkey={key}" if key else "account/passkeys", form)
+    found = await strong_owner(request, f"account/passkeys/remove?passkey={key}" if key else "account/passkeys", form)
     if not isinstance(found, Owner):
         return found
     passkey = await _passkey(request, found, key)
