@@ -153,9 +153,7 @@ async def owner(request: Request, page: str, form: dict[str, str] | None = None)
 async def fresh_owner(request: Request, page: str, form: dict[str, str] | None = None) -> Owner | Response:
     """As `owner`, for what changes something important: who signed in longer ago than the setting says does so again,
     and is led back to `page`, as the same person: another one who signs in there is led to their own account, and
-    nothing is carried over. Raises `PageError` as `owner` does.
-
-    A form that comes too late is not kept: it is filled in once more.
+    nothing is carried over. A form that comes too late is filled in once more. Raises `PageError` as `owner` does.
     """
     found = await owner(request, page, form)
     services = services_of(request)

@@ -1,6 +1,10 @@
 """A person's own page in a real Chromium: a phone with and without JavaScript, and a desk."""
 
+import json
+import re
+
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from tests.running.amazon import Amazon
@@ -10,6 +14,11 @@ from tests.running.linking import Alexa, Person
 from tests.running.service import Service
 
 NEW = "a lantern nobody has lit before"
+EVERY = (
+    "profile", "security", "email", "password", "applications", "devices", "activity", "language", "not-me", "data",
+    "delete",
+)  # fmt: skip
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 async def sign_in(page: Page, person: Person, password: str = "") -> None:
@@ -108,3 +117,84 @@ async def test_nothing_is_cut_off_and_everything_can_be_tapped_on_a_phone(
         await page.click(f"button[value={button}]")
         await expect(page.locator("[role=alert]")).to_be_visible()
         await check()
+
+
+@pytest.mark.spec("A10")
+async def test_a_person_changes_the_address_says_their_name_and_takes_their_data_along(
+    browser_page: Page, new_page: Pages, authserver: Service
+) -> None:
+    person, page = add_person(authserver), browser_page
+    new = f"new.{person.email}"
+    await page.goto(f"{authserver.url}/account/email")
+    await sign_in(page, person)
+    await page.fill("#email", new)
+    await page.press("#email", "Enter")
+    await expect(page.locator("#code")).to_be_focused()
+    box = await new_page("desktop")
+    await box.goto(f"{authserver.url}/dev/mailbox")
+    letter = box.locator(".letter-card", has_text=new).first
+    found = re.search(r"^\s+(\d{6})$", await letter.locator("pre").inner_text(), re.MULTILINE)
+    assert found is not None
+    await page.fill("#code", found.group(1))
+    await page.press("#code", "Enter")
+    await expect(page.locator("[role=status]")).to_contain_text("Your new address holds.")
+    await expect(page.locator(".lines")).to_contain_text(new)
+
+    await page.click(".back a")
+    await page.click("a[href$=profile]")
+    await page.fill("#name", "Ada Lovelace")
+    await page.select_option("#zoneinfo", "Europe/London")
+    await page.press("#name", "Enter")
+    await expect(page.locator("[role=status]")).to_have_text("It is saved.")
+    await page.click(".back a")
+    await expect(page.locator(".lines")).to_contain_text("Ada Lovelace")
+
+    await page.click("a[href$=data]")
+    for _ in range(2):
+        async with page.expect_download() as downloading:
+            await page.click("button[value=download]")
+        file = await (await downloading.value).path()
+        told = json.loads(file.read_text())
+        assert told["account"]["email"] == new
+        assert told["account"]["profile"] == {"name": "Ada Lovelace", "zoneinfo": "Europe/London"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_on_the_pages_of_an_account(
+    new_page: Pages, authserver: Service, alexa: Alexa, scheme: str
+) -> None:
+    """WCAG 2.2 AA."""
+    person = add_person(authserver)
+    await alexa.link(person)
+    elsewhere = await new_page("desktop")
+    await elsewhere.goto(f"{authserver.url}/account")
+    await sign_in(elsewhere, person)
+    page = await new_page("phone", color_scheme=scheme)
+    await page.goto(f"{authserver.url}/account")
+    await sign_in(page, person)
+    await expect(page.locator(".lines")).to_be_visible()
+
+    async def check() -> None:
+        found = (await Axe().run(page, options={"runOnly": TAGS})).response["violations"]
+        assert found == [], [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+    for path in ("", *(f"/{name}" for name in EVERY)):
+        await page.goto(f"{authserver.url}/account{path}")
+        await check()
+    await page.goto(f"{authserver.url}/account/applications")
+    await page.click(".links summary")
+    await check()
+    await page.click(".links a")
+    await check()
+    await page.goto(f"{authserver.url}/account/email")
+    await page.click("button[value=ask]")
+    await check()
+    await page.fill("#email", f"new.{person.email}")
+    await page.click("button[value=ask]")
+    await expect(page.locator("#code")).to_be_visible()
+    await check()
+    await page.goto(f"{authserver.url}/account/profile")
+    await page.evaluate("document.querySelector('#name').value = 'x'.repeat(129)")
+    await page.click("button[value=save]")
+    await expect(page.locator("[role=alert]")).to_be_visible()
+    await check()

@@ -343,7 +343,7 @@ async def test_a_new_password_and_the_end_of_an_account_stop_a_change(people: Pe
     assert fresh.email == user.email
 
 
-@pytest.mark.spec("security 7")
+@pytest.mark.spec("CVE-2026-115770")
 async def test_what_was_mailed_to_the_old_address_confirms_nothing_after_the_change(people: People) -> None:
     """Pocket ID, CVE-2026-115770."""
     user = await people.add()

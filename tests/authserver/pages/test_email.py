@@ -108,7 +108,7 @@ async def test_a_taken_address_shows_the_same_pages_as_a_free_one(
     assert seen[0] == seen[1]
 
 
-@pytest.mark.spec("security 7")
+@pytest.mark.spec("CVE-2026-49448")
 async def test_each_step_alone_twice_and_out_of_order_changes_nothing_but_by_the_honest_way(
     people: People, linking: Linking
 ) -> None:
@@ -226,7 +226,7 @@ async def test_the_code_is_typed_however_old_the_sign_in_is(people: People, link
     assert "Sign in again" in again.text, "a code is no sign-in"
 
 
-@pytest.mark.spec("security 6.48", "security 7")
+@pytest.mark.spec("security 6.48", "CVE-2026-49448")
 async def test_another_account_that_signs_in_again_is_led_to_its_own_page_and_carries_nothing_over(
     people: People, linking: Linking
 ) -> None:
