@@ -19,6 +19,7 @@ OAUTH_ERRORS = {
     "server_error": "500. A fault of the server; the log has it.",
     "temporarily_unavailable": "503 with `Retry-After`. Trouble of the server's own: try again, nothing is lost.",
     "unauthorized_client": "The client may not use this grant or response type.",
+    "unmet_authentication_requirements": "The person has nothing that reaches a level of `acr_values` (RFC 9470 §5).",
     "unsupported_grant_type": "A grant type that this server does not have, such as `password`.",
     "unsupported_response_type": "A response type other than `code`.",
     "unsupported_token_type": "An access token at the revocation endpoint: revoke the refresh token.",

@@ -241,7 +241,7 @@ async def test_who_is_signed_in_changes_their_password_whoever_fails_elsewhere(
     await locked(people, user.email)
     page = await linking.browser.open(linking.url("/account/password"))
     page = await linking.browser.press(page, "save", present_password=PASSWORD, password=NEW)
-    assert page.url == linking.url("/account?done=password")
+    assert page.url == linking.url("/account/security?done=password")
 
 
 async def test_a_cookie_of_the_device_alone_signs_nobody_in(people: People, linking: Linking) -> None:
