@@ -43,6 +43,12 @@ def six_digits() -> str:
     return f"{secrets.randbelow(1_000_000):06d}"
 
 
+def temporary_password() -> str:
+    """For a mail, to be typed once: sixteen letters and digits that nobody takes for each other, 79 bits."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+
+
 class SealError(Exception):
     """What is sealed cannot be opened with this key."""
 

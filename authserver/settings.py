@@ -33,6 +33,11 @@ def _is_address(host: str) -> bool:
     return True
 
 
+def words_of(text: str) -> frozenset[str]:
+    """The words of a comma separated list."""
+    return frozenset(filter(None, map(str.strip, text.split(","))))
+
+
 class DatabaseSettings(BaseModel):
     """All that `migrate` needs."""
 
@@ -47,7 +52,50 @@ class DatabaseSettings(BaseModel):
     )
 
 
-class Settings(DatabaseSettings):
+class PeopleSettings(DatabaseSettings):
+    """All that commands about accounts need."""
+
+    sign_in_with: str = Field(
+        "email",
+        description="What people sign in with: `email`, `username` or both, comma separated. May be changed at any "
+        "time; with `username` alone, who has no user name signs in with the e-mail address.",
+    )
+    password_minimum: int = Field(8, ge=8, le=64, description="Characters that a new password has at least.")
+    password_rules: str = Field(
+        "",
+        description="What a new password must have besides, as in Cognito: any of `upper`, `lower`, `number`, "
+        "`symbol`, comma separated. NIST SP 800-63B advises against such rules.",
+    )
+
+    temporary_password_lifetime: int = Field(
+        604_800, ge=3600, description="Seconds that the temporary password of an invitation may be used."
+    )
+
+    @field_validator("sign_in_with")
+    @classmethod
+    def _names_are_known(cls, text: str) -> str:
+        named = words_of(text)
+        if not named or not named <= {"email", "username"}:
+            raise ValueError("must be email, username, or email,username")
+        return text
+
+    @field_validator("password_rules")
+    @classmethod
+    def _rules_are_known(cls, text: str) -> str:
+        if not words_of(text) <= {"upper", "lower", "number", "symbol"}:
+            raise ValueError("must be empty or of upper, lower, number and symbol, comma separated")
+        return text
+
+    @property
+    def email_signs_in(self) -> bool:
+        return "email" in words_of(self.sign_in_with)
+
+    @property
+    def username_signs_in(self) -> bool:
+        return "username" in words_of(self.sign_in_with)
+
+
+class Settings(PeopleSettings):
     """All that `serve` needs."""
 
     issuer: str = Field(

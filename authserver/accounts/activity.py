@@ -22,6 +22,7 @@ class Kind(StrEnum):
     SIGNED_OUT_DEVICES = "signed_out_devices"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     PASSWORD_RESET = "password_reset"  # noqa: S105
+    USERNAME_CHANGED = "username_changed"  # details: `new`
     EMAIL_CHANGED = "email_changed"  # details: `old`, `new`
     SECOND_FACTOR_ADDED = "second_factor_added"  # details: `factor`
     SECOND_FACTOR_REMOVED = "second_factor_removed"

@@ -7,6 +7,7 @@ grants and sessions carry the epoch of their birth, so that no exchange in fligh
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import known_devices
-from authserver.accounts.names import Email, NotAnAddressError, read_email
+from authserver.accounts import known_devices, usernames
+from authserver.accounts.names import Email, NotAnAddressError, NotAUsernameError, Username, read_email, read_username
 from authserver.models import (
     AuthorizationCode,
     Consent,
@@ -34,7 +35,23 @@ from authserver.models import (
 )
 from authserver.oauth import granted
 
-LONGEST_USERNAME = 128  # characters, as in the table
+
+class Status(StrEnum):
+    """What an operator wants to know of an account first."""
+
+    CONFIRMED = "confirmed"
+    UNCONFIRMED = "unconfirmed"  # a code to the address is asked for at the next sign-in
+    INVITED = "invited"  # has a temporary password (in Cognito: FORCE_CHANGE_PASSWORD)
+    INVITATION_EXPIRED = "invitation_expired"
+    DISABLED = "disabled"
+
+
+def status(user: User, now: int) -> Status:
+    if not user.active:
+        return Status.DISABLED
+    if user.password_expires_at is not None:
+        return Status.INVITED if user.password_expires_at > now else Status.INVITATION_EXPIRED
+    return Status.CONFIRMED if user.email_verified else Status.UNCONFIRMED
 
 
 class AccountError(Exception):
@@ -62,6 +79,8 @@ async def find(session: AsyncSession, name: str) -> User | None:
     names = [col(User.sub) == name, col(User.username) == name]
     with suppress(NotAnAddressError):
         names.append(col(User.email_canonical) == read_email(name).canonical)
+    with suppress(NotAUsernameError):
+        names.append(col(User.username_canonical) == read_username(name).canonical)
     found = (await session.exec(select(User).where(or_(*names)))).all()
     if len(found) > 1:
         raise AccountError(f"{name} names several accounts; give the sub")
@@ -88,18 +107,26 @@ async def holdings(session: AsyncSession, user: User, now: int) -> Holdings:
 
 
 async def add(
-    session: AsyncSession, email: Email, password_hash: str, now: int, *, verified: bool, username: str | None = None
+    session: AsyncSession,
+    email: Email,
+    password_hash: str,
+    now: int,
+    *,
+    verified: bool,
+    username: Username | None = None,
 ) -> User:
-    """A new account; `username` is `sub` unless another one is given, as in Cognito. Raises `AccountError`.
+    """A new account; its `username` claim is `sub` unless a user name is given, as in Cognito. Raises `AccountError`.
 
     `password_hash` is of a password that has passed the policy: it is not checked here.
     """
-    if username is not None and not (0 < len(username) <= LONGEST_USERNAME and username.isprintable()):
-        raise AccountError(f"a user name has 1 to {LONGEST_USERNAME} printable characters")
+    if username is not None and await usernames.is_taken(session, username):
+        raise AccountError("there is an account with this user name already")
     sub = str(uuid4())
     user = User(
         sub=sub,
-        username=username or sub,
+        username=username.canonical if username else sub,
+        username_canonical=username.canonical if username else None,
+        attributes={"preferred_username": username.name} if username else {},
         email=email.address,
         email_canonical=email.canonical,
         email_verified=verified,
@@ -160,8 +187,12 @@ async def wipe(session: AsyncSession, user: User, now: int) -> None:
     await granted.revoke(session, now, sub=user.sub)
 
 
-async def set_password(session: AsyncSession, user: User, password_hash: str, now: int) -> Ended:
-    """Ends the browser sessions and what was granted to applications (contracts/security.md 6.32), but not to Alexa: a
+async def set_password(
+    session: AsyncSession, user: User, password_hash: str, now: int, *, temporary_until: int | None = None
+) -> Ended:
+    """`temporary_until`: it must be replaced at the first sign-in, and opens nothing after that moment.
+
+    Ends the browser sessions and what was granted to applications (contracts/security.md 6.32), but not to Alexa: a
     new password unlinks nobody's lamps (design, decision 6). Tells how many ended. No device is known any more, and a
     new address that waits for its code waits no longer: whoever knew the old password may have asked for it.
 
@@ -170,6 +201,8 @@ async def set_password(session: AsyncSession, user: User, password_hash: str, no
     """
     user.password_hash = password_hash
     user.password_by_mail_at = None
+    user.password_expires_at = temporary_until
+    user.password_mailed_at = None
     user.updated_at = now
     session.add(user)
     await session.flush()

@@ -28,7 +28,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.models import Attempt
+from authserver.models import Attempt, User
 from authserver.secret_values import SecretKeys
 from authserver.settings import Settings
 from authserver.storage.hot import HotStore, Statement
@@ -240,6 +240,14 @@ async def count_email_change(session: AsyncSession, secret_keys: SecretKeys, sub
     )
 
 
+async def count_mail_to_account(session: AsyncSession, secret_keys: SecretKeys, whom: str, now: int) -> int:
+    """A code to be sent to one account, by whichever of its names it was asked for; `whom`: its `sub`, or the name that
+    is nobody's. Nothing that a stranger sees may depend on it: it would tell which names are one person's."""
+    return await _count_in_unit(
+        session, _within(counter(secret_keys, "mail to", whom), now, MAILS_AN_HOUR_IN_ALL, HOUR)
+    )
+
+
 async def count_guess(
     session: AsyncSession, secret_keys: SecretKeys, purpose: str, email: str, now: int, most: int
 ) -> int:
@@ -253,6 +261,29 @@ async def forget_guesses(session: AsyncSession, secret_keys: SecretKeys, purpose
     await forget(session, counter(secret_keys, f"guess {purpose}", email))
 
 
-async def forget(session: AsyncSession, name: str) -> None:
-    """The attempt was right: the count begins anew."""
-    await session.exec(delete(Attempt).where(col(Attempt.name) == name))
+def name_counter(secret_keys: SecretKeys, canonical: str) -> str:
+    """Counts sign-ins under one typed name."""
+    return counter(secret_keys, "sign-in", canonical)
+
+
+def account_counter(secret_keys: SecretKeys, whom: str) -> str:
+    """Counts sign-ins to one account, by whichever of its names; `whom`: its `sub`, or the name that is nobody's."""
+    return counter(secret_keys, "sign-in to", whom)
+
+
+def sign_in_counters(secret_keys: SecretKeys, account: Mapping[str, Any]) -> tuple[str, ...]:
+    """All that count sign-ins to this account (its row), by either name and by both."""
+    names = [account["email_canonical"], account["username_canonical"]]
+    by_name = [name_counter(secret_keys, name) for name in names if name is not None]
+    return (account_counter(secret_keys, account["sub"]), *by_name)
+
+
+def row_of(user: User) -> dict[str, Any]:
+    """What `sign_in_counters` needs of an account."""
+    return user.model_dump(include={"sub", "email_canonical", "username_canonical"})
+
+
+async def forget(session: AsyncSession, *names: str) -> None:
+    """The attempt was right: these counts begin anew."""
+    if names:
+        await session.exec(delete(Attempt).where(col(Attempt.name).in_(names)))

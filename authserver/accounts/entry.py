@@ -81,13 +81,17 @@ async def missing(
 ) -> Missing | None:
     """The only place that says what is demanded besides what was proved."""
     settings, user = around.settings, proof.user
-    if not user.email_verified:  # its session does nothing but confirm the address, which ends all that was made before
-        return None
+    if not user.email_verified:
+        # Who signs in with what only that mailbox got confirms the address by replacing it. Any other session does
+        # nothing but confirm the address, which ends all that was made before, the password included.
+        return Missing.NEW_PASSWORD if user.password_mailed_at is not None else None
     held = await second_factor.held(settings, session, user)
     known = await remembered.skips(settings, session, around.clock(), user, browser.cookies)
     wanted = str(interaction.request.get("acr_values", ""))
     if second_factor.demanded(settings, held, proof.amr, wanted, remembered=known):
         return Missing.SECOND_FACTOR
+    if user.password_expires_at is not None:
+        return Missing.NEW_PASSWORD
     return None
 
 

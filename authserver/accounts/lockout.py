@@ -8,11 +8,14 @@ somebody is without a password, such as a passkey, does not come here and is hel
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from authserver.accounts import attempts, known_devices
 from authserver.accounts.activity import Kind
 from authserver.accounts.surroundings import Surroundings
+from authserver.models import User
 from authserver.secret_values import random_token
+from authserver.settings import Settings
 from authserver.storage.statements import NOTE_ACTIVITY
 
 UNLOCKED_TRIES = 5
@@ -33,30 +36,53 @@ NO_PASSES = Passes()
 
 @dataclass(frozen=True)
 class Admitted:
-    """The attempt is counted and may be compared. `counter`: what a success forgets; '' where the device's count does,
-    which ends with `known_devices.remember`. `failures`: of the account, with this one; 0 where it counts elsewhere."""
+    """The attempt is counted and may be made. `counters`: what a success forgets; none where the device's count does,
+    which ends with `known_devices.remember`. `failures`: of the account, with this one; 0 where it counts elsewhere.
 
-    counter: str
+    `rests`: the account does, for failures under its other name. Then nothing is compared, and it looks as if the
+    password was wrong: that this name rests, too, would tell whose the other one is."""
+
+    counters: tuple[str, ...] = ()
     failures: int = 0
+    rests: int = 0  # seconds
 
 
-async def count(around: Surroundings, name: str, passes: Passes, now: int) -> Admitted | int:
-    """An attempt at the account of this canonical name, known or not; else the seconds to wait. Committed when it
-    returns, and a failure until a success says otherwise.
+async def count(
+    around: Surroundings, name: str, account: Mapping[str, Any] | None, passes: Passes, now: int
+) -> Admitted | int:
+    """An attempt at the account of this canonical name (`account`: its row, None where there is none); else the seconds
+    to wait. Committed when it returns, and a failure until a success says otherwise.
+
+    The count that shows is that of the name that was typed. Where an account may have two, there is one of the account
+    beside it, for unknown names likewise.
 
     A success by one of the two ways leaves the account's count as it is: it would give whoever guesses from elsewhere
     five more guesses each time that the owner signs in.
     """
     device = await known_devices.find(around.settings, around.hot, passes.cookies, name, now)
     if device is not None and await known_devices.count(around.hot, device, now):
-        return Admitted("")
+        return Admitted()
     if passes.unlocked == name:
         unlocked = unlocked_counter(around, passes.interaction_id, name)
         if await attempts.count_up_to(around.hot, unlocked, UNLOCKED_TRIES, around.settings.interaction_lifetime, now):
-            return Admitted(unlocked)
-    counter = attempts.counter(around.secret_keys, "sign-in", name)
-    tried = await attempts.try_sign_in(around.hot, around.settings, counter, now)
-    return tried.wait or Admitted(counter, tried.failures)
+            return Admitted((unlocked,))
+    settings, keys = around.settings, around.secret_keys
+    tried = await attempts.try_sign_in(around.hot, settings, attempts.name_counter(keys, name), now)
+    if tried.wait:
+        return tried.wait
+    counters = attempts.sign_in_counters(keys, account) if account is not None else (attempts.name_counter(keys, name),)
+    if not (settings.email_signs_in and settings.username_signs_in):
+        return Admitted(counters, tried.failures)
+    two = account is not None and account["username_canonical"] is not None
+    whom = account["sub"] if two and account is not None else name
+    over_both = await attempts.try_sign_in(around.hot, settings, attempts.account_counter(keys, whom), now)
+    return Admitted(counters, over_both.failures, over_both.wait)
+
+
+def deciding_name(settings: Settings, user: User) -> str:
+    """The name under which attempts at this account are counted where its owner did not have to type one."""
+    by_username = settings.username_signs_in and not settings.email_signs_in
+    return user.username_canonical if by_username and user.username_canonical else user.email_canonical
 
 
 def unlocked_counter(around: Surroundings, interaction_id: str, name: str) -> str:

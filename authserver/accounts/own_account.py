@@ -1,6 +1,6 @@
-"""What a person does to their own account: a new password, or its end.
+"""What a person does to their own account: a new password, another user name, or its end.
 
-Who has the browser's session may be a thief of it: both ask for the password itself, and each attempt counts as one to
+Who has the browser's session may be a thief of it: all ask for the password itself, and each attempt counts as one to
 sign in (contracts/security.md 6.47, 6.58), so that a session is no oracle. Who has no password has signed in afresh
 instead, which is for the page to see to (`pages.visit.fresh_owner`).
 """
@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import activity, administration, attempts, lockout, sessions
+from authserver.accounts import activity, administration, attempts, lockout, sessions, usernames
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.accounts.lockout import NO_PASSES, Passes
 from authserver.accounts.mail import letters, outbox
-from authserver.accounts.password_policy import Weakness, weakness
+from authserver.accounts.names import Username
+from authserver.accounts.password_policy import Policy, Weak, weakness
 from authserver.accounts.passwords import Place
 from authserver.accounts.sign_in import Reason, Refusal
 from authserver.accounts.surroundings import Surroundings
@@ -27,10 +28,10 @@ from authserver.storage.statements import FIND_USER, model_of
 @dataclass(frozen=True)
 class Proof:
     """The proof: whoever is signed in typed the password that this account has, or has none and signed in afresh.
-    `counter` counted the attempt."""
+    `counters`: what counted the attempt."""
 
     user: User
-    counter: str
+    counters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ async def prove(
 
 async def check_change(
     around: Surroundings, user: User, typed: str, new: str, address: str, passes: Passes = NO_PASSES
-) -> NewPassword | Weakness | Refusal:
+) -> NewPassword | Weak | Refusal:
     """As `prove`; a new password that the policy does not take costs no attempt."""
-    weak = weakness(new, (user.email, user.email_canonical, around.settings.name))
+    weak = _weakness(around, user, new)
     if weak is not None:
         return weak
     if refused := await _count_network(around, address):
@@ -70,16 +71,21 @@ async def check_change(
         return proof if isinstance(proof, Refusal) else NewPassword(proof, await place.hash(new))
 
 
+def _weakness(around: Surroundings, user: User, new: str) -> Weak | None:
+    own = (user.email, user.email_canonical, user.username_canonical or "", around.settings.name)
+    return weakness(new, own, Policy.of(around.settings))
+
+
 def prove_without(around: Surroundings, user: User) -> Proof:
     """For who has no password and has just signed in without one. Raises `OutdatedError` for any other."""
     if user.password_hash is not None:
         raise OutdatedError
-    return Proof(user, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
+    return Proof(user, attempts.sign_in_counters(around.secret_keys, attempts.row_of(user)))
 
 
-async def check_first(around: Surroundings, user: User, new: str) -> NewPassword | Weakness:
+async def check_first(around: Surroundings, user: User, new: str) -> NewPassword | Weak:
     """As `check_change`, for who has no password yet: see `prove_without`. Raises `Busy` and `OutdatedError`."""
-    weak = weakness(new, (user.email, user.email_canonical, around.settings.name))
+    weak = _weakness(around, user, new)
     if weak is not None:
         return weak
     proof = prove_without(around, user)
@@ -95,16 +101,18 @@ async def _count_network(around: Surroundings, address: str) -> Refusal | None:
 async def _compare(
     around: Surroundings, place: Place, user: User, typed: str, address: str, passes: Passes
 ) -> Proof | Refusal:
-    """Counted, and committed, before it is compared, under the name that signing in has."""
-    now = around.clock()
-    admitted = await lockout.count(around, user.email_canonical, passes, now)
+    """Counted, and committed, before it is compared, with what signing in counts."""
+    now, name = around.clock(), lockout.deciding_name(around.settings, user)
+    found = await around.hot.read_key(FIND_USER, user.email_canonical)
+    admitted = await lockout.count(around, name, found, passes, now)
     if isinstance(admitted, int):
         return Refusal(Reason.LOCKED, admitted)
-    found = await around.hot.read_key(FIND_USER, user.email_canonical)
+    if admitted.rests:  # for failures under the other name, which is no secret here
+        return Refusal(Reason.LOCKED, admitted.rests)
     verified = await place.verify(typed, found["password_hash"] if found else None)
     if verified.ok and found is not None and found["active"] and found["sub"] == user.sub:
-        return Proof(model_of(User, found), admitted.counter)
-    lockout.note_failure(around, user.email_canonical, admitted, address, now)
+        return Proof(model_of(User, found), admitted.counters)
+    lockout.note_failure(around, name, admitted, address, now)
     return Refusal(Reason.WRONG)
 
 
@@ -147,14 +155,31 @@ async def change_password(
     if browser is None or user is None or user.sub != new.proof.user.sub:
         raise OutdatedError
     await administration.set_password(session, user, new.password_hash, now)
-    if new.proof.counter:
-        await attempts.forget(session, new.proof.counter)
+    await attempts.forget(session, *new.proof.counters)
     letter = letters.password_changed_mail(around.settings, user.email, now, locale=user.locale)
     await outbox.post(session, letter, user.sub, now)
     await activity.note(session, user.sub, Kind.PASSWORD_CHANGED, now, Browser(cookies, user_agent, address))
     return await sessions.create(
         around.settings, session, now, user, amr=browser.amr, cookies=cookies, user_agent=user_agent, address=address
     )
+
+
+async def change_username(
+    around: Surroundings, session: AsyncSession, proof: Proof, username: Username, browser: Browser | None = None
+) -> bool:
+    """They sign in with this name from now on, and a mail says so; False when it is another's. In the caller's unit of
+    work. Raises `OutdatedError` when the account is no longer as it was compared."""
+    if not await _still(session, proof):
+        raise OutdatedError
+    now = around.clock()
+    user = await session.get_one(User, proof.user.sub, populate_existing=True)
+    await attempts.forget(session, *proof.counters)
+    if not await usernames.give(session, user, username, now):
+        return False
+    letter = letters.username_changed_mail(around.settings, user.email, username.name, now, locale=user.locale)
+    await outbox.post(session, letter, user.sub, now)
+    await activity.note(session, user.sub, Kind.USERNAME_CHANGED, now, browser, new=username.name)
+    return True
 
 
 async def delete_account(around: Surroundings, session: AsyncSession, proof: Proof) -> None:
@@ -167,8 +192,7 @@ async def delete_account(around: Surroundings, session: AsyncSession, proof: Pro
     if not await _still(session, proof):
         raise OutdatedError
     await administration.remove(session, proof.user)
-    if proof.counter:
-        await attempts.forget(session, proof.counter)
+    await attempts.forget(session, *proof.counters)
     user = proof.user
     letter = letters.account_deleted_mail(around.settings, user.email, around.clock(), locale=user.locale)
     await outbox.post(session, letter, user.sub)

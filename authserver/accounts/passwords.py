@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import cache
 from typing import Any, TypeVar
 
 from passlib.context import CryptContext
@@ -21,6 +21,7 @@ from passlib.context import CryptContext
 from authserver import memory
 from authserver.turns import aside
 
+LONGEST_HASH = 512  # characters, as in the table
 LONGEST = 256  # characters after normalisation; more is refused before it costs anything
 NICE = 15
 RETRY_AFTER = 2  # seconds
@@ -48,10 +49,33 @@ def normalised(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
+#: What hashes of other systems may cost, in `rounds` as each kind counts them: about two seconds of a core, so that no
+#: stored hash is a way to stop the server. For argon2 and scrypt see `_is_bearable`.
+MOST_ROUNDS = {
+    "bcrypt": 14,
+    "bcrypt_sha256": 14,
+    "django_bcrypt_sha256": 14,
+    "pbkdf2_sha1": 3_000_000,
+    "pbkdf2_sha256": 3_000_000,
+    "pbkdf2_sha512": 1_500_000,
+    "django_pbkdf2_sha1": 3_000_000,
+    "django_pbkdf2_sha256": 3_000_000,
+    "sha256_crypt": 1_000_000,
+    "sha512_crypt": 1_000_000,
+}
+MOST_MEMORY = 131_072  # KiB, for one hash
+MOST_WORK = 1_048_576  # KiB that one hash goes over
+BCRYPT_READS = 72  # bytes of a password; what comes after them never counted
+
+
+class UnusableHashError(ValueError):
+    """A password hash of another system that cannot be taken over; the text says why."""
+
+
+@cache
 def crypt_context() -> Any:
-    """argon2id for what is new; imported hashes of older kinds are verified, and replaced at the next sign-in. bcrypt
-    needs a package of its own and is known where that is installed."""
-    older = ["scrypt", "pbkdf2_sha512", "pbkdf2_sha256"] + (["bcrypt"] if find_spec("bcrypt") else [])
+    """argon2id for what is new; imported hashes of older kinds are verified, and replaced at the next sign-in."""
+    older = ["scrypt", *MOST_ROUNDS]
     return CryptContext(  # type: ignore[no-untyped-call]
         schemes=["argon2", *older],
         deprecated=older,
@@ -60,6 +84,33 @@ def crypt_context() -> Any:
         argon2__time_cost=2,
         argon2__parallelism=1,
     )
+
+
+def check_foreign(stored: str) -> None:
+    """A hash that another system made may be stored: its kind is known here, and it does not cost too much. Raises
+    `UnusableHashError`."""
+    context = crypt_context()
+    kind = context.identify(stored)
+    if kind is None or len(stored) > LONGEST_HASH:
+        raise UnusableHashError(f"not a hash of a known kind: {', '.join(context.schemes())}")
+    try:
+        hash_of = context.identify(stored, resolve=True).from_string(stored)
+    except (ValueError, TypeError) as error:
+        raise UnusableHashError(f"not a whole {kind} hash") from error
+    if hash_of.checksum is None:
+        raise UnusableHashError(f"not a whole {kind} hash")
+    if not _is_bearable(kind, hash_of):
+        raise UnusableHashError(f"this {kind} hash costs more to compare than the server bears")
+
+
+def _is_bearable(kind: str, hash_of: Any) -> bool:
+    if kind == "argon2":
+        memory, passes, lanes = hash_of.memory_cost, hash_of.rounds, hash_of.parallelism
+    elif kind == "scrypt":
+        memory, passes, lanes = (hash_of.block_size << hash_of.rounds) // 8, 4 * hash_of.parallelism, 1
+    else:
+        return bool(hash_of.rounds <= MOST_ROUNDS[kind])
+    return bool(memory <= MOST_MEMORY and memory * passes <= MOST_WORK and lanes <= 64)
 
 
 def _low_priority() -> None:
@@ -89,8 +140,8 @@ class Place:
         """Exactly one computation of the same cost also where there is no hash (contracts/security.md 6.58)."""
         text = normalised(password)
         if len(text) > LONGEST:
-            text, stored = "", None
-        return await self._passwords._run(self._passwords._verify, text, stored)
+            text, password, stored = "", "", None
+        return await self._passwords._run(self._passwords._verify, text, password, stored)
 
 
 class Passwords:
@@ -155,9 +206,29 @@ class Passwords:
     def _hash(self, text: str) -> str:
         return str(self._context.hash(text))
 
-    def _verify(self, text: str, stored: str | None) -> Verified:
-        if stored is None or self._context.identify(stored) is None:
-            self._context.verify(text, self._nobody)
+    def _verify(self, text: str, typed: str, stored: str | None) -> Verified:
+        """Other systems hashed what was typed, and not its normal form; where the two differ, both are tried, and for
+        nobody as well."""
+        stored = stored if stored is not None and _is_usable(stored) else None
+        ok = False
+        for candidate in dict.fromkeys((text, typed)):
+            ok = ok or self._matches(candidate, stored or self._nobody)
+        if not ok or stored is None:
             return Verified(False)
-        ok, new_hash = self._context.verify_and_update(text, stored)
-        return Verified(bool(ok), new_hash)
+        return Verified(True, self._hash(text) if self._context.needs_update(stored) else None)
+
+    def _matches(self, text: str, stored: str) -> bool:
+        try:
+            # as those who made the hash did; the package refuses more
+            secret = text.encode()[:BCRYPT_READS] if stored.startswith("$2") else text
+            return bool(self._context.verify(secret, stored))
+        except ValueError:  # a character that this kind of hash does not know, such as NUL
+            return False
+
+
+def _is_usable(stored: str) -> bool:
+    try:
+        check_foreign(stored)
+    except UnusableHashError:
+        return False
+    return True

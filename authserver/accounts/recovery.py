@@ -10,14 +10,15 @@ from types import MappingProxyType
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from authserver.accounts import activity, administration, attempts, known_devices, mailed_links, verification
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.accounts.entry import Proof
 from authserver.accounts.mail import letters, outbox
-from authserver.accounts.names import NotAnAddressError, read_email
-from authserver.accounts.password_policy import Weakness, weakness
+from authserver.accounts.names import NotAnAddressError, NotAUsernameError, is_address, read_email, read_username
+from authserver.accounts.password_policy import Policy, Weak, weakness
 from authserver.accounts.sign_in import PASSWORD
 from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.surroundings import Surroundings
@@ -25,6 +26,7 @@ from authserver.accounts.verification import CodeRefusal, Proven, Purpose
 from authserver.models import Grant, Interaction, Recovery, User
 from authserver.secret_values import random_token
 
+ACCOUNT = "recovery of"  # counts guesses by account, where that may have two names
 GUESSES_A_DAY = 10  # wrong codes for one address, over all its recoveries (contracts/security.md 6.62)
 
 
@@ -45,49 +47,55 @@ async def begin(
     cookies: Mapping[str, str] = MappingProxyType({}),
 ) -> Recovery | NotAnAddress | Wait:
     """The recovery that waits for its code, and for which the interaction then waits, in whose browser alone the mail's
-    link works; the mail, if there is an account that may sign in, is in the outbox. `email` as typed, `address` the
-    network address; `cookies` may show that the browser is known to the account.
+    link works; the mail, if there is an account that may sign in, is in the outbox. `email` as typed, or a user
+    name where people sign in with one; `address` the network address; `cookies` may show that the browser is known to
+    the account.
 
     The same form sent twice is one recovery with one code and one mail.
     """
     try:
-        name = read_email(email)
-    except NotAnAddressError:
+        if around.settings.username_signs_in and not is_address(email):
+            username = read_username(email)
+            shown, typed, asked = username.name, username.canonical, User.username_canonical == username.canonical
+        else:
+            name = read_email(email)
+            shown, typed, asked = name.address, name.canonical, User.email_canonical == name.canonical
+    except (NotAnAddressError, NotAUsernameError):
         return NotAnAddress.EMAIL
     now = around.clock()
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Wait(wait)
     recovery = Recovery(
         recovery_id=random_token(16),
-        email=name.address,
-        email_canonical=name.canonical,
+        email=shown,
+        email_canonical=typed,
+        username_canonical=None if is_address(typed) else typed,
         created_at=now,
         expires_at=now + around.settings.recovery_code_lifetime,
     )
-    device = await known_devices.find(around.settings, around.hot, cookies, name.canonical, now)
+    device = await known_devices.find(around.settings, around.hot, cookies, typed, now)
     async with around.database.unit() as session:
-        again = await _just_begun(session, interaction_id, name.canonical, now)
+        again = await _just_begun(session, interaction_id, typed, now)
         if again is not None:
             return again
-        wait = await attempts.count_mail(
-            session, around.secret_keys, name.canonical, now, network=address, device=device
-        )
+        wait = await attempts.count_mail(session, around.secret_keys, typed, now, network=address, device=device)
         if wait:
             return Wait(wait)
+        user = (await session.exec(select(User).where(asked))).first()
+        if user is not None:
+            recovery.sub, recovery.email_canonical = user.sub, user.email_canonical
         session.add(recovery)
         await session.exec(
             update(Interaction)
             .where(col(Interaction.interaction_id) == interaction_id)
             .values(recovery_id=recovery.recovery_id)
         )
-        await _send(around, session, recovery, interaction_id, now)
+        await _send(around, session, recovery, interaction_id, now, device is not None)
     return recovery
 
 
-async def _just_begun(
-    session: AsyncSession, interaction_id: str | None, email_canonical: str, now: int
-) -> Recovery | None:
-    """The recovery of this address that was begun in this interaction a moment ago. The interaction is held, so that of
+async def _just_begun(session: AsyncSession, interaction_id: str | None, typed: str, now: int) -> Recovery | None:
+    """The recovery by this name that was begun in this interaction a moment ago. The interaction is held, so that of
     two forms at once the second finds what the first began."""
     held = await session.exec(
         update(Interaction)
@@ -96,7 +104,7 @@ async def _just_begun(
         .returning(col(Interaction.recovery_id))
     )
     found = await pending(session, held.scalar_one_or_none(), now)
-    if found is None or found.email_canonical != email_canonical or found.created_at <= now - attempts.MAILS_APART:
+    if found is None or _typed(found) != typed or found.created_at <= now - attempts.MAILS_APART:
         return None
     return found
 
@@ -113,10 +121,10 @@ async def resend(
     now = around.clock()
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Wait(wait)
-    device = await known_devices.find(around.settings, around.hot, cookies, recovery.email_canonical, now)
+    device = await known_devices.find(around.settings, around.hot, cookies, _typed(recovery), now)
     async with around.database.unit() as session:
         wait = await attempts.count_mail(
-            session, around.secret_keys, recovery.email_canonical, now, network=address, device=device
+            session, around.secret_keys, _typed(recovery), now, network=address, device=device
         )
         if wait:
             return Wait(wait)
@@ -125,17 +133,27 @@ async def resend(
             .where(col(Recovery.recovery_id) == recovery.recovery_id)
             .values(expires_at=now + around.settings.recovery_code_lifetime)
         )
-        await _send(around, session, recovery, interaction_id, now)
+        await _send(around, session, recovery, interaction_id, now, device is not None)
     return None
 
 
 async def _send(
-    around: Surroundings, session: AsyncSession, recovery: Recovery, interaction_id: str | None, now: int
+    around: Surroundings,
+    session: AsyncSession,
+    recovery: Recovery,
+    interaction_id: str | None,
+    now: int,
+    at_device: bool,
 ) -> None:
     """To the stored address, never the typed one (contracts/security.md 6.64). For an address without an account the
-    row is written and at once put away as if it had been sent: a stranger gets no mail, and no clock tells."""
-    user = (await session.exec(select(User).where(User.email_canonical == recovery.email_canonical))).first()
+    row is written and at once put away as if it had been sent: a stranger gets no mail, and no clock tells.
+    `at_device`: the account knows the browser."""
+    user = (await session.exec(_account_of(recovery))).first()
     known = user is not None and user.active
+    if around.settings.username_signs_in and not at_device:
+        whom = recovery.sub or _typed(recovery)
+        if await attempts.count_mail_to_account(session, around.secret_keys, whom, now):
+            known = False  # enough was asked for by this account's other name
     issued = await verification.issue_with_link(
         around,
         session,
@@ -154,6 +172,17 @@ async def _send(
     await outbox.post(session, letter, code_id=issued.code_id)
 
 
+def _typed(recovery: Recovery) -> str:
+    """What was typed, as compared: by it everything is counted that a stranger sees."""
+    return recovery.username_canonical or recovery.email_canonical
+
+
+def _account_of(recovery: Recovery) -> SelectOfScalar[User]:
+    """The account that it was begun for, as long as it has the address to which the codes go: a name may be another's
+    by now (contracts/security.md 7, Pocket ID)."""
+    return select(User).where(User.sub == (recovery.sub or ""), User.email_canonical == recovery.email_canonical)
+
+
 async def pending(session: AsyncSession, recovery_id: str | None, now: int) -> Recovery | None:
     """The recovery, if it still waits for its code."""
     found = await session.get(Recovery, recovery_id) if recovery_id else None
@@ -162,12 +191,13 @@ async def pending(session: AsyncSession, recovery_id: str | None, now: int) -> R
 
 async def check(
     around: Surroundings, recovery: Recovery, typed: str, password: str, address: str
-) -> NewPassword | CodeRefusal | Weakness:
+) -> NewPassword | CodeRefusal | Weak:
     """A password that the policy does not take costs no try. Raises `Busy` before the guess is counted."""
     weak = _weakness(around, recovery, password)
     if weak is not None:
         return weak
     with around.passwords.place() as place:
+        blind = await _guessed_too_often(around, recovery)
         proven = await verification.check(
             around,
             Purpose.RECOVERY,
@@ -176,6 +206,8 @@ async def check(
             typed,
             address,
             guesses_a_day=GUESSES_A_DAY,
+            typed_name=_typed(recovery),
+            blind=blind,
         )
         if isinstance(proven, CodeRefusal):
             return proven
@@ -189,14 +221,15 @@ async def confirmed(session: AsyncSession, recovery: Recovery, interaction_id: s
 
 async def check_confirmed(
     around: Surroundings, recovery: Recovery, proven: Proven, password: str
-) -> NewPassword | Weakness:
+) -> NewPassword | Weak:
     """As `check`, where the link stands for the code: nothing is guessed, and so nothing is counted. Raises `Busy`."""
     weak = _weakness(around, recovery, password)
     return weak if weak is not None else NewPassword(proven, await around.passwords.hash(password))
 
 
-def _weakness(around: Surroundings, recovery: Recovery, password: str) -> Weakness | None:
-    return weakness(password, (recovery.email, recovery.email_canonical, around.settings.name))
+def _weakness(around: Surroundings, recovery: Recovery, password: str) -> Weak | None:
+    """Not the stored address: who typed a user name must not learn words of it."""
+    return weakness(password, (recovery.email, around.settings.name), Policy.of(around.settings))
 
 
 async def for_confirmed(
@@ -213,6 +246,7 @@ async def for_confirmed(
         recovery_id=random_token(16),
         email=user.email,
         email_canonical=user.email_canonical,
+        sub=user.sub,
         created_at=now,
         expires_at=now + around.settings.recovery_code_lifetime,
     )
@@ -231,6 +265,16 @@ async def for_confirmed(
         confirmed=True,
     )
     return recovery
+
+
+async def _guessed_too_often(around: Surroundings, recovery: Recovery) -> bool:
+    """Counted, for the account, over recoveries by all of its names; where it has one, by that name alone."""
+    if not around.settings.username_signs_in:
+        return False
+    async with around.database.unit() as session:
+        whom, now = recovery.sub or _typed(recovery), around.clock()
+        over = await attempts.count_guess(session, around.secret_keys, ACCOUNT, whom, now, GUESSES_A_DAY)
+    return over > 0
 
 
 async def complete(
@@ -266,7 +310,7 @@ async def complete(
         return None
     user = (
         await session.exec(
-            select(User)
+            _account_of(recovery)
             .where(User.email_canonical == new.proven.email, col(User.active).is_(True))
             .with_for_update(key_share=True)  # an exchange in flight refers to the account, and is waited for below
             .execution_options(populate_existing=True)
@@ -287,8 +331,10 @@ async def complete(
             col(Recovery.recovery_id) != recovery.recovery_id,
         )
     )
-    await attempts.forget(session, attempts.counter(around.secret_keys, "sign-in", user.email_canonical))
+    await attempts.forget(session, *attempts.sign_in_counters(around.secret_keys, attempts.row_of(user)))
     await attempts.forget_guesses(session, around.secret_keys, Purpose.RECOVERY, user.email_canonical)
+    await attempts.forget_guesses(session, around.secret_keys, Purpose.RECOVERY, _typed(recovery))
+    await attempts.forget_guesses(session, around.secret_keys, ACCOUNT, user.sub)
     letter = letters.password_changed_mail(around.settings, user.email, now, locale=user.locale)
     await outbox.post(session, letter, user.sub, recovery.recovery_id)
     await activity.note(session, user.sub, Kind.PASSWORD_RESET, now, browser)

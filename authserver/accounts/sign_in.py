@@ -1,4 +1,8 @@
-"""Signing in with e-mail address and password. Known and unknown addresses look the same in text, status and time."""
+"""Signing in with a name and a password. Known and unknown names look the same in text, status and time.
+
+A name is an e-mail address or a user name, as the operator allows; nothing that a stranger sees tells which two are one
+person's.
+"""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,10 +13,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts import attempts, lockout
 from authserver.accounts.entry import Proof
 from authserver.accounts.lockout import NO_PASSES, Passes
-from authserver.accounts.names import NotAnAddressError, read_email
+from authserver.accounts.names import compared, is_address
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import User
-from authserver.storage.statements import FIND_SIGN_UP, FIND_USER, model_of
+from authserver.storage.hot import Row
+from authserver.storage.statements import FIND_SIGN_UP, FIND_USER, FIND_USER_BY_NAME, model_of
 
 PASSWORD = ["pwd"]  # `amr`, RFC 8176
 
@@ -39,20 +44,17 @@ class Unconfirmed:
 @dataclass(frozen=True)
 class SignedIn:
     """The proof that this person typed the right password now. `accept` takes it while the account is as it was
-    compared, and nothing else does. `counter`: what it forgets, if anything (`lockout.Admitted`)."""
+    compared, and nothing else does. `counters`: what it forgets, if anything (`lockout.Admitted`)."""
 
     user: User
     new_hash: str | None = field(repr=False)
-    counter: str
+    counters: tuple[str, ...]
     at: int
 
 
 def canonical_name(name: str) -> str:
     """What was typed, as accounts and counts are named by it."""
-    try:
-        return read_email(name).canonical
-    except NotAnAddressError:
-        return name[:320]
+    return compared(name) or name[:320]
 
 
 async def sign_in(
@@ -70,19 +72,37 @@ async def sign_in(
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Refusal(Reason.TOO_MANY, wait)
     with around.passwords.place() as place:
-        admitted = await lockout.count(around, canonical, passes, now)
+        found = await _account(around, canonical)
+        admitted = await lockout.count(around, canonical, found, passes, now)
         if isinstance(admitted, int):
             return Refusal(Reason.LOCKED, admitted)
-        found = await around.hot.read_key(FIND_USER, canonical)
-        waiting = await around.hot.read(FIND_SIGN_UP, email=canonical, at=now)
-        verified = await place.verify(password, found["password_hash"] if found else None)
-        if verified.ok and found is not None and found["active"]:
-            return SignedIn(model_of(User, found), verified.new_hash, admitted.counter, now)
+        waiting = await around.hot.read(FIND_SIGN_UP, typed=canonical, at=now)
+        verified = await place.verify(password, found["password_hash"] if found and not admitted.rests else None)
+        if verified.ok and found is not None and found["active"] and not _has_expired(found, now):
+            return SignedIn(model_of(User, found), verified.new_hash, admitted.counters, now)
         # It does not begin the count anew: a stranger's sign-up would buy guesses at the owner's password.
         if waiting is not None and (await place.verify(password, waiting["password_hash"])).ok:
             return Unconfirmed(waiting["sign_up_id"])
     lockout.note_failure(around, canonical, admitted, address, now)
     return Refusal(Reason.WRONG)
+
+
+async def _account(around: Surroundings, canonical: str) -> Row | None:
+    """Whoever may sign in with this name. Where user names alone do, an address is taken from those who have none: who
+    came before the operator changed the setting is not shut out."""
+    settings = around.settings
+    if not is_address(canonical):
+        found = await around.hot.read_key(FIND_USER_BY_NAME, canonical)
+        return found if settings.username_signs_in else None
+    found = await around.hot.read_key(FIND_USER, canonical)
+    if found is not None and not settings.email_signs_in and found["username_canonical"] is not None:
+        return None
+    return found
+
+
+def _has_expired(found: Row, now: int) -> bool:
+    """A temporary password that was not replaced in time."""
+    return found["password_expires_at"] is not None and found["password_expires_at"] <= now
 
 
 async def accept(around: Surroundings, session: AsyncSession, proof: SignedIn) -> Proof | Refusal:
@@ -107,6 +127,5 @@ async def accept(around: Surroundings, session: AsyncSession, proof: SignedIn) -
     )
     if held.first() is None:
         return Refusal(Reason.WRONG)
-    if proof.counter:
-        await attempts.forget(session, proof.counter)
+    await attempts.forget(session, *proof.counters)
     return Proof(await session.get_one(User, proof.user.sub, populate_existing=True), PASSWORD, proof.at)

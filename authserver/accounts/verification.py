@@ -144,8 +144,14 @@ async def check(
     address: str,
     *,
     guesses_a_day: int = GUESSES_A_DAY,
+    typed_name: str | None = None,
+    blind: bool = False,
 ) -> Proven | CodeRefusal:
-    """Counts the guess, commits, and only then compares: neither an error nor a parallel guess is a free one."""
+    """Counts the guess, commits, and only then compares: neither an error nor a parallel guess is a free one.
+
+    `typed_name`: under which guesses are counted, where the person does not know `email`. `blind`: nothing is compared,
+    and no code is right; all else is the same.
+    """
     code = six_digits_of(typed)
     if code is None:
         return CodeRefusal.MALFORMED
@@ -153,7 +159,7 @@ async def check(
     if await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return CodeRefusal.TOO_MANY
     async with around.database.unit() as session:
-        if await attempts.count_guess(session, around.secret_keys, purpose, email, now, guesses_a_day):
+        if await attempts.count_guess(session, around.secret_keys, purpose, typed_name or email, now, guesses_a_day):
             return CodeRefusal.TOO_MANY
         live = (
             await session.exec(
@@ -171,7 +177,7 @@ async def check(
         ).all()
     presented = [_mac(key, purpose, subject, email, code) for key in around.secret_keys.all()]
     for code_id, digest, _ in live:
-        if any(same(digest, mac) for mac in presented):
+        if not blind and any(same(digest, mac) for mac in presented):
             return Proven(code_id, subject, email)
     return CodeRefusal.WRONG if any(tries < TRIES for _, _, tries in live) else CodeRefusal.SPENT
 

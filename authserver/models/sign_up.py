@@ -14,6 +14,8 @@ class SignUp(SQLModel, table=True):
     sign_up_id: str = Field(primary_key=True, max_length=32)
     email: str = Field(max_length=320)
     email_canonical: str = Field(max_length=320, index=True)
+    username: str | None = Field(default=None, max_length=128)  # as typed; reserves nothing
+    username_canonical: str | None = Field(default=None, max_length=128, index=True)
     password_hash: str = Field(max_length=512)
     locale: str = Field(default="", max_length=16)
     created_at: int = Field(sa_column=seconds())

@@ -13,8 +13,9 @@ class User(SQLModel, table=True):
     __tablename__ = "users"
 
     sub: str = Field(primary_key=True, max_length=36)
-    username: str = Field(max_length=128, unique=True)  # equals `sub` for those who sign in with e-mail, as in Cognito
-    #: as compared; None where the user name is the `sub`, with which nobody signs in
+    #: the claim; given at birth and never changed, as in Cognito: the `sub` unless a user name was chosen then
+    username: str = Field(max_length=128, unique=True)
+    #: the user name to sign in with, as compared; may be changed, and None where there is none
     username_canonical: str | None = Field(default=None, max_length=128, unique=True, index=True)
     email: str = Field(max_length=320)
     email_canonical: str = Field(max_length=320, unique=True)  # as compared: NFKC, case-folded
@@ -22,6 +23,8 @@ class User(SQLModel, table=True):
     password_hash: str | None = Field(default=None, max_length=512)
     #: the password is the operator's: it must be replaced at the first sign-in, and no longer opens anything after this
     password_expires_at: int | None = Field(default=None, sa_column=seconds(nullable=True))
+    #: when that password, made at random, was mailed to `email` and shown to nobody else: who knows it reads the mail
+    password_mailed_at: int | None = Field(default=None, sa_column=seconds(nullable=True))
     #: since when a code to the confirmed address is a second factor
     email_code_factor_since: int | None = Field(default=None, sa_column=seconds(nullable=True))
     #: when the password was chosen with a code from the mailbox; until something else than mail has been proved, a code

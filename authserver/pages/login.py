@@ -1,4 +1,4 @@
-"""`/login`: e-mail address and password, or a passkey."""
+"""`/login`: e-mail address or user name, and password, or a passkey."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ async def _posted(request: Request) -> Response:
         status, error = passkey.REFUSED.get(opened.reason, 422), texts.passkey_refusal(opened.reason, opened.wait)
         return _page(request, visit, status, wait=opened.wait, username=username, passkey_error=error)
     if not username.strip():
-        return _page(request, visit, 422, username_error=_("Type your e-mail address."))
+        return _page(request, visit, 422, username_error=texts.name_missing(services.settings))
     if not password:
         return _page(request, visit, 422, username=username, password_error=_("Type your password."))
     for _again in range(2):  # the stored hash may be another by now: a second click has replaced an older kind
@@ -77,7 +77,7 @@ async def _posted(request: Request) -> Response:
         if not isinstance(response, Refusal):
             return response
         refused = response
-    error = texts.sign_in_refusal(refused.reason, refused.wait)
+    error = texts.sign_in_refusal(refused.reason, refused.wait, services.settings)
     locked = refused.reason is Reason.LOCKED
     return _page(
         request,
@@ -104,7 +104,7 @@ async def _right(request: Request, form: dict[str, str], proof: SignedIn | Uncon
         accepted = await sign_in.accept(services, session, proof)
         if isinstance(accepted, Refusal):
             return accepted
-        if not accepted.user.email_verified:
+        if not accepted.user.email_verified and accepted.user.password_mailed_at is None:
             await verification.send_to_user(
                 services,
                 session,

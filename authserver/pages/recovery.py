@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import recovery
-from authserver.accounts.password_policy import SHORTEST, Weakness
+from authserver.accounts.password_policy import Weak
 from authserver.accounts.recovery import NewPassword
 from authserver.accounts.sign_up import NotAnAddress, Wait
 from authserver.accounts.verification import CodeRefusal, Proven
@@ -42,7 +42,7 @@ async def forgot(request: Request) -> Response:
         cookies=request.cookies,
     )
     if isinstance(begun, NotAnAddress):
-        error = _("Type an e-mail address such as name@example.org.")
+        error = texts.name_unreadable(services.settings, email)
         return _forgot_page(request, visit, 422, email=email, email_error=error)
     if isinstance(begun, Wait):
         error = _("A code was sent just now, or too many were asked for.") + " " + texts.wait(begun.seconds)
@@ -102,13 +102,13 @@ async def _save(
     """`pressed`: what stands for the code, where the mail's link was pressed in this browser."""
     services = services_of(request)
     code, password = form.get("code", ""), form.get("password", "")
-    checked: NewPassword | CodeRefusal | Weakness
+    checked: NewPassword | CodeRefusal | Weak
     if pressed is not None:
         checked = await recovery.check_confirmed(services, waiting, pressed, password)
     else:
         checked = await recovery.check(services, waiting, code, password, network_address(request))
-    if isinstance(checked, Weakness):
-        error = texts.weakness(checked)
+    if isinstance(checked, Weak):
+        error = texts.weakness(checked, services.settings)
         confirmed = pressed is not None
         return _password_page(request, visit, waiting, 422, code=code[:12], password_error=error, confirmed=confirmed)
     if isinstance(checked, CodeRefusal):
@@ -134,6 +134,6 @@ def _password_page(
         redirect_uri=visit.redirect_uri,
         visit=visit,
         email=waiting.email,
-        shortest=SHORTEST,
+        by_username=waiting.username_canonical is not None,
         **shown,
     )

@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from authserver.accounts.password_policy import Policy
 from authserver.languages import current
 from authserver.oauth.responses import STRICT
+from authserver.pages import texts
 from authserver.pages.language import here
 from authserver.pages.look import Look
 from authserver.services import Services
@@ -64,6 +66,9 @@ def page(
         "look": look,
         "language": current(),
         "here": here(request) if status != 503 else "",
+        "name_label": texts.name_label(settings),
+        "email_alone": not settings.username_signs_in,
+        "policy": Policy.of(settings),
     }
     body = look.templates.render(template, values | shared)
     response = HTMLResponse(body, status, headers(settings, redirect_uri=redirect_uri))

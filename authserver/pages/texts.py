@@ -5,17 +5,19 @@ from dataclasses import dataclass
 
 from authserver.accounts import passkeys
 from authserver.accounts.activity import Kind
-from authserver.accounts.password_policy import SHORTEST, Weakness
+from authserver.accounts.names import is_address
+from authserver.accounts.password_policy import Policy, Weak, Weakness
 from authserver.accounts.passwords import LONGEST
 from authserver.accounts.places import Place
 from authserver.accounts.second_factor.asking import Reason as Refused
 from authserver.accounts.sign_in import Reason
+from authserver.accounts.sign_up import UnusableName
 from authserver.accounts.user_agents import ALEXA_APP, Device
 from authserver.accounts.verification import CodeRefusal, Purpose
 from authserver.languages import _, _n
 from authserver.languages.moments import ago, day, minute, time_of_day
 from authserver.models import Activity, Client
-from authserver.settings import Settings
+from authserver.settings import PeopleSettings, Settings
 
 __all__ = [
     "_",
@@ -46,28 +48,78 @@ def wait(seconds: int) -> str:
     return _n("Try again in {count} minute.", "Try again in {count} minutes.", minutes).format(count=minutes)
 
 
-def weakness(reason: Weakness) -> str:
+def weakness(weak: Weak, settings: PeopleSettings) -> str:
+    """Everything that is wrong with a password, a sentence each."""
+    return " ".join(_weakness(reason, Policy.of(settings)) for reason in weak.reasons)
+
+
+def _weakness(reason: Weakness, policy: Policy) -> str:
     return {
-        Weakness.TOO_SHORT: _("Use at least {shortest} characters.").format(shortest=SHORTEST),
+        Weakness.TOO_SHORT: _n(
+            "Use at least {count} character.", "Use at least {count} characters.", policy.shortest
+        ).format(count=policy.shortest),
+        Weakness.NO_UPPER: _("Use an upper-case letter, A to Z."),
+        Weakness.NO_LOWER: _("Use a lower-case letter, a to z."),
+        Weakness.NO_NUMBER: _("Use a digit."),
+        Weakness.NO_SYMBOL: _("Use a symbol, such as ! or -, or a space in between."),
+        Weakness.TEMPORARY: _("This is the temporary password. Choose another one."),
         Weakness.TOO_LONG: _("Use at most {longest} characters.").format(longest=LONGEST),
         Weakness.COMMON: _("This is one of the passwords that are guessed first. Several words in a row are better."),
-        Weakness.OWN_WORDS: _("This is too close to your address or to our name. Choose something else."),
+        Weakness.OWN_WORDS: _("This is too close to your address or name, or to our name. Choose something else."),
     }[reason]
 
 
-def sign_in_refusal(reason: Reason, seconds: int) -> str:
+def name_label(settings: PeopleSettings) -> str:
+    """Of the field for the name that people sign in with."""
+    if not settings.username_signs_in:
+        return _("E-mail")
+    return _("E-mail or user name") if settings.email_signs_in else _("User name")
+
+
+def name_missing(settings: PeopleSettings) -> str:
+    if not settings.username_signs_in:
+        return _("Type your e-mail address.")
+    return _("Type your e-mail address or your user name.") if settings.email_signs_in else _("Type your user name.")
+
+
+def name_unreadable(settings: PeopleSettings, typed: str) -> str:
+    """What was typed can be nobody's name."""
+    if not settings.username_signs_in or is_address(typed):
+        return _("Type an e-mail address such as name@example.org.")
+    return unusable_name(UnusableName.MALFORMED)
+
+
+def unusable_name(reason: UnusableName) -> str:
     return {
-        Reason.WRONG: _("The e-mail address or the password is not right."),
+        UnusableName.MISSING: _("Choose a user name."),
+        UnusableName.MALFORMED: _(
+            "A user name has letters, digits, dots, hyphens and underscores. It begins with a letter or a digit."
+        ),
+        UnusableName.TAKEN: _("This user name is taken. Choose another one."),
+    }[reason]
+
+
+def _wrong(settings: PeopleSettings) -> str:
+    if not settings.username_signs_in:
+        return _("The e-mail address or the password is not right.")
+    if not settings.email_signs_in:
+        return _("The user name or the password is not right.")
+    return _("The name or the password is not right.")
+
+
+def sign_in_refusal(reason: Reason, seconds: int, settings: PeopleSettings) -> str:
+    return {
+        Reason.WRONG: _wrong(settings),
         Reason.LOCKED: _("That was wrong too often.") + " " + wait(seconds),
         Reason.TOO_MANY: _("There were too many attempts from your network.") + " " + wait(seconds),
     }[reason]
 
 
-def password_refusal(reason: Reason, seconds: int) -> str:
+def password_refusal(reason: Reason, seconds: int, settings: PeopleSettings) -> str:
     """For somebody who is signed in: the address is not in question."""
     if reason is Reason.WRONG:
         return _("This is not your present password.")
-    return sign_in_refusal(reason, seconds)
+    return sign_in_refusal(reason, seconds, settings)
 
 
 def passkey_refusal(reason: passkeys.Reason, seconds: int = 0) -> str:
@@ -186,6 +238,7 @@ def event(found: Activity) -> str:
         Kind.SIGNED_OUT_DEVICES: _("Other devices signed out"),
         Kind.PASSWORD_CHANGED: _("Password changed"),
         Kind.PASSWORD_RESET: _("New password after it was forgotten"),
+        Kind.USERNAME_CHANGED: _("User name changed to {new}"),
         Kind.EMAIL_CHANGED: _("E-mail address changed to {new}"),
         Kind.SECOND_FACTOR_ADDED: _("Second step for sign-in added"),
         Kind.SECOND_FACTOR_REMOVED: _("Second step for sign-in removed"),

@@ -44,6 +44,7 @@ ACTIVITIES = _table(Activity)
 
 ONE: ColumnElement[int] = literal_column("1")
 ZERO: ColumnElement[int] = literal_column("0")
+TYPED = bindparam("typed", type_=SIGN_UPS.c.email_canonical.type)
 AT = bindparam("at", type_=GRANTS.c.created_at.type)
 
 
@@ -184,11 +185,17 @@ FIND_INTERACTION = KeyedRead(select(*INTERACTIONS.c), INTERACTIONS.c.interaction
 #: an account by its address, as compared
 FIND_USER = KeyedRead(select(*USERS.c), USERS.c.email_canonical)
 
-#: the newest sign-up that waits for its code; parameters: email, at
+#: an account by its user name, as compared
+FIND_USER_BY_NAME = KeyedRead(select(*USERS.c), USERS.c.username_canonical)
+
+#: the newest sign-up that waits for its code, by address or user name, none of which can be the other; parameters:
+#: typed, at
 FIND_SIGN_UP = Statement(
     select(SIGN_UPS.c.sign_up_id, SIGN_UPS.c.password_hash)
     .where(
-        SIGN_UPS.c.email_canonical == bindparam("email"), SIGN_UPS.c.completed_at.is_(None), SIGN_UPS.c.expires_at > AT
+        or_(SIGN_UPS.c.email_canonical == TYPED, SIGN_UPS.c.username_canonical == TYPED),
+        SIGN_UPS.c.completed_at.is_(None),
+        SIGN_UPS.c.expires_at > AT,
     )
     .order_by(SIGN_UPS.c.created_at.desc(), SIGN_UPS.c.sign_up_id)
     .limit(ONE)

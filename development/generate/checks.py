@@ -229,7 +229,6 @@ LAMPS = "not yet: comes with lamps over MQTT and events"
 MIGRATION = "not yet: comes with Cognito's JSON API and migration"
 
 NOT_YET: dict[str, str] = {
-    "security 6.64": ACCOUNTS,
     **{f"security 6.{row}": PROTOCOL for row in (33, 40, 53, 54, 70, 77, 78, 79)},
     "cognito 9.27": PROTOCOL,
     "cognito 9.30": ACCOUNTS,

@@ -3,7 +3,8 @@
 Revision: 0003, after 0002
 """
 
-import unicodedata
+import re
+from uuid import UUID
 
 import sqlalchemy as sa
 import sqlmodel
@@ -177,9 +178,23 @@ def upgrade() -> None:
             sa.Column("username_canonical", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=True)
         )
         batch_op.add_column(sa.Column("password_expires_at", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("password_mailed_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("email_code_factor_since", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("password_by_mail_at", sa.BigInteger(), nullable=True))
         batch_op.create_index(batch_op.f("ix_users_username_canonical"), ["username_canonical"], unique=True)
+
+    with op.batch_alter_table("sign_ups", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("username", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=True))
+        batch_op.add_column(
+            sa.Column("username_canonical", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=True)
+        )
+        batch_op.create_index(batch_op.f("ix_sign_ups_username_canonical"), ["username_canonical"], unique=False)
+
+    with op.batch_alter_table("recoveries", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("username_canonical", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=True)
+        )
+        batch_op.add_column(sa.Column("sub", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=True))
 
     with op.batch_alter_table("verification_codes", schema=None) as batch_op:
         batch_op.add_column(sa.Column("link_digest", sa.LargeBinary(length=32), nullable=True))
@@ -196,10 +211,19 @@ def upgrade() -> None:
     for sub, username in connection.execute(
         sa.select(users.c.sub, users.c.username).where(users.c.username != users.c.sub).order_by(users.c.sub)
     ).all():
-        canonical = unicodedata.normalize("NFKC", username).casefold()
-        if canonical not in taken and len(canonical) <= 128:
+        canonical = username.lower()
+        # others keep their `username` claim, and get a name to sign in with by `authserver user set-username`
+        if re.fullmatch("[a-z0-9][a-z0-9._-]{0,127}", canonical) and canonical not in taken and not _is_uuid(canonical):
             taken.add(canonical)
             connection.execute(sa.update(users).where(users.c.sub == sub).values(username_canonical=canonical))
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def downgrade() -> None:
@@ -211,6 +235,12 @@ def downgrade() -> None:
     op.drop_index("ix_users_username_canonical", "users")
     op.drop_column("users", "username_canonical")
     op.drop_column("users", "password_expires_at")
+    op.drop_column("users", "password_mailed_at")
+    op.drop_index("ix_sign_ups_username_canonical", "sign_ups")
+    op.drop_column("sign_ups", "username_canonical")
+    op.drop_column("sign_ups", "username")
+    op.drop_column("recoveries", "username_canonical")
+    op.drop_column("recoveries", "sub")
     op.drop_column("users", "email_code_factor_since")
     op.drop_column("users", "password_by_mail_at")
     op.drop_table("mails")

@@ -101,6 +101,20 @@ def password_changed_mail(settings: Settings, recipient: str, when: int, *, loca
     return _letter(settings, "password_changed", recipient, when, locale=locale, moment=when, forgot_url=forgot)
 
 
+def username_changed_mail(settings: Settings, recipient: str, username: str, when: int, *, locale: str = "") -> Mail:
+    """The user name is another one now: who did not do it must know."""
+    values = {"username": username, "moment": when, "forgot_url": f"{settings.issuer}/forgotPassword"}
+    return _letter(settings, "username_changed", recipient, when, locale=locale, **values)
+
+
+def invitation_mail(
+    settings: Settings, recipient: str, username: str, password: str, days: int, now: int, *, locale: str = ""
+) -> Mail:
+    """An account that the operator made, with a password to sign in once and replace. `username`: '' for none."""
+    values = {"username": username, "password": password, "days": days, "sign_in_url": f"{settings.issuer}/login"}
+    return _letter(settings, "invitation", recipient, now, locale=locale, **values)
+
+
 def second_factor_code_mail(
     settings: Settings, recipient: str, code: str, lifetime: int, now: int, *, locale: str = ""
 ) -> Mail:

@@ -24,6 +24,7 @@ from authserver.pages.account import (
     profile,
     second_factor,
     security,
+    username,
 )
 
 PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
@@ -32,6 +33,7 @@ PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/account/security": (["GET"], security.security),
     "/account/email": (["GET", "POST"], email.email),
     "/account/password": (["GET", "POST"], password.password),
+    "/account/username": (["GET", "POST"], username.username),
     "/account/second-factor": (["GET", "POST"], second_factor.second_factors),
     **passkeys.PAGES,
     "/account/applications": (["GET", "POST"], applications.applications),

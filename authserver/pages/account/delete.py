@@ -59,7 +59,7 @@ async def deleted(request: Request) -> Response:
 
 
 async def _refused(request: Request, found: Owner, refused: Refusal) -> Response:
-    error = texts.password_refusal(refused.reason, refused.wait)
+    error = texts.password_refusal(refused.reason, refused.wait, services_of(request).settings)
     return await _page(request, found, REFUSED[refused.reason], refused.wait, error)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from authserver.accounts import own_account
 from authserver.accounts.own_account import NewPassword, OutdatedError
-from authserver.accounts.password_policy import SHORTEST, Weakness
+from authserver.accounts.password_policy import Weak
 from authserver.accounts.sign_in import Reason, Refusal
 from authserver.models import User
 from authserver.pages import texts
@@ -59,7 +59,7 @@ async def password(request: Request) -> Response:
 async def _checked(request: Request, found: Owner, form: dict[str, str]) -> NewPassword | Response:
     """The proof, or the page that says what is wrong."""
     services, present, new = services_of(request), form.get("present_password", ""), form.get("password", "")
-    checked: NewPassword | Weakness | Refusal
+    checked: NewPassword | Weak | Refusal
     if found.user.password_hash is None:
         checked = await own_account.check_first(services, found.user, new)
     elif not present:
@@ -68,16 +68,16 @@ async def _checked(request: Request, found: Owner, form: dict[str, str]) -> NewP
         checked = await own_account.check_change(
             services, found.user, present, new, network_address(request), passes_of(request)
         )
-    if isinstance(checked, Weakness):
-        return _page(request, found, 422, password_error=texts.weakness(checked))
+    if isinstance(checked, Weak):
+        return _page(request, found, 422, password_error=texts.weakness(checked, services.settings))
     return _refused(request, found, checked) if isinstance(checked, Refusal) else checked
 
 
 def _refused(request: Request, found: Owner, refused: Refusal) -> Response:
-    error = texts.password_refusal(refused.reason, refused.wait)
+    error = texts.password_refusal(refused.reason, refused.wait, services_of(request).settings)
     return _page(request, found, REFUSED[refused.reason], refused.wait, present_error=error)
 
 
 def _page(request: Request, found: Owner, status: int = 200, wait: int = 0, **values: Any) -> Response:
     shown = {"present_error": "", "password_error": ""} | values
-    return page(request, "account_password.html", status=status, wait=wait, owner=found, shortest=SHORTEST, **shown)
+    return page(request, "account_password.html", status=status, wait=wait, owner=found, **shown)

@@ -1,3 +1,3 @@
-from tests.authserver.accounts.people import people, people_servers, server
+from tests.authserver.accounts.people import given_settings, people, people_servers, server
 
-__all__ = ["people", "people_servers", "server"]
+__all__ = ["given_settings", "people", "people_servers", "server"]

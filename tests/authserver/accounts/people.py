@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -86,8 +87,8 @@ class People:
                 services.hot, services.settings, services.secret_keys, self.network, self.clock()
             )
 
-    async def begin(self, email: str, password: str = PASSWORD) -> SignUp:
-        begun = await sign_up.begin(self.services, email, password, self.network)
+    async def begin(self, email: str, password: str = PASSWORD, username: str = "") -> SignUp:
+        begun = await sign_up.begin(self.services, email, password, self.network, username)
         assert isinstance(begun, SignUp), begun
         return begun
 
@@ -158,18 +159,31 @@ def wrong(code: str, by: int = 1) -> str:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def people_servers() -> AsyncIterator[dict[str, Server]]:
-    running: dict[str, Server] = {}
+async def people_servers() -> AsyncIterator[dict[tuple[Any, ...], Server]]:
+    running: dict[tuple[Any, ...], Server] = {}
     yield running
     for server in running.values():
         await server.__aexit__()
 
 
+@pytest.fixture
+def given_settings() -> dict[str, Any]:
+    """What a module's server has that is not the default; overridden there."""
+    return {}
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def server(people_servers: dict[str, Server], database_kind: str, new_database: NewDatabase) -> Server:
-    if database_kind not in people_servers:
-        people_servers[database_kind] = await Server(settings_for(new_database(database_kind))).__aenter__()
-    return people_servers[database_kind]
+async def server(
+    people_servers: dict[tuple[Any, ...], Server],
+    database_kind: str,
+    new_database: NewDatabase,
+    given_settings: dict[str, Any],
+) -> Server:
+    key = (database_kind, *sorted(given_settings.items()))
+    if key not in people_servers:
+        settings = settings_for(new_database(database_kind), **given_settings)
+        people_servers[key] = await Server(settings).__aenter__()
+    return people_servers[key]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from sqlmodel import col, func, select
 
 from authserver.accounts import own_account, sessions
 from authserver.accounts.own_account import NewPassword, OutdatedError, Proof
-from authserver.accounts.password_policy import Weakness
+from authserver.accounts.password_policy import Weak
 from authserver.accounts.passwords import Busy
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn
 from authserver.models import AuthorizationCode, Grant, Mail, Recovery, Session, User
@@ -17,7 +17,7 @@ from tests.authserver.accounts.test_devices import begin, lives
 NEW = "a lantern nobody has lit before"
 
 
-async def check(people: People, user: User, typed: str = PASSWORD, new: str = NEW) -> NewPassword | Weakness | Refusal:
+async def check(people: People, user: User, typed: str = PASSWORD, new: str = NEW) -> NewPassword | Weak | Refusal:
     return await own_account.check_change(people.services, user, typed, new, people.network)
 
 
@@ -97,7 +97,7 @@ async def test_a_password_that_the_policy_refuses_costs_no_try(people: People) -
     user = await people.add()
     for _ in range(6):
         for new in ("short", "password1", user.email):
-            assert isinstance(await check(people, user, OTHER, new), Weakness)
+            assert isinstance(await check(people, user, OTHER, new), Weak)
     assert isinstance(await check(people, user), NewPassword)
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import col, select
 
 from authserver.accounts import recovery, sessions, verification
-from authserver.accounts.password_policy import Weakness
+from authserver.accounts.password_policy import Weak
 from authserver.accounts.passwords import Busy
 from authserver.accounts.recovery import NewPassword
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn
@@ -28,9 +28,7 @@ async def begun(people: People, email: str) -> Recovery:
     return found
 
 
-async def check(
-    people: People, waiting: Recovery, code: str, password: str = NEW
-) -> NewPassword | CodeRefusal | Weakness:
+async def check(people: People, waiting: Recovery, code: str, password: str = NEW) -> NewPassword | CodeRefusal | Weak:
     return await recovery.check(people.services, waiting, code, password, people.network)
 
 
@@ -148,7 +146,7 @@ async def test_a_password_that_the_policy_refuses_costs_no_try_and_leaves_the_co
     code = await people.code(user.email)
     for password in ("short", "password1", user.email):
         for _ in range(6):
-            assert isinstance(await check(people, waiting, code, password), Weakness)
+            assert isinstance(await check(people, waiting, code, password), Weak)
     assert isinstance(await check(people, waiting, code), NewPassword)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from authserver.accounts import sign_up, verification
-from authserver.accounts.password_policy import Weakness
+from authserver.accounts.password_policy import Weak, Weakness
 from authserver.accounts.passwords import Busy
 from authserver.accounts.sign_in import SignedIn
 from authserver.accounts.sign_up import NotAnAddress, Wait
@@ -38,9 +38,9 @@ async def test_the_code_makes_the_account_and_only_then_is_there_one(people: Peo
         ("nonsense", PASSWORD, NotAnAddress.EMAIL),
         ("\u212aim@example.org", PASSWORD, NotAnAddress.EMAIL),
         ("", PASSWORD, NotAnAddress.EMAIL),
-        ("someone@example.org", "short", Weakness.TOO_SHORT),
-        ("someone@example.org", "password1", Weakness.COMMON),
-        ("some.longer.name@example.org", "longer.name1", Weakness.OWN_WORDS),
+        ("someone@example.org", "short", Weak((Weakness.TOO_SHORT,))),
+        ("someone@example.org", "password1", Weak((Weakness.COMMON,))),
+        ("some.longer.name@example.org", "longer.name1", Weak((Weakness.OWN_WORDS,))),
     ],
 )
 async def test_what_cannot_be_taken_is_refused_with_the_reason(

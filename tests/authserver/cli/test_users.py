@@ -1,7 +1,10 @@
 """`authserver user …` on a database that nobody serves."""
 
+import re
 import secrets
+import time
 
+import bcrypt
 import pytest
 
 from tests.running.home import add_person
@@ -37,10 +40,88 @@ def test_an_address_has_one_account_however_it_is_written(operator: Service) -> 
 def test_a_user_name_of_ones_own_is_kept_and_unique(operator: Service) -> None:
     name = f"anna-{secrets.token_hex(4)}"
     made = operator.cli_json("user", "add", new_address(), "--password-stdin", "--username", name, stdin=PASSWORD)
-    assert made["username"] == name != made["sub"]
+    assert made["username"] == made["sign_in_name"] == name != made["sub"]
     assert operator.cli_json("user", "show", name)["sub"] == made["sub"]
     again = operator.cli("user", "add", new_address(), "--password-stdin", "--username", name, stdin=PASSWORD)
     assert again.returncode == 1
+
+
+@pytest.mark.spec("security 6.64")
+@pytest.mark.parametrize("name", ["anna@example.org", "7b0ec1f7-6c4f-4a53-9d6c-0f6f0d3c5b1e", "a b", "\u212aim"])
+def test_a_user_name_that_could_be_taken_for_something_else_is_refused(operator: Service, name: str) -> None:
+    done = operator.cli("user", "add", new_address(), "--password-stdin", "--username", name, stdin=PASSWORD)
+    assert done.returncode == 2
+    assert "--username" in done.stderr
+
+
+def test_another_user_name_leaves_the_claim_as_it_is(operator: Service) -> None:
+    old, new = f"anna-{secrets.token_hex(4)}", f"Bert-{secrets.token_hex(4)}"
+    made = operator.cli_json("user", "add", new_address(), "--password-stdin", "--username", old, stdin=PASSWORD)
+    other = add_person(operator)
+    changed = operator.cli_json("user", "set-username", old, new)
+    assert (changed["username"], changed["sign_in_name"]) == (old, new)
+    assert changed["attributes"]["preferred_username"] == new
+    assert operator.cli_json("user", "show", new.upper())["sub"] == made["sub"]
+    for taken in (old, new.lower()):
+        assert operator.cli("user", "set-username", other.email, taken).returncode == 1
+    assert operator.cli("user", "set-username", other.email, made["sub"]).returncode == 2
+
+
+def test_the_operators_rules_for_passwords_hold_for_the_operator_too(on_sqlite: Service) -> None:
+    on_sqlite.settings |= {"AUTHSERVER_PASSWORD_MINIMUM": "14", "AUTHSERVER_PASSWORD_RULES": "upper, number"}
+    done = on_sqlite.cli("user", "add", new_address(), "--password-stdin", stdin="a kettle")
+    assert done.returncode == 1
+    assert [words in done.stderr for words in ("at least 14", "upper-case", "digit")] == [True] * 3
+    made = on_sqlite.cli("user", "add", new_address(), "--password-stdin", stdin="A kettle on fire 7")
+    assert made.returncode == 0
+    on_sqlite.settings["AUTHSERVER_PASSWORD_RULES"] = "capitals"
+    assert on_sqlite.cli("user", "add", new_address(), "--password-stdin", stdin=PASSWORD).returncode == 2
+
+
+def test_a_hash_of_another_system_is_taken_and_an_absurd_one_is_not(operator: Service) -> None:
+    made = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    added = operator.cli_json("user", "add", new_address(), "--hash-stdin", stdin=made)
+    assert made not in str(added)
+    for stored, says in ((made.replace("$04$", "$31$"), "costs more"), (PASSWORD, "not a hash"), (made[:20], "whole")):
+        done = operator.cli("user", "add", new_address(), "--hash-stdin", stdin=stored)
+        assert done.returncode == 1, stored
+        assert says in done.stderr
+        assert stored not in done.stderr
+
+
+@pytest.mark.spec("cognito 3.2")
+def test_an_invitation_says_nothing_of_the_password_to_the_operator(operator: Service) -> None:
+    address = new_address()
+    begun = int(time.time())
+    made = operator.cli_json("user", "invite", address, "--days", "2")
+    assert (made["status"], made["email_verified"]) == ("invited", False)
+    assert 0 <= made["invitation_expires_at"] - begun - 2 * 86_400 < 60
+    assert not re.search(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\b", str({**made, "sub": "", "username": ""}))
+    again = operator.cli("user", "invite", address)
+    assert again.returncode == 1
+    assert "--again" in again.stderr
+    once_more = operator.cli_json("user", "invite", address, "--again")
+    assert once_more["sub"] == made["sub"]
+    assert once_more["invitation_expires_at"] > made["invitation_expires_at"]
+    assert operator.cli("user", "invite", add_person(operator).email, "--again").returncode == 1
+
+
+def test_the_status_tells_what_an_operator_wants_to_know_first(operator: Service) -> None:
+    confirmed, unconfirmed = add_person(operator), add_person(operator, verified=False)
+    disabled, temporary = add_person(operator), new_address()
+    operator.cli_json("user", "disable", disabled.sub)
+    operator.cli_json("user", "add", temporary, "--password-stdin", "--verified", "--temporary", stdin=PASSWORD)
+    of = {user["email"]: user["status"] for user in operator.cli_json("user", "list")}
+    assert [of[one] for one in (confirmed.email, unconfirmed.email, disabled.email, temporary)] == [
+        "confirmed",
+        "unconfirmed",
+        "disabled",
+        "invited",
+    ]
+    operator.cli_json("user", "set-password", temporary, "--password-stdin", stdin=PASSWORD)
+    assert operator.cli_json("user", "show", temporary)["status"] == "confirmed"
+    operator.cli_json("user", "set-password", temporary, "--password-stdin", "--temporary", stdin=PASSWORD)
+    assert operator.cli_json("user", "show", temporary)["status"] == "invited"
 
 
 def test_an_account_that_cannot_be_is_refused_and_not_made(on_sqlite: Service) -> None:

@@ -3,11 +3,11 @@ from collections.abc import Callable
 import pytest
 import pytest_asyncio
 
-from tests.authserver.accounts.people import People, people, people_servers, server
+from tests.authserver.accounts.people import People, given_settings, people, people_servers, server
 from tests.authserver.pages.browsing import Linking
 from tests.authserver.protocol.harness import Asker
 
-__all__ = ["people", "people_servers", "server"]
+__all__ = ["given_settings", "people", "people_servers", "server"]
 
 Linkings = Callable[[], Linking]
 
