@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import CDPSession, Page, expect
 
 from tests.browser.test_linking import back_at_amazon, linked, press
+from tests.browser.test_second_factor import accessible
 from tests.conftest import MigratedDatabase
 from tests.running import ports
 from tests.running.amazon import Amazon
@@ -232,7 +233,6 @@ async def test_the_passkey_is_the_second_step_of_a_linking(
     await sign_in(page, person)
     await page.click("text=Use a passkey")
     await expect(page.locator("[data-passkey-unable]")).to_be_hidden()
-    await ready.authenticator.set("setUserVerified", isUserVerified=False)
     await ready.authenticator.answers(True)
     await page.click("[data-passkey-start]")
     await expect(page.locator(".account")).to_contain_text(person.email)
@@ -355,6 +355,7 @@ async def test_nothing_is_cut_off_and_everything_can_be_tapped_on_a_phone(
             assert box["height"] >= 40, await control.evaluate("node => node.outerHTML")
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= width
+        await accessible(page)
 
     await page.goto(f"{alexa.issuer}/account/passkeys")
     await check()
