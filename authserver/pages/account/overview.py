@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import activity, devices, sessions
+from authserver.accounts import activity, devices, sessions, usernames
 from authserver.languages import current
 from authserver.models import Activity, User
 from authserver.oauth import granted
@@ -42,7 +42,14 @@ async def overview(request: Request) -> Response:
         return forget(request, go(f"{services.settings.issuer}/login"))
     async with services.database.unit() as session:
         parts = await _parts(request, session, found)
-    return page(request, "account.html", owner=found, since=texts.day(found.user.created_at), parts_of_account=parts)
+    return page(
+        request,
+        "account.html",
+        owner=found,
+        username=usernames.shown(found.user),
+        since=texts.day(found.user.created_at),
+        parts_of_account=parts,
+    )
 
 
 async def _parts(request: Request, session: AsyncSession, found: Owner) -> list[Part]:
