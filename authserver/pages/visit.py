@@ -160,7 +160,7 @@ async def fresh_owner(request: Request, page: str, form: dict[str, str] | None =
     if not isinstance(found, Owner) or is_fresh(services.settings, found.browser, services.clock()):
         return found
     kept = {"page": page, "again": found.user.sub, "login_hint": found.user.email}
-    return await _lead(request, "login", kept, auth_not_before=interactions.OWN_SIGN_IN)
+    return await _lead(request, "login", kept, interactions.OWN_SIGN_IN)
 
 
 async def strong_owner(request: Request, page: str, form: dict[str, str] | None = None) -> Owner | Response:
@@ -214,10 +214,8 @@ class Began:
 
 
 async def begin_here(request: Request, kept: dict[str, str], *, auth_not_before: int = 0) -> Began:
-    """`kept`: `page`, the path of ours that it leads to, and the like. In a unit of work of its own. Raises `PageError`
-    where this network has begun too much."""
-    services = services_of(request)
-    settings, now = services.settings, services.clock()
+    """`kept`: `page` of ours that it leads to, and the like. `PageError` where this network has begun too much."""
+    services, settings, now = services_of(request), services_of(request).settings, services_of(request).clock()
     async with services.database.unit(keep_on=KEEP_ON) as session:
         await interactions.admit(settings, services.secret_keys, session, now, network_address(request))
         interaction, cookie = await interactions.create(
@@ -226,10 +224,9 @@ async def begin_here(request: Request, kept: dict[str, str], *, auth_not_before:
     return Began(interaction.interaction_id, cookie)
 
 
-async def _lead(request: Request, page: str, kept: dict[str, str], *, auth_not_before: int = 0) -> Response:
+async def _lead(request: Request, page: str, kept: dict[str, str], auth_not_before: int = 0) -> Response:
     began = await begin_here(request, kept, auth_not_before=auth_not_before)
-    issuer = services_of(request).settings.issuer
-    return began.keep(request, go(f"{issuer}/{page}?interaction={began.interaction_id}"))
+    return began.keep(request, go(f"{services_of(request).settings.issuer}/{page}?interaction={began.interaction_id}"))
 
 
 async def onward(
