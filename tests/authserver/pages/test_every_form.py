@@ -1,6 +1,7 @@
 """What holds for every page and every form, those that are yet to come included: the routes are read from the app."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
@@ -72,6 +73,18 @@ class Victim:
         return await self.linking.browser.client.post(
             self.linking.url(path + self.query), content=urlencode(form), headers={"content-type": FORM} | headers
         )
+
+
+@pytest.fixture(autouse=True)
+def every_page_is_there(people: People) -> Iterator[None]:
+    """Also those of what an operator may switch on."""
+    services = people.services
+    services.settings, usual = (
+        services.settings.model_copy(update={"sign_in_with": "email,username"}),
+        services.settings,
+    )
+    yield
+    services.settings = usual
 
 
 def tokens_of(page: Page) -> set[str]:
