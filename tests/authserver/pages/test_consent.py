@@ -257,7 +257,7 @@ async def test_unlinking_one_link_of_alexa_does_not_disturb_another_that_is_bein
     assert (await linking.client.exchange(waiting)).status_code == 200
 
 
-@pytest.mark.spec("ASVS 10.7.3")
+@pytest.mark.spec("security 6.57")
 async def test_the_account_page_shows_what_would_not_be_asked_and_takes_it_back(
     people: People, visit: Linking, user: User
 ) -> None:
