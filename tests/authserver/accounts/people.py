@@ -88,7 +88,7 @@ class People:
             )
 
     async def begin(self, email: str, password: str = PASSWORD, username: str = "") -> SignUp:
-        begun = await sign_up.begin(self.services, email, password, self.network, username)
+        begun = await sign_up.begin(self.services, email, password, self.network, username=username)
         assert isinstance(begun, SignUp), begun
         return begun
 
