@@ -17,6 +17,7 @@ from tests.running.linking import Alexa, Person
 from tests.running.service import Service
 
 NEW = "a lantern nobody has lit before"
+LINK = r"href=\"(http[^\"]*/confirmUser\?[^\"]*)\""
 
 
 @dataclass
@@ -108,6 +109,54 @@ async def new_password_refused(visitor: Visitor) -> None:
     await visitor.press("save")
 
 
+async def locked(visitor: Visitor) -> None:
+    """Wrong too often; the refusal offers a mail."""
+    await sign_in(visitor)
+    for _ in range(7):
+        await visitor.sign_in(NEW)
+        if await visitor.page.locator("button[value=unlock]").count():
+            return
+    raise AssertionError("never locked")
+
+
+async def unlock(visitor: Visitor) -> None:
+    await locked(visitor)
+    await visitor.press("unlock")
+
+
+async def unlock_refused(visitor: Visitor) -> None:
+    await unlock(visitor)
+    await visitor.page.fill("#code", "12")
+    await visitor.press("confirm")
+
+
+async def unlocked(visitor: Visitor) -> None:
+    await unlock(visitor)
+    await visitor.page.goto(await visitor.mail(LINK))
+    await visitor.press("confirm")
+
+
+async def mailed_link(visitor: Visitor) -> None:
+    await new_password(visitor)
+    await visitor.page.goto(await visitor.mail(LINK))
+
+
+async def mailed_link_pressed(visitor: Visitor) -> None:
+    await mailed_link(visitor)
+    await visitor.press("confirm")
+
+
+async def link_elsewhere(visitor: Visitor) -> None:
+    await new_password(visitor)
+    link = await visitor.mail(LINK)
+    await visitor.page.context.clear_cookies()
+    await visitor.page.goto(link)
+
+
+async def link_gone(visitor: Visitor) -> None:
+    await visitor.page.goto(f"{visitor.url}/confirmUser?link=none")
+
+
 async def still_linked(visitor: Visitor) -> None:
     await visitor.alexa.link(visitor.person)
     await new_password(visitor)
@@ -182,6 +231,13 @@ async def mailbox(visitor: Visitor) -> None:
 PAGES: dict[tuple[str, str], Callable[[Visitor], Awaitable[None]]] = {
     ("login.html", ""): sign_in,
     ("login.html", "refused"): sign_in_refused,
+    ("login.html", "locked"): locked,
+    ("login.html", "unlocked"): unlocked,
+    ("unlock.html", ""): unlock,
+    ("unlock.html", "refused"): unlock_refused,
+    ("mailed_link.html", ""): mailed_link,
+    ("link_elsewhere.html", ""): link_elsewhere,
+    ("link_gone.html", ""): link_gone,
     ("signup.html", ""): sign_up,
     ("signup.html", "refused"): sign_up_refused,
     ("confirm.html", ""): confirm,
@@ -189,6 +245,7 @@ PAGES: dict[tuple[str, str], Callable[[Visitor], Awaitable[None]]] = {
     ("forgot.html", ""): forgot,
     ("new_password.html", ""): new_password,
     ("new_password.html", "refused"): new_password_refused,
+    ("new_password.html", "confirmed"): mailed_link_pressed,
     ("still_linked.html", ""): still_linked,
     ("consent.html", ""): consent,
     ("account.html", ""): account,
