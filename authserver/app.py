@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authserver import pages
-from authserver.accounts.mail import for_action, hot_row, letters, linked_mail, run_outbox
+from authserver.accounts.mail import for_action, hot_row, letters, linked_mail, run_outbox, watch_outbox
 from authserver.accounts.passwords import Passwords, spare_cores
 from authserver.accounts.places import Places, PlacesError
 from authserver.admission import Admission
@@ -202,6 +202,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
                 keep_going(Changes(services.database, changed).run),
                 keep_going(lambda: run_housekeeping(services)),
                 keep_going(lambda: run_outbox(services)),
+                keep_going(lambda: watch_outbox(services)),
             )
         finally:
             services.passwords.close()

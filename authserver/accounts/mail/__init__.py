@@ -3,6 +3,6 @@
 
 from authserver.accounts.mail.letters import linked_mail
 from authserver.accounts.mail.outbox import for_action, hot_row
-from authserver.accounts.mail.worker import run_outbox
+from authserver.accounts.mail.worker import run_outbox, watch_outbox
 
-__all__ = ["for_action", "hot_row", "linked_mail", "run_outbox"]
+__all__ = ["for_action", "hot_row", "linked_mail", "run_outbox", "watch_outbox"]

@@ -44,15 +44,14 @@ class Away(Exception):
 
 
 async def run_outbox(around: Surroundings) -> None:
-    """Ends when cancelled. Without a mail server there is nothing to do: mails stay in the outbox."""
+    """Ends when cancelled. Without a mail server there is nothing to do: mails stay in the outbox.
+
+    It starts no task of its own: `aiosmtplib` may swallow a cancellation, and who ends the service asks again."""
     if around.settings.smtp_url is None:
         if not around.settings.development:
             log.warning("AUTHSERVER_SMTP_URL is not set: mails stay in the outbox and nobody can sign up")
         return
-    server = MailServer.of(around.settings.smtp_url.get_secret_value())
-    async with asyncio.TaskGroup() as jobs:
-        jobs.create_task(send_for_ever(around, server))
-        jobs.create_task(watch(around))
+    await send_for_ever(around, MailServer.of(around.settings.smtp_url.get_secret_value()))
 
 
 async def send_for_ever(around: Surroundings, server: MailServer) -> None:
@@ -71,9 +70,10 @@ async def send_for_ever(around: Surroundings, server: MailServer) -> None:
             await asyncio.sleep(POLL)
 
 
-async def watch(around: Surroundings) -> None:
-    """Tells the operator of mails that are late, whatever keeps them: also where the sender itself hangs."""
-    while True:
+async def watch_outbox(around: Surroundings) -> None:
+    """Tells the operator of mails that are late, whatever keeps them: also where the sender itself hangs. Ends when
+    cancelled; without a mail server nothing is late."""
+    while around.settings.smtp_url is not None:
         await asyncio.sleep(WATCH)
         try:
             late = await lateness(around)

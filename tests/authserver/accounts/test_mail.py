@@ -20,6 +20,7 @@ from authserver.accounts.mail.server import MailServer, message_of
 from authserver.accounts.mail.worker import Away, lateness, send_due
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.accounts.verification import Purpose
+from authserver.app import end
 from authserver.models import Mail, VerificationCode
 from authserver.services import Services
 from authserver.storage.statements import INSERT_MAIL
@@ -386,30 +387,45 @@ async def test_an_address_of_any_alphabet_gets_its_mail(server: Server) -> None:
     assert picky.taken == [mail.recipient]
 
 
-async def test_the_worker_sends_what_comes_while_it_runs(server: Server, smtp_server: Mailbox) -> None:
+def with_mail_server(server: Server, smtp_server: Mailbox) -> Services:
     url = SecretStr(f"smtp://127.0.0.1:{smtp_server.port}")
-    services: Services = dataclasses.replace(
-        server.services, settings=server.settings.model_copy(update={"smtp_url": url})
-    )
-    running = asyncio.create_task(run_outbox(services))
+    settings = server.settings.model_copy(update={"smtp_url": url})
+    return dataclasses.replace(server.services, settings=settings)
+
+
+async def test_the_worker_sends_what_comes_while_it_runs(server: Server, smtp_server: Mailbox) -> None:
+    running = asyncio.create_task(run_outbox(with_mail_server(server, smtp_server)))
     try:
         for _ in range(2):
             mail = await put(server, new_address())
             await asyncio.to_thread(smtp_server.wait_for, mail.recipient)
     finally:
-        running.cancel()
-        while not running.done():  # as the service ends it: a cancellation may be swallowed by a farewell
-            running.cancel()
-            await asyncio.wait({running}, timeout=0.5)
+        await end(running)
+    assert running.done()
+
+
+@pytest.mark.spec("decision 13")
+async def test_the_worker_ends_with_the_service_whatever_it_is_at(server: Server, smtp_server: Mailbox) -> None:
+    services = with_mail_server(server, smtp_server)
+    for _ in range(60):
+        await put(server, new_address())
+    for number in range(25):
+        running = asyncio.create_task(run_outbox(services))
+        await asyncio.sleep(0.004 * number)
+        begun = time.monotonic()
+        await end(running)
+        assert running.done()
+        assert time.monotonic() - begun < 4
 
 
 async def test_mails_that_are_late_are_an_error_in_the_log(
-    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: Server, smtp_server: Mailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(worker, "WATCH", 0.01)
+    services = with_mail_server(server, smtp_server)
     await put(server, new_address())
     server.clock.advance(server.settings.mail_overdue - 1)
-    watching = asyncio.create_task(worker.watch(server.services))
+    watching = asyncio.create_task(worker.watch_outbox(services))
     try:
         await asyncio.sleep(0.3)
         assert "wait" not in caplog.text
@@ -420,7 +436,7 @@ async def test_mails_that_are_late_are_an_error_in_the_log(
                 break
         assert "outbox: 1 mails wait, the oldest is 600 s late" in caplog.text
     finally:
-        watching.cancel()
+        await end(watching)
 
 
 @pytest.mark.parametrize(
