@@ -220,6 +220,8 @@ ALLOW = Step("/consent", {"action": "allow"})
 FORGOT = Step("/forgotPassword", {"action": "send", "email": email}, begins=True)
 SECOND_STEP = Step("/second-factor", {"action": "verify", "method": "totp", "code": code_of_the_app})
 MAILED_STEP = Step("/second-factor", {"action": "verify", "method": "email", "code": second_code_by_mail})
+#: after the code of an address that was never confirmed: somebody else may have chosen the password that there was
+CHOOSE = Step("/confirmforgotPassword", {"action": "save", "password": NEW})
 NEW_PASSWORD = Step("/confirmforgotPassword", {"action": "save", "code": code, "password": NEW})
 
 FLOWS: dict[str, Flow] = {
@@ -227,7 +229,7 @@ FLOWS: dict[str, Flow] = {
     for flow in (
         Flow("sign in and link", with_an_account, (SIGN_IN, ALLOW), cancelled),
         Flow("sign up and link", at_sign_in, (SIGN_UP, CONFIRM, ALLOW), cancelled),
-        Flow("verify the address and link", with_an_unverified_account, (SIGN_IN, CONFIRM, ALLOW), cancelled),
+        Flow("verify the address and link", with_an_unverified_account, (SIGN_IN, CONFIRM, CHOOSE, ALLOW), cancelled),
         Flow("forgotten password", with_an_account, (FORGOT, NEW_PASSWORD, ALLOW), cancelled),
         Flow("sign in with an app and link", with_an_app, (SIGN_IN, SECOND_STEP, ALLOW), cancelled),
         Flow("sign in with a code by mail and link", with_a_code_by_mail, (SIGN_IN, MAILED_STEP, ALLOW), cancelled),
