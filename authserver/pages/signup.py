@@ -77,7 +77,7 @@ def _page(request: Request, visit: Visit, status: int = 200, wait: int = 0, **va
         redirect_uri=visit.redirect_uri,
         visit=visit,
         username_label=_("User name (optional)") if settings.email_signs_in else _("User name"),
-        username_hint=_("To sign in with. Others may learn that it is taken."),
+        username_hint=_("You sign in with it. Others may find out that it is taken."),
         username_required=not settings.email_signs_in,
         **(empty | values),
     )

@@ -104,7 +104,7 @@ def _wrong(settings: PeopleSettings) -> str:
         return _("The e-mail address or the password is not right.")
     if not settings.email_signs_in:
         return _("The user name or the password is not right.")
-    return _("The name or the password is not right.")
+    return _("The e-mail address, user name or password is not right.")
 
 
 def sign_in_refusal(reason: Reason, seconds: int, settings: PeopleSettings) -> str:
@@ -128,7 +128,7 @@ def passkey_refusal(reason: passkeys.Reason, seconds: int = 0) -> str:
         passkeys.Reason.NOTHING: _("Your browser gave no passkey. Try again."),
         passkeys.Reason.OUTDATED: _("That took too long, or was tried twice. Try again."),
         passkeys.Reason.TOO_MANY: _("There were too many attempts from your network.") + " " + wait(seconds),
-    }.get(reason, _("This passkey opens no account here. Use another one, or sign in without."))
+    }.get(reason, _("This passkey opens no account here. Use another one, or sign in without one."))
 
 
 def new_passkey_refusal(reason: passkeys.Reason) -> str:
@@ -237,7 +237,7 @@ def event(found: Activity) -> str:
         Kind.SIGNED_IN: _("Signed in"),
         Kind.SIGNED_OUT_DEVICES: _("Other devices signed out"),
         Kind.PASSWORD_CHANGED: _("Password changed"),
-        Kind.PASSWORD_RESET: _("New password after it was forgotten"),
+        Kind.PASSWORD_RESET: _("Forgotten password replaced"),
         Kind.USERNAME_CHANGED: _("User name changed to {new}"),
         Kind.EMAIL_CHANGED: _("E-mail address changed to {new}"),
         Kind.SECOND_FACTOR_ADDED: _("Second step for sign-in added"),
@@ -246,7 +246,7 @@ def event(found: Activity) -> str:
         Kind.RECOVERY_CODE_USED: _("Recovery code used"),
         Kind.PASSKEY_ADDED: _("Passkey added: {name}"),
         Kind.PASSKEY_REMOVED: _("Passkey removed: {name}"),
-        Kind.PASSKEY_REFUSED: _("Passkey refused, since it may have been copied: {name}"),
+        Kind.PASSKEY_REFUSED: _("Passkey refused because it may have been copied: {name}"),
         Kind.LINKED: _("{application} linked"),
         Kind.UNLINKED: _("{application} unlinked"),
         Kind.LOCKED: _("Sign-in delayed after wrong passwords"),
@@ -259,7 +259,7 @@ def second_factor_refusal(method: str, reason: Refused, seconds: int) -> str:
     wrong = _("This is not the code that we sent last.")
     spent = _("This code can no longer be used. Ask for a new one below.")
     if method == "totp":
-        wrong = _("This code is not right. Is the time of your phone set by itself?")
+        wrong = _("This code is not right. Does your phone set its time automatically?")
         spent = _("This code was used already. Wait until your app shows the next one.")
     elif method == "recovery":
         malformed = _("A recovery code has sixteen letters and digits.")

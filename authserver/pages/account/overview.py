@@ -64,7 +64,7 @@ async def _parts(request: Request, session: AsyncSession, found: Owner) -> list[
             "link",
             "applications",
             _("Linked applications"),
-            _n("{count} application", "{count} applications", links).format(count=links) if links else _("None"),
+            _n("{count} application", "{count} applications", links).format(count=links) if links else _("No application"),
         ),
         Part(
             "device",

@@ -22,7 +22,7 @@ PAGE = "account/password"
 
 
 async def row(_request: Request, _session: AsyncSession, user: User) -> Row:
-    return Row(_("Password"), _("Set") if user.password_hash else _("None"), PAGE)
+    return Row(_("Password"), _("Set") if user.password_hash else _("Not set"), PAGE)
 
 
 async def password(request: Request) -> Response:

@@ -39,8 +39,8 @@ async def profile(request: Request) -> Response:
 def _error(reason: Unfit) -> str:
     return {
         Unfit.TOO_LONG: _("Use at most {longest} characters.").format(longest=rules.LONGEST),
-        Unfit.NO_TEXT: _("Use letters that can be read."),
-        Unfit.NO_ZONE: _("Choose one of the list."),
+        Unfit.NO_TEXT: _("Use visible characters only."),
+        Unfit.NO_ZONE: _("Choose one from the list."),
     }[reason]
 
 

@@ -24,7 +24,7 @@ PAGE = "account/username"
 async def row(request: Request, _session: AsyncSession, user: User) -> Row | None:
     if not services_of(request).settings.username_signs_in:
         return None
-    return Row(_("User name"), usernames.shown(user) or _("None"), PAGE)
+    return Row(_("User name"), usernames.shown(user) or _("Not set"), PAGE)
 
 
 async def username(request: Request) -> Response:

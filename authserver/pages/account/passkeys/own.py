@@ -24,7 +24,7 @@ async def row(request: Request, session: AsyncSession, user: User) -> Row | None
     count = len(await own.every(session, user.sub))
     if not count and not services_of(request).settings.relying_party_id:
         return None
-    state = _n("{count} passkey", "{count} passkeys", count).format(count=count) if count else _("None")
+    state = _n("{count} passkey", "{count} passkeys", count).format(count=count) if count else _("No passkey")
     return Row(_("Passkeys"), state, PAGE)
 
 
