@@ -213,4 +213,4 @@ async def test_a_person_chooses_another_user_name(browser_page: Page, authserver
     await page.fill("#password", "A7 " + PASSWORD)
     await page.press("#password", "Enter")
     await expect(page.locator("[role=status]")).to_have_text(f"You sign in as {name.title()} from now on.")
-    await expect(page.locator(".account")).to_contain_text(name.title())
+    await expect(page.locator("main")).to_contain_text(name.title())

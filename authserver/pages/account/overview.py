@@ -42,14 +42,9 @@ async def overview(request: Request) -> Response:
         return forget(request, go(f"{services.settings.issuer}/login"))
     async with services.database.unit() as session:
         parts = await _parts(request, session, found)
-    return page(
-        request,
-        "account.html",
-        owner=found,
-        username=usernames.shown(found.user),
-        since=texts.day(found.user.created_at),
-        parts_of_account=parts,
-    )
+    username = usernames.shown(found.user) if services.settings.username_signs_in else None
+    since = texts.day(found.user.created_at)
+    return page(request, "account.html", owner=found, username=username, since=since, parts_of_account=parts)
 
 
 async def _parts(request: Request, session: AsyncSession, found: Owner) -> list[Part]:

@@ -8,13 +8,14 @@ import pytest
 from sqlmodel import select
 
 from authserver.accounts import administration, attempts, entry, invitations, sessions
-from authserver.accounts.entry import LIFETIME, Browser, FirstFactor, Missing, Proof
+from authserver.accounts.entry import LIFETIME, Browser, Missing, Proof
 from authserver.accounts.invitations import Temporary
 from authserver.accounts.names import read_email
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn
 from authserver.models import Activity, Interaction, Session, User
 from authserver.secret_values import temporary_password
-from tests.authserver.accounts.people import OTHER, People, code_in, new_address
+from tests.authserver.accounts.factors import with_app
+from tests.authserver.accounts.people import OTHER, People, new_address
 from tests.authserver.pages.browsing import Linking
 from tests.authserver.pages.conftest import Linkings
 from tests.authserver.pages.test_steps import codes_of, interaction_of, send
@@ -192,7 +193,10 @@ async def test_a_choice_that_was_compared_with_an_earlier_invitation_does_not_ho
     invited = await invite(people)
     proof = await people.sign_in(invited.user.email, invited.password)
     assert isinstance(proof, SignedIn)
-    first = FirstFactor(**entry._kept(Proof(proof.user, ["pwd"], people.clock()), Missing.NEW_PASSWORD))
+    waiting = Interaction(interaction_id="", secret_digest=b"", created_at=0, expires_at=0)
+    async with people.services.database.unit() as session:
+        first = entry.wait_for(session, waiting, Proof(proof.user, ["pwd"], people.clock()), Missing.NEW_PASSWORD)
+        session.expunge(waiting)
     checked = await invitations.check(people.services, first, proof.user, NEW, people.network)
     assert isinstance(checked, invitations.Replacement)
     again = await made_for(people)
@@ -252,16 +256,44 @@ async def test_the_owner_of_the_mailbox_may_recover_instead(people: People, link
 
 
 async def test_a_password_that_the_operator_typed_confirms_no_address(people: People, linking: Linking) -> None:
-    """The operator knows it too: a code goes to the address as well."""
-    until = people.clock() + DAY
-    user = await people.add(email_verified=False, password_expires_at=until)
+    """The operator knows it too: a code to the address comes first, and ends what was made before, the password too."""
+    user = await people.add(email_verified=False, password_expires_at=people.clock() + DAY)
+    page = await linking.signed_in(user.email)
+    assert page.asks_for("code"), page
+    page = await linking.browser.press(page, "confirm", code=await people.code(user.email))
+    page = await linking.browser.press(page, "save", password=NEW)
+    linking.returned(await linking.browser.press(page, "allow"))
+    assert (await stored(people, user)).password_expires_at is None
+
+
+async def test_a_password_that_the_operator_typed_is_replaced_where_the_address_is_confirmed(
+    people: People, linking: Linking
+) -> None:
+    user = await people.add(password_expires_at=people.clock() + DAY)
     page = await linking.signed_in(user.email)
     assert "/new-password" in page.url
     page = await linking.browser.press(page, "save", password=NEW)
-    assert page.asks_for("code"), page
-    mails = [mail.text for mail in await people.mails(user.email) if "was changed" not in mail.subject]
-    page = await linking.browser.press(page, "confirm", code=code_in(mails[-1]))
     linking.returned(await linking.browser.press(page, "allow"))
+    assert (await stored(people, user)).password_by_mail_at is None, "no mail was in it"
+
+
+@pytest.mark.spec("security 6.59")
+async def test_the_second_factor_comes_before_the_new_password(people: People, linking: Linking) -> None:
+    user = await people.add(password_expires_at=people.clock() + DAY)
+    app, _ = await with_app(people, user)
+    page = await linking.signed_in(user.email)
+    query = f"?interaction={interaction_of(page)}"
+    assert "/second-factor" in page.url
+    sent = await send(linking, f"/new-password{query}", page, password=NEW)
+    assert sent.left_to == linking.url(f"/second-factor{query}")
+    page = await linking.browser.press(page, "verify", code=app.code())
+    assert "/new-password" in page.url, page
+    assert await sessions_of(people, user) == 0
+    page = await linking.browser.press(page, "save", password=NEW)
+    assert page.has_button("allow"), page
+    async with people.services.database.unit() as session:
+        (opened,) = (await session.exec(select(Session).where(Session.sub == user.sub))).all()
+    assert set(opened.amr) >= {"pwd", "otp"}
 
 
 async def test_a_network_over_its_limit_chooses_later(people: People, linking: Linking) -> None:

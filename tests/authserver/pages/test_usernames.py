@@ -94,6 +94,7 @@ async def test_a_person_changes_the_user_name_and_is_told_by_mail(people: People
     page = await linking.browser.open(linking.url("/account"))
     page = await linking.browser.press(page, "sign_in", username=user.username, password=PASSWORD)
     assert user.username in page.text
+    page = await linking.browser.open(linking.url("/account/security"))
     page = await linking.browser.open(next(link for link in page.links if "/account/username" in link))
     for username, password, says in (
         ("", PASSWORD, "Choose a user name"),
@@ -122,8 +123,8 @@ async def test_there_is_no_such_page_where_nobody_signs_in_with_user_names(peopl
     services.settings = app.state.settings = usual.model_copy(update={"sign_in_with": "email"})
     try:
         assert (await linking.browser.open(linking.url("/account/username"))).status == 404
-        assert "/account/username" not in (await linking.browser.open(linking.url("/account"))).answer.text
+        assert "/account/username" not in (await linking.browser.open(linking.url("/account/security"))).answer.text
         login = await Linking(people, linking.client).start()
     finally:
         services.settings = app.state.settings = usual
-    assert 'type="email" inputmode="email" autocomplete="username"' in login.answer.text
+    assert 'type="email" inputmode="email" autocomplete="username' in login.answer.text
