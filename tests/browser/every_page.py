@@ -228,6 +228,33 @@ async def mailbox(visitor: Visitor) -> None:
 
 
 #: (template, face): how it is reached
+async def replace_password(visitor: Visitor) -> None:
+    email = f"invited-{visitor.person.email}"
+    visitor.authserver.cli_json("user", "invite", email)
+    visitor.person = Person(email)
+    password = await visitor.mail(r"([a-z2-9]{4}(?:-[a-z2-9]{4}){3})")
+    await sign_in(visitor)
+    await visitor.sign_in(password)
+
+
+async def replace_password_refused(visitor: Visitor) -> None:
+    await replace_password(visitor)
+    await visitor.page.fill("#password", "welcome1")
+    await visitor.press("save")
+
+
+async def account_username(visitor: Visitor) -> None:
+    """Where people sign in with user names."""
+    await visitor.page.goto(f"{visitor.url}/account/username")
+    await visitor.sign_in()
+
+
+async def account_username_refused(visitor: Visitor) -> None:
+    await account_username(visitor)
+    await visitor.page.fill("#username", "no name")
+    await visitor.press("save")
+
+
 PAGES: dict[tuple[str, str], Callable[[Visitor], Awaitable[None]]] = {
     ("login.html", ""): sign_in,
     ("login.html", "refused"): sign_in_refused,
@@ -252,6 +279,10 @@ PAGES: dict[tuple[str, str], Callable[[Visitor], Awaitable[None]]] = {
     ("account.html", "empty"): account_empty,
     ("account_password.html", ""): account_password,
     ("account_password.html", "refused"): account_password_refused,
+    ("account_username.html", ""): account_username,
+    ("account_username.html", "refused"): account_username_refused,
+    ("replace_password.html", ""): replace_password,
+    ("replace_password.html", "refused"): replace_password_refused,
     ("account_delete.html", ""): account_delete,
     ("account_deleted.html", ""): account_deleted,
     ("unlink.html", ""): unlink,

@@ -1,5 +1,6 @@
 """WCAG 2.2 AA on every page: axe-core, and what it cannot see (contrast of what has focus, room for text, targets)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ import pytest
 from playwright.async_api import Page
 
 from tests.browser.every_page import PAGES, Visitor
+from tests.conftest import MigratedDatabase
 from tests.running.chromium import Pages
+from tests.running.home import authserver_settings
 from tests.running.linking import Alexa
+from tests.running.ports import free_port
 from tests.running.service import Service
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
@@ -32,6 +36,15 @@ CUT_OFF = """() => [...document.querySelectorAll("button, a, h1, h2, p, li, summ
     .map(node => node.outerHTML)"""
 
 FACES = [pytest.param(*page, id=" ".join(page).strip()) for page in PAGES]
+
+
+@pytest.fixture(scope="module")
+def authserver(migrated_database: MigratedDatabase, module_folder: Path) -> Iterator[Service]:
+    """With user names, for which there is a page."""
+    port = free_port()
+    settings = authserver_settings(migrated_database("authserver", "sqlite"), port)
+    with Service("authserver", settings | {"AUTHSERVER_SIGN_IN_WITH": "email,username"}, module_folder, port) as server:
+        yield server
 
 
 async def violations(page: Page, where: str = "html") -> list[Any]:
