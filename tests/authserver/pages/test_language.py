@@ -240,6 +240,8 @@ def test_every_letter_can_be_written_in_every_language(people: People, tag: str)
         letters.recovery_code_used_mail(settings, to, 2, 0, locale=tag),
         letters.passkey_added_mail(settings, to, "My phone", 0, locale=tag),
         letters.passkey_removed_mail(settings, to, "My phone", 0, locale=tag),
+        letters.username_changed_mail(settings, to, "ada", 0, locale=tag),
+        letters.invitation_mail(settings, to, "ada", "lantern-river-stone", 7, 0, locale=tag),
         letters.account_deleted_mail(settings, to, 0, locale=tag),
         letters.account_exists_mail(settings, to, 0, locale=tag),
         letters.linked_mail(settings, to, "Lamps", "https://x.example", 0, locale=tag),

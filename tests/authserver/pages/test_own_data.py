@@ -121,7 +121,7 @@ async def test_what_a_person_does_is_noted_where_it_happened(people: People, lin
         "Lamps <b>&</b> Co unlinked",
         "Password changed",
         f"E-mail address changed to new.{email}",
-        "New password after it was forgotten",
+        "Forgotten password replaced",
         f"Firefox on Linux · {people.network}",
     ):
         assert words in page.text, words
