@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import recovery, sessions, sign_in, sign_up, verification
+from authserver.accounts import first_confirmation, sessions, sign_in, sign_up, verification
 from authserver.accounts.entry import Proof
 from authserver.accounts.sign_up import Wait
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
@@ -104,12 +104,12 @@ async def _choose_password(
     request: Request, session: AsyncSession, visit: Visit, proven: Proven, now: int
 ) -> Response | None:
     """The account was made by somebody else, and so was its password: this browser is signed out and chooses another
-    one (`recovery.for_confirmed`)."""
+    one (`first_confirmation.begin`)."""
     services = services_of(request)
     if visit.step is not Step.VERIFY or visit.user is None:
         return None
     interaction = visit.interaction
-    begun = await recovery.for_confirmed(services, session, visit.user, proven, interaction.interaction_id, now)
+    begun = await first_confirmation.begin(services, session, visit.user, proven, interaction.interaction_id, now)
     if begun is None:
         return None
     interaction.recovery_id = begun.recovery_id

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import SQLModel, col, func, select
 
-from authserver.accounts import administration, recovery, sessions, verification
+from authserver.accounts import administration, first_confirmation, recovery, sessions, verification
 from authserver.accounts.recovery import NewPassword
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn
 from authserver.accounts.verification import CodeRefusal, Proven, Purpose
@@ -102,7 +102,7 @@ async def begin(people: People, user: User, proven: Proven | CodeRefusal) -> Rec
     assert isinstance(proven, Proven), proven
     async with people.services.database.unit() as session:
         found = await session.get_one(User, user.sub)
-        return await recovery.for_confirmed(people.services, session, found, proven, BROWSER, people.clock())
+        return await first_confirmation.begin(people.services, session, found, proven, BROWSER, people.clock())
 
 
 async def choose(people: People, waiting: Recovery, password: str = NEW) -> bool:
