@@ -7,16 +7,20 @@ reads texts: pages are reached in every language.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import httpx2
+import pyotp
 from playwright.async_api import Page
 
-from tests.running.home import add_person
+from tests.running.authenticator import Authenticator, give_authenticator
 from tests.running.linking import Alexa, Person
 from tests.running.service import Service
 
+Reach = Callable[["Visitor"], Awaitable[None]]
+
 NEW = "a lantern nobody has lit before"
+CODE = r"^\s+(\d{6})$"
 LINK = r"href=\"(http[^\"]*/confirmUser\?[^\"]*)\""
 
 
@@ -27,14 +31,15 @@ class Visitor:
     page: Page
     authserver: Service
     alexa: Alexa
-    person: Person = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.person = add_person(self.authserver)
+    person: Person
 
     @property
     def url(self) -> str:
-        return self.authserver.url
+        """The issuer: `http://localhost:...`, since passkeys know no addresses."""
+        return self.alexa.issuer
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(f"{self.url}/{path}")
 
     async def press(self, button: str) -> None:
         await self.page.click(f"button[value={button}]")
@@ -62,21 +67,9 @@ async def sign_in(visitor: Visitor) -> None:
     await visitor.page.goto(visitor.alexa.authorization_url())
 
 
-async def sign_in_refused(visitor: Visitor) -> None:
-    await sign_in(visitor)
-    await visitor.sign_in(NEW)
-
-
 async def sign_up(visitor: Visitor) -> None:
     await sign_in(visitor)
     await visitor.page.click("a[href*='/signup']")
-
-
-async def sign_up_refused(visitor: Visitor) -> None:
-    await sign_up(visitor)
-    await visitor.page.fill("#email", "new@example.org")
-    await visitor.page.fill("#password", "short")
-    await visitor.press("sign_up")
 
 
 async def confirm(visitor: Visitor) -> None:
@@ -86,27 +79,14 @@ async def confirm(visitor: Visitor) -> None:
     await visitor.press("sign_up")
 
 
-async def confirm_refused(visitor: Visitor) -> None:
-    await confirm(visitor)
-    await visitor.page.fill("#code", "12")
-    await visitor.press("confirm")
-
-
 async def forgot(visitor: Visitor) -> None:
-    await visitor.page.goto(f"{visitor.url}/forgotPassword")
+    await visitor.open("forgotPassword")
 
 
 async def new_password(visitor: Visitor) -> None:
     await forgot(visitor)
     await visitor.page.fill("#email", visitor.person.email)
     await visitor.press("send")
-
-
-async def new_password_refused(visitor: Visitor) -> None:
-    await new_password(visitor)
-    await visitor.page.fill("#code", "123456")
-    await visitor.page.fill("#password", "short")
-    await visitor.press("save")
 
 
 async def locked(visitor: Visitor) -> None:
@@ -122,12 +102,6 @@ async def locked(visitor: Visitor) -> None:
 async def unlock(visitor: Visitor) -> None:
     await locked(visitor)
     await visitor.press("unlock")
-
-
-async def unlock_refused(visitor: Visitor) -> None:
-    await unlock(visitor)
-    await visitor.page.fill("#code", "12")
-    await visitor.press("confirm")
 
 
 async def unlocked(visitor: Visitor) -> None:
@@ -154,13 +128,13 @@ async def link_elsewhere(visitor: Visitor) -> None:
 
 
 async def link_gone(visitor: Visitor) -> None:
-    await visitor.page.goto(f"{visitor.url}/confirmUser?link=none")
+    await visitor.open("confirmUser?link=none")
 
 
 async def still_linked(visitor: Visitor) -> None:
     await visitor.alexa.link(visitor.person)
     await new_password(visitor)
-    await visitor.page.fill("#code", await visitor.mail(r"^\s+(\d{6})$"))
+    await visitor.page.fill("#code", await visitor.mail(CODE))
     await visitor.page.fill("#password", NEW)
     await visitor.press("save")
 
@@ -170,38 +144,152 @@ async def consent(visitor: Visitor) -> None:
     await visitor.sign_in()
 
 
-async def account(visitor: Visitor) -> None:
-    """With something linked, and another device."""
-    await visitor.alexa.link(visitor.person)
-    await visitor.page.goto(f"{visitor.url}/account")
-    await visitor.sign_in()
+def account(path: str = "") -> Reach:
+    """A page of the account, of somebody who has just signed in."""
+
+    async def reach(visitor: Visitor) -> None:
+        await visitor.open(f"account{path}")
+        await visitor.sign_in()
+
+    return reach
 
 
-async def account_empty(visitor: Visitor) -> None:
-    await visitor.page.goto(f"{visitor.url}/account")
-    await visitor.sign_in()
+def with_link(path: str = "") -> Reach:
+    """The same with something linked, and another device."""
+
+    async def reach(visitor: Visitor) -> None:
+        await visitor.alexa.link(visitor.person)
+        await account(path)(visitor)
+
+    return reach
 
 
-async def account_password(visitor: Visitor) -> None:
-    await account_empty(visitor)
-    await visitor.page.goto(f"{visitor.url}/account/password")
+def refused(reached: Reach, button: str, **typed: str) -> Reach:
+    """The same page after it was sent off like this."""
+
+    async def reach(visitor: Visitor) -> None:
+        await reached(visitor)
+        for field, text in typed.items():
+            await visitor.page.fill(f"#{field}", text)
+        await visitor.press(button)
+        assert await visitor.page.locator("[role=alert]").count() == 1
+
+    return reach
 
 
-async def account_password_refused(visitor: Visitor) -> None:
-    await account_password(visitor)
-    await visitor.press("save")
+async def account_unlink(visitor: Visitor) -> None:
+    await with_link("/applications")(visitor)
+    await visitor.page.click("a[href*='/applications/unlink']")
 
 
-async def account_delete(visitor: Visitor) -> None:
-    await account(visitor)
-    await visitor.page.goto(f"{visitor.url}/account/delete")
+async def account_unlinked(visitor: Visitor) -> None:
+    await account_unlink(visitor)
+    await visitor.press("unlink")
+
+
+async def email_changing(visitor: Visitor) -> None:
+    await account("/email")(visitor)
+    await visitor.page.fill("#email", f"new.{visitor.person.email}")
+    await visitor.press("ask")
 
 
 async def account_deleted(visitor: Visitor) -> None:
-    await account_empty(visitor)
-    await visitor.page.goto(f"{visitor.url}/account/delete")
+    await account("/delete")(visitor)
     await visitor.page.fill("#password", visitor.person.password)
     await visitor.press("delete")
+
+
+async def app(visitor: Visitor) -> None:
+    """An authenticator app that is being set up."""
+    await account("/second-factor")(visitor)
+    await visitor.page.click("a.way")
+
+
+async def set_up_app(visitor: Visitor) -> pyotp.TOTP:
+    """The app; the page shows the recovery codes."""
+    await app(visitor)
+    made = pyotp.TOTP("".join((await visitor.page.locator(".key").inner_text()).split()))
+    await visitor.page.fill("#code", made.now())
+    await visitor.press("set_up")
+    return made
+
+
+async def recovery_codes(visitor: Visitor) -> None:
+    await set_up_app(visitor)
+
+
+async def two_steps(visitor: Visitor) -> None:
+    await recovery_codes(visitor)
+    await visitor.open("account/second-factor")
+
+
+async def second_step(visitor: Visitor) -> None:
+    await recovery_codes(visitor)
+    await visitor.page.context.clear_cookies()
+    await consent(visitor)
+
+
+async def second_step_recovery(visitor: Visitor) -> None:
+    await second_step(visitor)
+    await visitor.page.click("a[href*='with=recovery']")
+
+
+async def factor_wanted(visitor: Visitor) -> None:
+    """An application wants more than a password, of somebody who has nothing else."""
+    await visitor.page.goto(visitor.alexa.authorization_url(acr_values="loa:4"))
+    await visitor.sign_in()
+
+
+async def mail_factor(visitor: Visitor) -> None:
+    await account("/second-factor")(visitor)
+    await visitor.press("send")
+
+
+async def with_passkey(visitor: Visitor) -> Authenticator:
+    authenticator = await give_authenticator(visitor.page)
+    await account("/passkeys/add")(visitor)
+    await visitor.page.click("[data-passkey-start]")
+    await visitor.page.wait_for_selector("a[href*='/passkeys/change']")
+    return authenticator
+
+
+async def passkeys(visitor: Visitor) -> None:
+    await with_passkey(visitor)
+
+
+async def passkey_change(visitor: Visitor) -> None:
+    await with_passkey(visitor)
+    await visitor.page.click("a[href*='/passkeys/change']")
+
+
+async def passkey_remove(visitor: Visitor) -> None:
+    await passkey_change(visitor)
+    await visitor.page.click("a[href*='/passkeys/remove']")
+
+
+async def second_step_passkey(visitor: Visitor) -> None:
+    authenticator = await with_passkey(visitor)
+    await authenticator.answers(False)
+    await visitor.page.context.clear_cookies()
+    await visitor.page.goto(visitor.alexa.authorization_url(acr_values="loa:3"))
+    await visitor.sign_in()
+
+
+async def replace_password(visitor: Visitor) -> None:
+    """Somebody whom the operator invited."""
+    visitor.person = Person(f"invited-{visitor.person.email}")
+    visitor.authserver.cli_json("user", "invite", visitor.person.email)
+    await sign_in(visitor)
+    await visitor.sign_in(await visitor.mail(r"^\s*([a-z2-9]{4}(?:-[a-z2-9]{4}){3})$"))
+
+
+async def choose_account(visitor: Visitor) -> None:
+    """Of an application that asks nothing itself."""
+    redirect = ("--redirect-uri", visitor.alexa.redirect_uri)
+    made = visitor.authserver.cli_json("client", "add", "Desk", *redirect, "--first-party")
+    desk = replace(visitor.alexa, client_id=made["client_id"])
+    await account()(visitor)
+    await visitor.page.goto(desk.authorization_url(prompt="select_account"))
 
 
 async def unlink(visitor: Visitor) -> None:
@@ -215,75 +303,83 @@ async def unlinked(visitor: Visitor) -> None:
 
 
 async def nowhere(visitor: Visitor) -> None:
-    await visitor.page.goto(f"{visitor.url}/nowhere")
+    await visitor.open("nowhere")
 
 
 async def over(visitor: Visitor) -> None:
-    await visitor.page.goto(f"{visitor.url}/consent?interaction=none")
+    await visitor.open("consent?interaction=none")
 
 
 async def mailbox(visitor: Visitor) -> None:
     await new_password(visitor)
-    await visitor.page.goto(f"{visitor.url}/dev/mailbox")
+    await visitor.open("dev/mailbox")
 
 
 #: (template, face): how it is reached
-async def replace_password(visitor: Visitor) -> None:
-    email = f"invited-{visitor.person.email}"
-    visitor.authserver.cli_json("user", "invite", email)
-    visitor.person = Person(email)
-    password = await visitor.mail(r"([a-z2-9]{4}(?:-[a-z2-9]{4}){3})")
-    await sign_in(visitor)
-    await visitor.sign_in(password)
-
-
-async def replace_password_refused(visitor: Visitor) -> None:
-    await replace_password(visitor)
-    await visitor.page.fill("#password", "welcome1")
-    await visitor.press("save")
-
-
-async def account_username(visitor: Visitor) -> None:
-    """Where people sign in with user names."""
-    await visitor.page.goto(f"{visitor.url}/account/username")
-    await visitor.sign_in()
-
-
-async def account_username_refused(visitor: Visitor) -> None:
-    await account_username(visitor)
-    await visitor.page.fill("#username", "no name")
-    await visitor.press("save")
-
-
-PAGES: dict[tuple[str, str], Callable[[Visitor], Awaitable[None]]] = {
+PAGES: dict[tuple[str, str], Reach] = {
     ("login.html", ""): sign_in,
-    ("login.html", "refused"): sign_in_refused,
+    ("login.html", "refused"): refused(sign_in, "sign_in", username="anna@example.org", password=NEW),
     ("login.html", "locked"): locked,
     ("login.html", "unlocked"): unlocked,
     ("unlock.html", ""): unlock,
-    ("unlock.html", "refused"): unlock_refused,
+    ("unlock.html", "refused"): refused(unlock, "confirm", code="12"),
     ("mailed_link.html", ""): mailed_link,
     ("link_elsewhere.html", ""): link_elsewhere,
     ("link_gone.html", ""): link_gone,
     ("signup.html", ""): sign_up,
-    ("signup.html", "refused"): sign_up_refused,
+    ("signup.html", "refused"): refused(sign_up, "sign_up", email="new@example.org", password="short"),
     ("confirm.html", ""): confirm,
-    ("confirm.html", "refused"): confirm_refused,
+    ("confirm.html", "refused"): refused(confirm, "confirm", code="12"),
     ("forgot.html", ""): forgot,
     ("new_password.html", ""): new_password,
-    ("new_password.html", "refused"): new_password_refused,
+    ("new_password.html", "refused"): refused(new_password, "save", code="123456", password="short"),
     ("new_password.html", "confirmed"): mailed_link_pressed,
     ("still_linked.html", ""): still_linked,
     ("consent.html", ""): consent,
-    ("account.html", ""): account,
-    ("account.html", "empty"): account_empty,
-    ("account_password.html", ""): account_password,
-    ("account_password.html", "refused"): account_password_refused,
-    ("account_username.html", ""): account_username,
-    ("account_username.html", "refused"): account_username_refused,
+    ("choose_account.html", ""): choose_account,
     ("replace_password.html", ""): replace_password,
-    ("replace_password.html", "refused"): replace_password_refused,
-    ("account_delete.html", ""): account_delete,
+    ("replace_password.html", "refused"): refused(replace_password, "save", password="short"),
+    ("second_factor_choice.html", ""): factor_wanted,
+    ("second_factor_totp.html", ""): app,
+    ("second_factor_totp.html", "refused"): refused(app, "set_up", code="0"),
+    ("second_factor_email.html", ""): mail_factor,
+    ("second_factor_email.html", "refused"): refused(mail_factor, "set_up", code="0"),
+    ("recovery_codes.html", ""): recovery_codes,
+    ("second_factor.html", ""): second_step,
+    ("second_factor.html", "refused"): refused(second_step, "verify", code="0"),
+    ("second_factor.html", "recovery"): second_step_recovery,
+    ("second_factor.html", "recovery refused"): refused(second_step_recovery, "verify", code="0"),
+    ("second_factor.html", "passkey"): second_step_passkey,
+    ("account.html", ""): account(),
+    ("account_profile.html", ""): account("/profile"),
+    ("account_security.html", ""): account("/security"),
+    ("account_email.html", ""): account("/email"),
+    ("account_email.html", "refused"): refused(account("/email"), "ask"),
+    ("account_email.html", "changing"): email_changing,
+    ("account_email.html", "changing refused"): refused(email_changing, "confirm", code="0"),
+    ("account_username.html", ""): account("/username"),
+    ("account_username.html", "refused"): refused(account("/username"), "save", username="not a name"),
+    ("account_password.html", ""): account("/password"),
+    ("account_password.html", "refused"): refused(account("/password"), "save"),
+    ("account_second_factor.html", ""): account("/second-factor"),
+    ("account_second_factor.html", "set up"): two_steps,
+    ("passkeys.html", "none"): account("/passkeys"),
+    ("passkeys.html", ""): passkeys,
+    ("passkey_add.html", ""): account("/passkeys/add"),
+    ("passkey_change.html", ""): passkey_change,
+    ("passkey_change.html", "refused"): refused(passkey_change, "save", name=""),
+    ("passkey_remove.html", ""): passkey_remove,
+    ("account_applications.html", "none"): account("/applications"),
+    ("account_applications.html", ""): with_link("/applications"),
+    ("account_applications.html", "unlinked"): account_unlinked,
+    ("account_unlink.html", ""): account_unlink,
+    ("account_devices.html", ""): with_link("/devices"),
+    ("account_activity.html", ""): with_link("/activity"),
+    ("account_language.html", ""): account("/language"),
+    ("account_not_me.html", ""): account("/not-me"),
+    ("account_data.html", ""): account("/data"),
+    ("account_delete.html", ""): with_link("/delete"),
+    ("account_delete.html", "refused"): refused(account("/delete"), "delete"),
     ("account_deleted.html", ""): account_deleted,
     ("unlink.html", ""): unlink,
     ("unlink.html", "done"): unlinked,

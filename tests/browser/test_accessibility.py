@@ -11,8 +11,8 @@ from playwright.async_api import Page
 from tests.browser.every_page import PAGES, Visitor
 from tests.conftest import MigratedDatabase
 from tests.running.chromium import Pages
-from tests.running.home import authserver_settings
-from tests.running.linking import Alexa
+from tests.running.home import add_people, authserver_settings
+from tests.running.linking import Alexa, Person
 from tests.running.ports import free_port
 from tests.running.service import Service
 
@@ -24,27 +24,53 @@ SPACED = (
     "p { margin-bottom: 2em !important }"
 )
 #: controls that stand alone: links in the middle of a sentence are as high as its lines (criterion 2.5.8)
-TARGETS = "button:visible, summary:visible, input:visible, .below a:visible, a.button:visible, .terms a:visible"
-#: what shows that the focused element has the focus
-SHOWN = """() => {
-    const style = getComputedStyle(document.activeElement);
-    return style.outlineStyle !== "none" || style.boxShadow !== "none";
+TARGETS = (
+    "button, summary, select, input:not([type=checkbox]), .tick, .back a, .below a, .terms a, .links a, .lines a,"
+    "a.button, a.primary, a.way"
+)
+CONTROLS = ", ".join(f"{kind}:visible" for kind in ("button", "summary", "select", "input", "a"))
+#: which element has the focus, -1 for none; whether that is seen; its HTML
+FOCUSED = """() => {
+    const focused = document.activeElement, style = getComputedStyle(focused);
+    return [
+        focused === document.body ? -1 : [...document.querySelectorAll("*")].indexOf(focused),
+        style.outlineStyle !== "none" || style.boxShadow !== "none",
+        focused.outerHTML,
+    ];
 }"""
+BOXES = """targets => [...document.querySelectorAll(targets)]
+    .filter(node => node.checkVisibility({visibilityProperty: true}) && node.type !== "hidden")
+    .map(node => [node.getBoundingClientRect().toJSON(), node.outerHTML])"""
 CUT_OFF = """() => [...document.querySelectorAll("button, a, h1, h2, p, li, summary")]
     .filter(node => node.offsetParent && getComputedStyle(node).display !== "inline")
     .filter(node => node.scrollWidth > node.clientWidth + 1)
     .map(node => node.outerHTML)"""
 
-FACES = [pytest.param(*page, id=" ".join(page).strip()) for page in PAGES]
+#: Each face once, in one language; both schemes and both widths, in pairs that change from face to face.
+FACES = [
+    pytest.param(*page, ("en", "ar")[at % 2], ("light", "dark")[:: 1 if at // 2 % 2 else -1], id=" ".join(page).strip())
+    for at, page in enumerate(PAGES)
+]
 
 
 @pytest.fixture(scope="module")
-def authserver(migrated_database: MigratedDatabase, module_folder: Path) -> Iterator[Service]:
-    """With user names, for which there is a page."""
+def authserver(database_kind: str, migrated_database: MigratedDatabase, module_folder: Path) -> Iterator[Service]:
+    """One that has every page: by name, for passkeys; and with user names."""
     port = free_port()
-    settings = authserver_settings(migrated_database("authserver", "sqlite"), port)
-    with Service("authserver", settings | {"AUTHSERVER_SIGN_IN_WITH": "email,username"}, module_folder, port) as server:
+    settings = authserver_settings(
+        migrated_database("authserver", database_kind),
+        port,
+        AUTHSERVER_ISSUER=f"http://localhost:{port}",
+        AUTHSERVER_SIGN_IN_WITH="email,username",
+    )
+    with Service("authserver", settings, module_folder, port) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def people(authserver: Service) -> list[Person]:
+    """One for each visit."""
+    return add_people(authserver, len(FACES) + 1)
 
 
 async def violations(page: Page, where: str = "html") -> list[Any]:
@@ -62,63 +88,76 @@ async def width(page: Page) -> int:
     return int(await page.evaluate("document.documentElement.scrollWidth"))
 
 
-@pytest.mark.spec("WCAG 2.2")
-@pytest.mark.parametrize(("template", "face"), FACES)
-@pytest.mark.parametrize("language", ["en", "ar"])
-async def test_axe_finds_nothing_and_nothing_is_cut_off(
-    new_page: Pages, authserver: Service, alexa: Alexa, template: str, face: str, language: str
-) -> None:
-    """Light and dark, on a phone and at a desk; the menu of languages; narrow (1.4.10) and spaced (1.4.12)."""
-    page = await new_page("desktop", locale=language, bypass_csp=True)
-    await PAGES[template, face](Visitor(page, authserver, alexa))
-    assert await page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
-    await page.emulate_media(reduced_motion="reduce")
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for wide, high in ((390, 844), (1280, 800)):
-            await page.set_viewport_size({"width": wide, "height": high})
-            assert await violations(page) == [], (scheme, wide)
-    await page.set_viewport_size({"width": 320, "height": 640})
-    assert await width(page) <= 320
-    if await page.locator(".languages summary").count():
-        await page.click(".languages summary")
-        assert await violations(page, ".languages") == []
-    for control in await page.locator(TARGETS).all():
-        box = await control.bounding_box()
-        assert box is not None
-        assert min(box["height"], box["width"]) >= 44, await control.evaluate("node => node.outerHTML")
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 320
-    await page.add_style_tag(content=SPACED)
-    assert await width(page) <= 320
-    assert await page.evaluate(CUT_OFF) == []
-
-
-@pytest.mark.spec("WCAG 2.2")
-@pytest.mark.parametrize(("template", "face"), FACES)
-async def test_every_control_is_reached_by_the_keyboard_and_shows_it(
-    new_page: Pages, authserver: Service, alexa: Alexa, template: str, face: str
-) -> None:
-    page = await new_page("desktop")
-    await PAGES[template, face](Visitor(page, authserver, alexa))
+async def tabs_reach_everything(page: Page) -> None:
+    """Each control gets the focus by the keyboard, and shows that it has it."""
     await page.evaluate("document.activeElement.blur()")
-    controls = await page.locator("button:visible, summary:visible, input:visible, a:visible").count()
+    controls = await page.locator(CONTROLS).count()
     seen = set()
     for _ in range(controls + 2):
         await page.keyboard.press("Tab")
-        if await page.evaluate("document.activeElement === document.body"):
-            continue
-        seen.add(await page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
-        assert await page.evaluate(SHOWN), await page.evaluate("document.activeElement.outerHTML")
+        at, shown, control = await page.evaluate(FOCUSED)
+        if at >= 0:
+            seen.add(at)
+            assert shown, control
     assert len(seen) == controls
+
+
+async def nothing_is_cut_off(page: Page) -> None:
+    """In its own direction and in the other one."""
+    for _ in range(2):
+        assert await width(page) <= 320
+        assert await page.evaluate(CUT_OFF) == []
+        await page.evaluate(
+            "html => { html.dir = html.dir === 'rtl' ? 'ltr' : 'rtl' }", await page.query_selector("html")
+        )
+
+
+async def targets_are_large(page: Page) -> None:
+    for where, html in await page.evaluate(BOXES, TARGETS):
+        assert min(where["height"], where["width"]) >= 44, html
+        assert where["left"] >= 0, html
+        assert where["right"] <= 320, html
+
+
+@pytest.mark.spec("WCAG 2.2")
+@pytest.mark.parametrize(("template", "face", "language", "schemes"), FACES)
+async def test_a_page_is_seen_reached_and_read_by_everybody(
+    new_page: Pages,
+    authserver: Service,
+    alexa: Alexa,
+    people: list[Person],
+    template: str,
+    face: str,
+    language: str,
+    schemes: tuple[str, str],
+) -> None:
+    """axe-core, light and dark, on a phone and at a desk; the keyboard; the menu of languages; narrow (1.4.10) and
+    spaced (1.4.12), from left to right and from right to left."""
+    page = await new_page("desktop", locale=language, bypass_csp=True)
+    await PAGES[template, face](Visitor(page, authserver, alexa, people.pop()))
+    assert await page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
+    await page.emulate_media(reduced_motion="reduce")
+    for scheme, (wide, high) in zip(schemes, ((390, 844), (1280, 800)), strict=True):
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await page.set_viewport_size({"width": wide, "height": high})
+        assert await violations(page) == [], (scheme, wide)
+    await tabs_reach_everything(page)
+    await page.set_viewport_size({"width": 320, "height": 640})
+    if await page.locator(".languages summary").count():
+        await page.click(".languages summary")
+        assert await violations(page, ".languages") == []
+    await targets_are_large(page)
+    await nothing_is_cut_off(page)
+    await page.add_style_tag(content=SPACED)
+    await nothing_is_cut_off(page)
 
 
 @pytest.mark.spec("WCAG 2.2")
 async def test_forced_colours_keep_edges_and_still_motion_is_still(
-    new_page: Pages, authserver: Service, alexa: Alexa
+    new_page: Pages, authserver: Service, alexa: Alexa, people: list[Person]
 ) -> None:
     page = await new_page("phone")
-    await PAGES["login.html", ""](Visitor(page, authserver, alexa))
+    await PAGES["login.html", ""](Visitor(page, authserver, alexa, people.pop()))
     await page.emulate_media(forced_colors="active", reduced_motion="reduce")
     button = page.locator(".primary")
     assert await button.evaluate("node => getComputedStyle(node).borderStyle") == "solid"

@@ -4,19 +4,19 @@ or the field to the redirect. WebAuthn knows no addresses: the issuer is `localh
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import playwright.async_api
 import pyotp
 import pytest
 import pytest_asyncio
-from playwright.async_api import CDPSession, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.browser.test_linking import back_at_amazon, linked, press
 from tests.browser.test_second_factor import accessible
 from tests.conftest import MigratedDatabase
 from tests.running import ports
 from tests.running.amazon import Amazon
+from tests.running.authenticator import Authenticator, give_authenticator
 from tests.running.chromium import Pages
 from tests.running.home import add_alexa, add_person, authserver_settings
 from tests.running.linking import Alexa, Person
@@ -42,45 +42,6 @@ def alexa(authserver: Service) -> Alexa:
 @pytest.fixture
 def person(authserver: Service) -> Person:
     return add_person(authserver)
-
-
-@dataclass
-class Authenticator:
-    """That of one page. Unless `answers`, it waits for its user, for ever."""
-
-    session: CDPSession
-    name: str
-
-    async def set(self, command: str, **values: Any) -> None:
-        await self.session.send(f"WebAuthn.{command}", {"authenticatorId": self.name} | values)
-
-    async def answers(self, enabled: bool) -> None:
-        await self.set("setAutomaticPresenceSimulation", enabled=enabled)
-
-    async def held(self) -> list[dict[str, Any]]:
-        found = await self.session.send("WebAuthn.getCredentials", {"authenticatorId": self.name})
-        credentials: list[dict[str, Any]] = found["credentials"]
-        return credentials
-
-    async def take(self, credentials: list[dict[str, Any]]) -> None:
-        """As a device does that shares them by the cloud."""
-        for credential in credentials:
-            await self.set("addCredential", credential=credential)
-
-
-async def give_authenticator(page: Page, **others: Any) -> Authenticator:
-    session = await page.context.new_cdp_session(page)
-    await session.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    } | others
-    made = await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    return Authenticator(session, made["authenticatorId"])
 
 
 @dataclass

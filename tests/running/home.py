@@ -48,6 +48,14 @@ def add_person(authserver: Service, email: str = "", verified: bool = True) -> P
     return Person(email, PASSWORD, made["sub"])
 
 
+def add_people(authserver: Service, count: int) -> list[Person]:
+    """Many new accounts in the time of one or two."""
+    emails = [f"person-{secrets.token_hex(6)}@example.org" for _ in range(count)]
+    commands = [["user", "add", email, "--password-stdin", "--verified"] for email in emails]
+    made = authserver.cli_json_of(commands, stdin=PASSWORD)
+    return [Person(email, PASSWORD, one["sub"]) for email, one in zip(emails, made, strict=True)]
+
+
 def add_alexa(authserver: Service, region: str = "europe", **as_alexa: Any) -> Alexa:
     """A client of the Alexa preset, and Alexa that uses it from one region."""
     made = authserver.cli_json("client", "add-alexa", "--vendor-id", VENDOR_ID)

@@ -62,9 +62,10 @@ class Service:
         assert done.returncode == 0, f"{self.name} {' '.join(arguments)}: {done.stderr or done.stdout}"
         return json.loads(done.stdout)
 
-    def cli_json_of(self, commands: Sequence[Sequence[str]]) -> list[Any]:
-        """What several commands print with `--json`, run in one process since each start costs a second."""
-        asked = json.dumps([[[*command, "--json"], ""] for command in commands])
+    def cli_json_of(self, commands: Sequence[Sequence[str]], stdin: str = "") -> list[Any]:
+        """What several commands print with `--json`, run in one process since each start costs a second.
+        Each reads `stdin`."""
+        asked = json.dumps([[[*command, "--json"], stdin] for command in commands])
         program = [sys.executable, Path(__file__).with_name("several_commands.py"), self.name]
         done = subprocess.run(
             program, input=asked, capture_output=True, text=True, env=self.environment, cwd=self.folder, timeout=60
