@@ -53,8 +53,8 @@ async def count(
     """An attempt at the account of this canonical name (`account`: its row, None where there is none); else the seconds
     to wait. Committed when it returns, and a failure until a success says otherwise.
 
-    The count that shows is that of the name that was typed. Where an account may have two, there is one of the account
-    beside it, for unknown names likewise.
+    The count that shows is that of the name that was typed. Where accounts may have two names, there is one of the
+    account beside it, for unknown names likewise.
 
     A success by one of the two ways leaves the account's count as it is: it would give whoever guesses from elsewhere
     five more guesses each time that the owner signs in.
@@ -73,8 +73,7 @@ async def count(
     counters = attempts.sign_in_counters(keys, account) if account is not None else (attempts.name_counter(keys, name),)
     if not (settings.email_signs_in and settings.username_signs_in):
         return Admitted(counters, tried.failures)
-    two = account is not None and account["username_canonical"] is not None
-    whom = account["sub"] if two and account is not None else name
+    whom = account["sub"] if account is not None else name
     over_both = await attempts.try_sign_in(around.hot, settings, attempts.account_counter(keys, whom), now)
     return Admitted(counters, over_both.failures, over_both.wait)
 

@@ -87,6 +87,19 @@ async def test_two_names_of_one_account_buy_no_second_five_guesses(people: Peopl
     assert isinstance(await people.sign_in(user.email), SignedIn)
 
 
+@pytest.mark.spec("security 6.63", "cognito 9.48")
+@pytest.mark.parametrize("named", [True, False], ids=["with a user name", "without one"])
+async def test_a_success_begins_every_count_anew(people: People, named: bool) -> None:
+    """Who mistypes once at each sign-in is never refused, however often they sign in."""
+    user = await (add(people) if named else people.add())
+    for _ in range(8):
+        assert await people.sign_in(user.email, OTHER) == WRONG
+        proof = await people.sign_in(user.email)
+        assert isinstance(proof, SignedIn)
+        async with people.services.database.unit() as session:
+            assert not isinstance(await sign_in.accept(people.services, session, proof), Refusal)
+
+
 @pytest.mark.spec("security 6.58", "security 6.63")
 async def test_that_one_name_is_locked_tells_nothing_of_the_other(people: People) -> None:
     """Whoever locks a user name and then tries addresses sees the same for its owner's and for all others."""
