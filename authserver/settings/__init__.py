@@ -3,7 +3,7 @@
 Each class adds its own to those of the one before: a command reads what it needs and no more.
 """
 
-from authserver.settings.base import PREFIX, DatabaseSettings, SettingsError, is_loopback, words_of
+from authserver.settings.database import PREFIX, DatabaseSettings, SettingsError, is_loopback, words_of
 from authserver.settings.people import PeopleSettings
 from authserver.settings.reading import SECRET_FIELDS, SettingsKind, read_settings
 from authserver.settings.server import Settings

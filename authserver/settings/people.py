@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from authserver.settings.base import DatabaseSettings, words_of
+from authserver.settings.database import DatabaseSettings, words_of
 
 
 class PeopleSettings(DatabaseSettings):

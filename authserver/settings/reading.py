@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from authserver.settings.base import PREFIX, DatabaseSettings, SettingsError
+from authserver.settings.database import PREFIX, DatabaseSettings, SettingsError
 from authserver.settings.server import Settings
 
 #: settings that may also be given as `AUTHSERVER_<NAME>_FILE`, the path of a file that holds the value

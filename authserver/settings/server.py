@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from authserver.settings.base import is_address, is_loopback
+from authserver.settings.database import is_address, is_loopback
 from authserver.settings.tokens import TokenSettings
 
 

@@ -52,6 +52,7 @@ async def _parts(request: Request, session: AsyncSession, found: Owner) -> list[
     links = len(await granted.granted(session, now, sub=user.sub))
     places = len(await devices.signed_in(services.settings, services.secret_keys, session, now, user, found.browser))
     newest = await activity.recent(session, user.sub, 1)
+    linked = _n("{count} application", "{count} applications", links).format(count=links)
     return [
         Part("person", "profile", _("Profile"), _name(user)),
         Part("lock", "security", _("Sign-in and security"), _("E-mail address, password and more")),
@@ -59,7 +60,7 @@ async def _parts(request: Request, session: AsyncSession, found: Owner) -> list[
             "link",
             "applications",
             _("Linked applications"),
-            _n("{count} application", "{count} applications", links).format(count=links) if links else _("No application"),
+            linked if links else _("No application"),
         ),
         Part(
             "device",
