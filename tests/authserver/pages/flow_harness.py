@@ -20,12 +20,14 @@ from authserver.models import (
     Consent,
     EmailChange,
     Grant,
+    Interaction,
     Mail,
     Passkey,
     RecoveryCode,
     Session,
     Totp,
     User,
+    VerificationCode,
 )
 from tests.authserver.accounts.people import OTHER, PASSWORD, People, new_address
 from tests.authserver.pages.browsing import Linking
@@ -40,7 +42,8 @@ ANSWERS = {200, 303, 400, 403, 404, 409, 415, 422, 429, 503}
 
 @dataclass
 class Run:
-    """One person on the way through one flow. `keep`: what the flow wants to remember."""
+    """One person on the way through one flow. `keep`: what the flow wants to remember; `asked`: what its client asks
+    for beyond the usual."""
 
     people: People
     linking: Linking
@@ -48,6 +51,7 @@ class Run:
     email: str = field(default_factory=new_address)
     user: User | None = None
     keep: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
     page: Page = field(init=False)
 
     async def has_account(self, **fields: object) -> User:
@@ -69,13 +73,22 @@ class Step:
     `LookupError` means that it cannot be known yet, and a guess is sent in its place.
 
     `begins`: whoever sends it in a flow of their own begins one, which is nobody else's (an address, or a password that
-    is right). `any_tab`: whoever is signed in may send it in any tab.
+    is right), except `only_here`, where this flow has opened the way for it. `any_tab`: whoever is signed in may send
+    it in any tab. `free`: fields that hold whatever somebody likes, where a guess is as good as any. `then`: what is
+    opened once it is sent, in the place of the page to which it leads (the link of a mail).
     """
 
     path: str
     fields: Mapping[str, Value]
     begins: bool = False
     any_tab: bool = False
+    only_here: bool = False
+    free: tuple[str, ...] = ()
+    then: Callable[[Run], Awaitable[Page]] | None = None
+
+    @property
+    def begins_elsewhere(self) -> bool:
+        return self.begins and not self.only_here
 
     async def filled(self, run: Run) -> dict[str, str]:
         found = {}
@@ -90,13 +103,15 @@ class Step:
 @dataclass(frozen=True)
 class Flow:
     """`begin` gives the page of the first step. `cancel`: leaves the flow, honestly, from any step. `anywhere`: what
-    the form holds is all the proof that is needed, in any browser (a mailed link that ends something)."""
+    the form holds is all the proof that is needed, in any browser (a mailed link that ends something). `settings`: what
+    its server has that is not the default."""
 
     name: str
     begin: Callable[[Run], Awaitable[Page]]
     steps: tuple[Step, ...]
     cancel: Callable[[Run], Awaitable[None]] | None = None
     anywhere: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,13 @@ async def effects(run: Run) -> Effects:
         for model in (Consent, Totp, Passkey, RecoveryCode, EmailChange):
             counts[model.__name__] = await count(model, col(model.sub).in_(subs))
         counts["named"] = await count(Passkey, col(Passkey.sub).in_(subs), col(Passkey.name) == NAME)
+        counts["user names"] = await count(User, col(User.sub).in_(subs), col(User.username) != col(User.sub))
+        counts["pressed"] = await count(
+            VerificationCode,
+            col(VerificationCode.email).in_([run.email, *subs]),
+            col(VerificationCode.confirmed_at).is_not(None),
+        )
+        counts["unlocked"] = await count(Interaction, col(Interaction.unlocked) == run.email)
         browsers = (await session.exec(select(Session.digest).where(col(Session.sub).in_(subs)))).all()
         mails = (await session.exec(select(Mail.kind).where(Mail.recipient == run.email))).all()
     return Effects(
@@ -155,11 +177,16 @@ async def honestly(run: Run, step: Step) -> None:
     assert answer.status_code in (200, 303), f"{step.path}: {answer.status_code} {Page(step.path, answer)}"
     url = run.linking.url(step.path)
     run.page = await run.linking.browser._follow(url, answer)
+    if step.then is not None:
+        run.page = await step.then(run)
     assert run.page.status in (200, 303), run.page
 
 
 def interaction_of(page: Page) -> str:
-    return parse_qs(urlsplit(page.url).query).get("interaction", [""])[0]
+    """In the page's address, or where its forms go (a mailed link has none)."""
+    addresses = (page.url, *(form.action for form in page.forms))
+    found = (parse_qs(urlsplit(address).query).get("interaction", [""])[0] for address in addresses)
+    return next(filter(None, found), "")
 
 
 def hidden_of(page: Page) -> dict[str, str]:
@@ -209,7 +236,7 @@ async def attack(flow: Flow, run: Run, done: int) -> None:
         await send(run, step, fields=kept | dict.fromkeys(step.fields, ""))
         await nothing("with every field empty", step)
         for name in set(step.fields) - {"action"} or step.fields:  # what is proved, or else what is pressed
-            for value in ("", GUESS):
+            for value in ("",) if name in step.free else ("", GUESS):
                 await send(run, step, fields=await step.filled(run) | {name: value})
                 await nothing(f"with {name}={value!r}", step)
         for token in ("", GUESS):
@@ -237,10 +264,12 @@ async def _from_another_browser(flow: Flow, run: Run, done: int, nothing: Nothin
     stranger = run.new_linking()
     other = await run.people.add(OTHER)
     theirs = await stranger.signed_in(other.email, OTHER)
+    if run.asked:
+        theirs = await stranger.start(**run.asked)
     for step in flow.steps[done:]:
         await send(run, step, browser=stranger)
         await nothing("in another browser", step)
-        if not step.begins:
+        if not step.begins_elsewhere:
             await send(run, step, browser=stranger, page=theirs)
             await nothing("in another browser's flow", step)
         assert not await is_signed_in(run, stranger), f"{flow.name}: {step.path} signs a stranger in"
@@ -248,10 +277,11 @@ async def _from_another_browser(flow: Flow, run: Run, done: int, nothing: Nothin
 
 async def _with_another_flow(flow: Flow, run: Run, done: int, nothing: Nothing) -> None:
     """The same browser in a second tab that has just begun; what stands in it may honestly be sent there."""
-    fresh = await run.linking.start()
+    fresh = await run.linking.start(**run.asked)
     here = urlsplit(fresh.url).path
     for step in flow.steps[done:]:
-        honest = step.begins or step.any_tab or urlsplit(run.linking.url(step.path)).path == here
+        same = urlsplit(run.linking.url(step.path)).path == here and not step.only_here
+        honest = step.begins_elsewhere or step.any_tab or same
         if interaction_of(fresh) and not honest:
             await send(run, step, page=fresh)
             await nothing("in a second tab", step)

@@ -2,14 +2,19 @@
 
 import base64
 import re
+import secrets
+from dataclasses import replace
 from typing import Any
 
 from authserver.accounts.passkeys import own
 from authserver.models import User
 from tests.authserver.accounts.factors import App, mail_code, with_app, with_mail_code
 from tests.authserver.accounts.holder import Holder, holder_of
-from tests.authserver.accounts.people import PASSWORD, code_in
+from tests.authserver.accounts.people import PASSWORD, code_in, link_in
+from tests.authserver.pages.browsing import Linking
 from tests.authserver.pages.flow_harness import NAME, Flow, Run, Step, interaction_of, send
+from tests.authserver.pages.test_invitations import invite
+from tests.authserver.pages.test_lockout import locked
 from tests.running.reading import Page
 
 NEW = "a lantern nobody has lit before"
@@ -151,10 +156,89 @@ async def link(run: Run) -> str:
     return run.keep["link"]
 
 
+async def link_secret(run: Run) -> str:
+    """Of the last mail with a link that stands for a code; `LookupError` before there is one."""
+    texts = [mail.text for mail in await run.people.mails(run.email) if "/confirmUser?link=" in mail.text]
+    if not texts:
+        raise LookupError
+    return link_in(texts[-1]).rpartition("=")[2]
+
+
+async def at_the_link(run: Run) -> Page:
+    return await run.linking.browser.open(run.linking.url(f"/confirmUser?link={await link_secret(run)}"))
+
+
+async def new_link_secret(run: Run) -> str:
+    """As `link_secret`, in what the new address got."""
+    return link_in((await run.people.mails(run.keep["new"]))[-1].text).rpartition("=")[2]
+
+
+async def at_the_new_link(run: Run) -> Page:
+    return await run.linking.browser.open(run.linking.url(f"/confirmUser?link={await new_link_secret(run)}"))
+
+
+async def with_a_locked_account(run: Run) -> Page:
+    """Strangers have failed as often as anybody may."""
+    await run.has_account()
+    await locked(run.people, run.email)
+    return await at_sign_in(run)
+
+
+async def with_an_invitation(run: Run) -> Page:
+    invited = await invite(run.people, run.email)
+    run.user, run.keep["temporary"] = invited.user, invited.password
+    return await at_sign_in(run)
+
+
+async def temporary(run: Run) -> str:
+    return run.keep["temporary"]
+
+
+async def at_the_choice(run: Run) -> Page:
+    """Signed in, and an application without a consent page asks which account it is to be."""
+    await run.has_account()
+    await at_home(run, "/account")
+    client = await run.people.server.add_client(first_party=True, scopes=["openid", "email"])
+    browser, run.linking = run.linking.browser, Linking(run.people, client)
+    run.linking.browser = browser
+    run.new_linking = lambda: Linking(run.people, client)
+    run.asked = {"prompt": "select_account"}
+    return await run.linking.start(**run.asked)
+
+
+async def sub(run: Run) -> str:
+    return run.owner.sub
+
+
+async def at_the_user_name(run: Run) -> Page:
+    await run.has_account()
+    run.keep["name"] = f"anna-{secrets.token_hex(6)}"
+    return await at_home(run, "/account/username")
+
+
+async def user_name(run: Run) -> str:
+    return run.keep["name"]
+
+
+async def at_what_was_allowed(run: Run) -> Page:
+    """An application that would not ask again, and is not linked."""
+    await run.has_account()
+    other = Linking(run.people, await run.people.server.add_client())
+    other.browser, run.keep["client"] = run.linking.browser, other.client.client_id
+    other.returned(await other.browser.press(await other.signed_in(run.email), "allow"))
+    return await other.browser.open(other.url("/account/applications"))
+
+
+async def allowed_client(run: Run) -> str:
+    return run.keep["client"]
+
+
 async def cancelled(run: Run) -> None:
     """As the buttons of the sign-in page and of the consent page do it."""
     if run.page.has_button("deny"):
         await run.linking.browser.press(run.page, "deny")
+    elif run.page.has_button("continue"):
+        await run.linking.browser.press(run.page, "cancel")
     else:
         answer = await send(run, Step("/login", {"action": "cancel"}))
         assert "error=access_denied" in answer.headers["location"]
@@ -236,6 +320,11 @@ MAILED_STEP = Step("/second-factor", {"action": "verify", "method": "email", "co
 #: after the code of an address that was never confirmed: somebody else may have chosen the password that there was
 CHOOSE = Step("/confirmforgotPassword", {"action": "save", "password": NEW})
 NEW_PASSWORD = Step("/confirmforgotPassword", {"action": "save", "code": code, "password": NEW})
+#: the button of the page to which a mailed link leads, in the place of the code
+PRESS = Step("/confirmUser", {"action": "confirm", "link": link_secret})
+UNLOCK = Step("/unlock", {"action": "unlock", "username": email}, begins=True)
+UNLOCKED = replace(SIGN_IN, only_here=True)
+ASK = Step("/account/email", {"action": "ask", "email": new_address}, begins=True)
 
 REPLACE = Step("/new-password", {"action": "save", "password": NEW})
 
@@ -284,7 +373,7 @@ FLOWS: dict[str, Flow] = {
             "change the address",
             at_the_address,
             (
-                Step("/account/email", {"action": "ask", "email": new_address}, begins=True),
+                ASK,
                 Step("/account/email", {"action": "confirm", "code": code_for_the_new_address}),
             ),
             signed_out,
@@ -319,6 +408,69 @@ FLOWS: dict[str, Flow] = {
             "remove a passkey",
             at_a_passkey,
             (Step("/account/passkeys/remove", {"passkey": passkey, "action": "remove"}),),
+            signed_out,
+        ),
+        Flow("sign up by the mailed link", at_sign_in, (replace(SIGN_UP, then=at_the_link), PRESS, ALLOW), cancelled),
+        Flow(
+            "verify the address by the mailed link",
+            with_an_unverified_account,
+            (replace(SIGN_IN, then=at_the_link), PRESS, CHOOSE, ALLOW),
+            cancelled,
+        ),
+        Flow(
+            "forgotten password by the mailed link",
+            with_an_account,
+            (replace(FORGOT, then=at_the_link), PRESS, CHOOSE, ALLOW),
+            cancelled,
+        ),
+        Flow(
+            "change the address by the mailed link",
+            at_the_address,
+            (
+                replace(ASK, then=at_the_new_link),
+                Step("/confirmUser", {"action": "confirm", "link": new_link_secret}),
+            ),
+            signed_out,
+        ),
+        Flow(
+            "past the lock by code",
+            with_a_locked_account,
+            (UNLOCK, Step("/unlock", {"action": "confirm", "code": code}), UNLOCKED, ALLOW),
+            cancelled,
+        ),
+        Flow(
+            "past the lock by the mailed link",
+            with_a_locked_account,
+            (replace(UNLOCK, then=at_the_link), PRESS, UNLOCKED, ALLOW),
+            cancelled,
+        ),
+        Flow(
+            "accept an invitation and link",
+            with_an_invitation,
+            (
+                replace(SIGN_IN, fields={**SIGN_IN.fields, "password": temporary}),
+                Step("/new-password", {"password": NEW}),
+                ALLOW,
+            ),
+            cancelled,
+        ),
+        Flow(
+            "choose the account",
+            at_the_choice,
+            (Step("/choose-account", {"action": "continue", "account": sub}),),
+            cancelled,
+        ),
+        Flow(
+            "change the user name",
+            at_the_user_name,
+            (Step("/account/username", {"username": user_name, "password": PASSWORD}, free=("username",)),),
+            signed_out,
+            settings={"sign_in_with": "email,username"},
+        ),
+        Flow(
+            "be asked again",
+            at_what_was_allowed,
+            (Step("/account/applications", {"forget": allowed_client}),),
             signed_out,
         ),
         Flow("unlink by mail", at_the_mailed_link, (Step("/unlink", {"link": link}),), anywhere=True),

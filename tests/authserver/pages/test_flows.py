@@ -1,6 +1,7 @@
 """Every flow, walked by somebody who does not take the honest path: nothing but the honest path gets through."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -31,6 +32,11 @@ CANCELLED = [
 IN_ONE_STEP = {
     "/account", "/account/profile", "/account/devices", "/account/data", "/language", "/passkeys/options",
 }  # fmt: skip
+
+
+@pytest.fixture
+def given_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return dict(FLOWS[request.node.callspec.params["name"]].settings)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
