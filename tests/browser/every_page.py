@@ -6,6 +6,7 @@ reads texts: pages are reached in every language.
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ import pyotp
 from playwright.async_api import Page
 
 from tests.running.authenticator import Authenticator, give_authenticator
+from tests.running.home import add_alexa, add_person
 from tests.running.linking import Alexa, Person
 from tests.running.service import Service
 
@@ -26,12 +28,13 @@ LINK = r"href=\"(http[^\"]*/confirmUser\?[^\"]*)\""
 
 @dataclass
 class Visitor:
-    """A browser, and whose it is."""
+    """A browser, and whose it is. `demanding`: a server that wants a second factor of everybody."""
 
     page: Page
     authserver: Service
     alexa: Alexa
     person: Person
+    demanding: Service | None = None
 
     @property
     def url(self) -> str:
@@ -42,8 +45,8 @@ class Visitor:
         await self.page.goto(f"{self.url}/{path}")
 
     async def press(self, button: str) -> None:
-        await self.page.click(f"button[value={button}]")
-        await self.page.wait_for_load_state()
+        async with self.page.expect_navigation():
+            await self.page.click(f"button[value={button}]")
 
     async def sign_in(self, password: str = "") -> None:
         await self.page.fill("#username", self.person.email)
@@ -172,7 +175,7 @@ def refused(reached: Reach, button: str, **typed: str) -> Reach:
         for field, text in typed.items():
             await visitor.page.fill(f"#{field}", text)
         await visitor.press(button)
-        assert await visitor.page.locator("[role=alert]").count() == 1
+        assert await visitor.page.locator("[role=alert]:visible").count() == 1
 
     return reach
 
@@ -219,8 +222,11 @@ async def recovery_codes(visitor: Visitor) -> None:
 
 
 async def two_steps(visitor: Visitor) -> None:
-    await recovery_codes(visitor)
+    """Asked for the second step too; the present code was used to set the app up."""
+    made = await set_up_app(visitor)
     await visitor.open("account/second-factor")
+    await visitor.page.fill("#code", made.at(int(time.time()) + 30))
+    await visitor.press("verify")
 
 
 async def second_step(visitor: Visitor) -> None:
@@ -234,9 +240,10 @@ async def second_step_recovery(visitor: Visitor) -> None:
     await visitor.page.click("a[href*='with=recovery']")
 
 
-async def factor_wanted(visitor: Visitor) -> None:
-    """An application wants more than a password, of somebody who has nothing else."""
-    await visitor.page.goto(visitor.alexa.authorization_url(acr_values="loa:4"))
+async def factor_demanded(visitor: Visitor) -> None:
+    assert visitor.demanding is not None
+    visitor.person = add_person(visitor.demanding)
+    await visitor.page.goto(add_alexa(visitor.demanding).authorization_url())
     await visitor.sign_in()
 
 
@@ -267,12 +274,27 @@ async def passkey_remove(visitor: Visitor) -> None:
     await visitor.page.click("a[href*='/passkeys/remove']")
 
 
-async def second_step_passkey(visitor: Visitor) -> None:
+async def asked_for_passkey(visitor: Visitor) -> Authenticator:
+    """As the second step; the authenticator waits."""
     authenticator = await with_passkey(visitor)
     await authenticator.answers(False)
     await visitor.page.context.clear_cookies()
-    await visitor.page.goto(visitor.alexa.authorization_url(acr_values="loa:3"))
-    await visitor.sign_in()
+    await second_step(visitor)
+    await visitor.page.click("a[href*='with=passkey']")
+    return authenticator
+
+
+async def second_step_passkey(visitor: Visitor) -> None:
+    await asked_for_passkey(visitor)
+
+
+async def second_step_passkey_refused(visitor: Visitor) -> None:
+    """By the device, which was not sure of its owner."""
+    authenticator = await asked_for_passkey(visitor)
+    await authenticator.set("setUserVerified", isUserVerified=False)
+    await authenticator.answers(True)
+    await visitor.page.click("[data-passkey-start]")
+    await visitor.page.wait_for_selector("[role=alert]")
 
 
 async def replace_password(visitor: Visitor) -> None:
@@ -339,7 +361,7 @@ PAGES: dict[tuple[str, str], Reach] = {
     ("choose_account.html", ""): choose_account,
     ("replace_password.html", ""): replace_password,
     ("replace_password.html", "refused"): refused(replace_password, "save", password="short"),
-    ("second_factor_choice.html", ""): factor_wanted,
+    ("second_factor_choice.html", ""): factor_demanded,
     ("second_factor_totp.html", ""): app,
     ("second_factor_totp.html", "refused"): refused(app, "set_up", code="0"),
     ("second_factor_email.html", ""): mail_factor,
@@ -350,6 +372,7 @@ PAGES: dict[tuple[str, str], Reach] = {
     ("second_factor.html", "recovery"): second_step_recovery,
     ("second_factor.html", "recovery refused"): refused(second_step_recovery, "verify", code="0"),
     ("second_factor.html", "passkey"): second_step_passkey,
+    ("second_factor.html", "passkey refused"): second_step_passkey_refused,
     ("account.html", ""): account(),
     ("account_profile.html", ""): account("/profile"),
     ("account_security.html", ""): account("/security"),

@@ -1,5 +1,6 @@
 """WCAG 2.2 AA on every page: axe-core, and what it cannot see (contrast of what has focus, room for text, targets)."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import axe_playwright_python
 import pytest
 from playwright.async_api import Page
 
+from authserver import pages
+from authserver.languages.catalogues import path_of, read
 from tests.browser.every_page import PAGES, Visitor
 from tests.conftest import MigratedDatabase
 from tests.running.chromium import Pages
@@ -16,6 +19,7 @@ from tests.running.linking import Alexa, Person
 from tests.running.ports import free_port
 from tests.running.service import Service
 
+TEMPLATES = Path(pages.__file__).parent / "templates"
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 #: criterion 1.4.12: what a reader may set, and nothing may be lost
@@ -62,7 +66,17 @@ def authserver(database_kind: str, migrated_database: MigratedDatabase, module_f
         port,
         AUTHSERVER_ISSUER=f"http://localhost:{port}",
         AUTHSERVER_SIGN_IN_WITH="email,username",
+        AUTHSERVER_ADDRESS_ATTEMPTS="1000",
     )
+    with Service("authserver", settings, module_folder, port) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def demanding(database_kind: str, migrated_database: MigratedDatabase, module_folder: Path) -> Iterator[Service]:
+    port = free_port()
+    database = migrated_database("authserver", database_kind)
+    settings = authserver_settings(database, port, AUTHSERVER_SECOND_FACTOR="required")
     with Service("authserver", settings, module_folder, port) as server:
         yield server
 
@@ -71,6 +85,18 @@ def authserver(database_kind: str, migrated_database: MigratedDatabase, module_f
 def people(authserver: Service) -> list[Person]:
     """One for each visit."""
     return add_people(authserver, len(FACES) + 1)
+
+
+def headings_of(template: str, tag: str) -> list[str]:
+    """What the first heading of the page may say, as patterns: a way that leads to another page proves nothing."""
+    source = " ".join(re.findall(r"<h1[^>]*>(.*?)</h1>", (TEMPLATES / template).read_text(), re.DOTALL))
+    texts = re.findall(r"_\(\"(.*?)\"\)", source)
+    texts += [
+        re.sub(r"{{ (\w+) }}", r"%(\1)s", text) for text in re.findall(r"{% trans [^%]*%}(.*?){% endtrans %}", source)
+    ]
+    catalogue = {} if tag == "en" else {one.id: one.string for one in read(path_of(tag), tag)}
+    patterns = [re.sub(r"%\\\(\w+\\\)s", ".*", re.escape(str(catalogue.get(text) or text))) for text in texts]
+    return patterns or [".*"]
 
 
 async def violations(page: Page, where: str = "html") -> list[Any]:
@@ -126,6 +152,7 @@ async def test_a_page_is_seen_reached_and_read_by_everybody(
     authserver: Service,
     alexa: Alexa,
     people: list[Person],
+    demanding: Service,
     template: str,
     face: str,
     language: str,
@@ -134,7 +161,9 @@ async def test_a_page_is_seen_reached_and_read_by_everybody(
     """axe-core, light and dark, on a phone and at a desk; the keyboard; the menu of languages; narrow (1.4.10) and
     spaced (1.4.12), from left to right and from right to left."""
     page = await new_page("desktop", locale=language, bypass_csp=True)
-    await PAGES[template, face](Visitor(page, authserver, alexa, people.pop()))
+    await PAGES[template, face](Visitor(page, authserver, alexa, people.pop(), demanding))
+    heading, possible = await page.inner_text("h1"), headings_of(template, language)
+    assert any(re.fullmatch(one, heading) for one in possible), (heading, possible)
     assert await page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
     await page.emulate_media(reduced_motion="reduce")
     for scheme, (wide, high) in zip(schemes, ((390, 844), (1280, 800)), strict=True):

@@ -49,19 +49,6 @@ async def with_an_unverified_account(run: Run) -> Page:
     return await at_sign_in(run)
 
 
-async def with_a_temporary_password(run: Run) -> Page:
-    """The operator's, who knows the person."""
-    await run.has_account(password_expires_at=run.people.clock() + 86_400)
-    return await at_sign_in(run)
-
-
-async def invited(run: Run) -> Page:
-    """With a password that only the mail has told."""
-    now = run.people.clock()
-    await run.has_account(email_verified=False, password_expires_at=now + 86_400, password_mailed_at=now)
-    return await at_sign_in(run)
-
-
 async def with_a_link(run: Run) -> Page:
     """Something stays linked after a new password."""
     await run.linking.client.linked(await run.has_account())
@@ -326,8 +313,6 @@ UNLOCK = Step("/unlock", {"action": "unlock", "username": email}, begins=True)
 UNLOCKED = replace(SIGN_IN, only_here=True)
 ASK = Step("/account/email", {"action": "ask", "email": new_address}, begins=True)
 
-REPLACE = Step("/new-password", {"action": "save", "password": NEW})
-
 FLOWS: dict[str, Flow] = {
     flow.name: flow
     for flow in (
@@ -335,8 +320,6 @@ FLOWS: dict[str, Flow] = {
         Flow("sign up and link", at_sign_in, (SIGN_UP, CONFIRM, ALLOW), cancelled),
         Flow("verify the address and link", with_an_unverified_account, (SIGN_IN, CONFIRM, CHOOSE, ALLOW), cancelled),
         Flow("forgotten password", with_an_account, (FORGOT, NEW_PASSWORD, ALLOW), cancelled),
-        Flow("replace a temporary password and link", with_a_temporary_password, (SIGN_IN, REPLACE, ALLOW), cancelled),
-        Flow("follow an invitation and link", invited, (SIGN_IN, REPLACE, ALLOW), cancelled),
         Flow("sign in with an app and link", with_an_app, (SIGN_IN, SECOND_STEP, ALLOW), cancelled),
         Flow("sign in with a code by mail and link", with_a_code_by_mail, (SIGN_IN, MAILED_STEP, ALLOW), cancelled),
         Flow("forgotten password of an app", with_an_app, (FORGOT, NEW_PASSWORD, SECOND_STEP, ALLOW), cancelled),
