@@ -49,7 +49,8 @@ class Templates:
         return sorted(self._first.list_templates(filter_func=self._is_own)) if self._own_folder else []
 
     def _is_own(self, name: str) -> bool:
-        return self._own_folder is not None and (self._own_folder / name).is_file()
+        own = self._own_folder
+        return own is not None and not Path(name).name.startswith(".") and (own / name).is_file()
 
     def check(self) -> None:
         """Compiles the operator's templates. Raises `SettingsError` with file and line of what cannot be read."""

@@ -233,6 +233,18 @@ async def count_mail(
     return 0
 
 
+async def count_factor_mail(
+    session: AsyncSession, secret_keys: SecretKeys, sub: str, network: str, now: int, *, hurry: bool
+) -> int:
+    """A code that is a second factor. It is asked for behind the password: what strangers have sent to the same address
+    is counted elsewhere, and keeps nobody from their second factor (contracts/security.md 6.63)."""
+    name = counter(secret_keys, "factor mail", sub, network_of(network))
+    if wait := await _count_in_unit(session, _within(name, now, MAILS_AN_HOUR, HOUR, MAILS_APART, hurry)):
+        return wait
+    in_all = counter(secret_keys, "factor mail hour", sub)
+    return await _count_in_unit(session, _within(in_all, now, MAILS_AN_HOUR_IN_ALL, HOUR))
+
+
 async def count_email_change(session: AsyncSession, secret_keys: SecretKeys, sub: str, now: int) -> int:
     """A code that this account has sent to a new address: it must not be a way to write to strangers."""
     return await _count_in_unit(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import known_devices
+from authserver.accounts import known_devices, remembered
 from authserver.accounts.user_agents import Device, device_of
 from authserver.models import Session, User
 from authserver.secret_values import SecretKey, SecretKeys, same
@@ -72,12 +72,14 @@ async def end(
     settings: Settings, secret_keys: SecretKeys, session: AsyncSession, now: int, user: User, name: str
 ) -> bool:
     """Ends the session of this person that has the name; False when they have none such. In the caller's unit of work,
-    which has written to no session before: the account is locked first, as wherever sessions end."""
+    which has written to no session before: the account is locked first, as wherever sessions end. No browser goes on
+    without a second factor: the one that is signed out may be in other hands."""
     await _lock(session, user)
     presented = name.encode()
     for one in await _alive(settings, session, now, user):
         if any(same(presented, _name(key, one.digest).encode()) for key in secret_keys.all()):
             await session.exec(delete(Session).where(col(Session.digest) == one.digest, col(Session.sub) == user.sub))
+            await remembered.void(session, user)
             return True
     return False
 

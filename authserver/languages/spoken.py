@@ -73,7 +73,7 @@ class Language:
 def languages(overrides: Path | None) -> Mapping[str, Language]:
     """Each by its tag. `overrides`: the operator's folder, whose `locales/<tag>.po` go before our texts."""
     folder = overrides / "locales" if overrides else None
-    own = {path.stem.replace("_", "-"): path for path in folder.glob("*.po")} if folder else {}
+    own = {path.stem.replace("_", "-"): path for path in folder.glob("[!.]*.po")} if folder else {}
     if unknown := sorted(set(own) - set(NAMES)):
         raise CatalogueError(f"{own[unknown[0]]}: the languages are {', '.join(TAGS)}")
     return {tag: Language(tag, name, own.get(tag)) for tag, name in NAMES.items()}

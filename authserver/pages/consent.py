@@ -27,7 +27,8 @@ async def consent(request: Request) -> Response:
             return await onward(request, session, visit)
         action = form.get("action")
         if action == "allow":
-            if visit.interaction.session_digest is not None:  # else nobody was named yet: `onward` binds and asks
+            named = visit.user is not None and form.get("account") == visit.user.sub  # the page may be an older one
+            if named and visit.interaction.session_digest is not None:  # else nobody was named: `onward` binds and asks
                 interactions.agree(session, visit.interaction)
             return await onward(request, session, visit)
         if action == "deny":

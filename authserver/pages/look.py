@@ -58,7 +58,7 @@ class Look:
 
 
 def _own_files(folder: Path | None) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()} if folder else {}
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("[!.]*")) if path.is_file()} if folder else {}
 
 
 def _logo(path: Path, contents: dict[str, bytes]) -> tuple[str, dict[str, bytes]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -91,8 +92,22 @@ class LookSettings(AccountSettings):
     @field_validator("smtp_url")
     @classmethod
     def _smtp_url_is_known(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None:
-            parts = urlsplit(url.get_secret_value())
-            if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0:
-                raise ValueError("must be smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…")
+        """What is wrong is not shown: a password may be in it."""
+        try:
+            parts = urlsplit(url.get_secret_value()) if url is not None else None
+            good = parts is None or (parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0)
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(
+                "must be smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…, with # / ? @ of a password percent-encoded"
+            )
         return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender_is_an_address(cls, text: str) -> str:
+        local, at, domain = parseaddr(text)[1].rpartition("@")
+        if not (at and local and domain and local.isascii() and domain.isascii()) or text.count("@") > 1:
+            raise ValueError("must be ADDRESS or NAME <ADDRESS> in ASCII; a name with a comma in quotation marks")
+        return text

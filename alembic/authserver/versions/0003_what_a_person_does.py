@@ -149,7 +149,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("first_factor", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("unlocked", sqlmodel.sql.sqltypes.AutoString(length=320), nullable=True))
 
-    # nothing refers to mails, and none was ever written by a version that was released
+    # Nothing refers to mails. Those that wait are dropped: they were written out by the version before
     op.drop_table("mails")
     op.create_table(
         "mails",

@@ -8,6 +8,7 @@ from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
+import idna
 
 from authserver.accounts.mail.letters import Letter
 from authserver.models import Mail
@@ -71,6 +72,8 @@ def message_of(settings: Settings, mail: Mail, letter: Letter) -> EmailMessage:
     local, _, domain = mail.recipient.rpartition("@")
     if "=?" in mail.recipient:
         raise ValueError("an encoded word is no address")
+    if local.isascii() and not domain.isascii():  # every mail server takes this form (RFC 5890), few the other
+        domain = idna.encode(domain, uts46=True).decode()
     message = EmailMessage()
     message["From"] = sender_of(settings)
     message["To"] = Address(username=local, domain=domain)

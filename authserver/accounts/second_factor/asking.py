@@ -18,7 +18,7 @@ from authserver.accounts.mail import letters, outbox
 from authserver.accounts.second_factor import email_code, recovery_codes, totp
 from authserver.accounts.second_factor.factor import Right
 from authserver.accounts.surroundings import Surroundings
-from authserver.accounts.verification import CodeRefusal, six_digits_of
+from authserver.accounts.verification import CodeRefusal, Purpose, six_digits_of
 from authserver.models import Interaction, User
 
 
@@ -115,6 +115,7 @@ async def accept(
         return None
     for counter in _counters(around, user, interaction.interaction_id):
         await attempts.forget(session, counter)
+    await attempts.forget_guesses(session, around.secret_keys, Purpose.SECOND_FACTOR, held.email_canonical)
     if right.method != email_code.NAME:
         await session.exec(update(User).where(col(User.sub) == user.sub).values(password_by_mail_at=None))
     if right.method == recovery_codes.NAME:

@@ -14,6 +14,7 @@ from authserver.models import User, VerificationCode
 
 NAME = "email"
 LIFETIME = 600  # seconds of a code
+GUESSES_A_DAY = 100  # more than the delays of `asking.count` let anybody make: the password was right before each
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,7 @@ async def send(
     """0 when it is in the outbox, else the seconds to wait. `subject`: the interaction, or the account that sets it up:
     a code is good for nothing else; `network`: whence it is asked. It goes to the stored address."""
     now = around.clock()
-    if wait := await attempts.count_mail(
-        session, around.secret_keys, user.email_canonical, now, network=network, hurry=hurry
-    ):
+    if wait := await attempts.count_factor_mail(session, around.secret_keys, user.sub, network, now, hurry=hurry):
         return wait
     issued = await verification.issue(
         around, session, now, _purpose(setting_up), subject, user.email_canonical, real=True, lifetime=LIFETIME
@@ -91,7 +90,8 @@ async def check(
     around: Surroundings, user: User, subject: str, typed: str, address: str, *, setting_up: bool = False
 ) -> RightMailCode | CodeRefusal:
     """Counts the guess at this code, and commits, before it compares (`verification.check`)."""
-    proven = await verification.check(around, _purpose(setting_up), subject, user.email_canonical, typed, address)
+    purpose, email = _purpose(setting_up), user.email_canonical
+    proven = await verification.check(around, purpose, subject, email, typed, address, guesses_a_day=GUESSES_A_DAY)
     return proven if isinstance(proven, CodeRefusal) else RightMailCode(proven, user.sub, setting_up)
 
 

@@ -16,7 +16,7 @@ from authserver.pages.account.rows import Row
 from authserver.pages.forms import read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Owner, begin_here, browser_of, fresh_owner, network_address, owner, remember
+from authserver.pages.visit import Owner, begin_here, browser_of, network_address, owner, remember, strong_owner
 
 PAGE = "account/email"
 
@@ -28,8 +28,8 @@ async def row(request: Request, session: AsyncSession, user: User) -> Row:
 
 
 async def email(request: Request) -> Response:
-    """To ask for a change takes a fresh sign-in. To type its code, to have it sent again or to give it up does not: the
-    code is the proof."""
+    """To ask for a change takes a fresh sign-in, with the second factor of who has one. To type its code, to have it
+    sent again or to give it up does not: the code is the proof."""
     form = await read_post(request) if request.method == "POST" else None
     found = await owner(request, PAGE, form)
     if not isinstance(found, Owner):
@@ -39,7 +39,7 @@ async def email(request: Request) -> Response:
         waiting = await email_change.pending(session, found.user.sub, services.clock())
     action = (form or {}).get("action", "")
     if action == "ask" or waiting is None:
-        again = await fresh_owner(request, PAGE, form)
+        again = await strong_owner(request, PAGE, form)
         if not isinstance(again, Owner):
             return again
     try:

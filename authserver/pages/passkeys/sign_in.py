@@ -7,7 +7,7 @@ from authserver.accounts import verification
 from authserver.accounts.passkeys import PasskeyRefusal, Reason, assertions
 from authserver.oauth.errors import KEEP_ON
 from authserver.pages.render import services_of
-from authserver.pages.visit import Visit, browser_of, enter, load
+from authserver.pages.visit import Visit, browser_of, enter, load, network_address
 
 #: the status of a page whose passkey was refused
 REFUSED = {Reason.TOO_MANY: 429}
@@ -28,5 +28,13 @@ async def sign_in(request: Request, form: dict[str, str], visit: Visit) -> Respo
         if isinstance(accepted, PasskeyRefusal):
             return accepted
         if not accepted.user.email_verified:
-            await verification.send_to_user(services, session, accepted.user, services.clock(), hurry=False)
+            await verification.send_to_user(
+                services,
+                session,
+                accepted.user,
+                services.clock(),
+                hurry=False,
+                interaction_id=visit.interaction.interaction_id,
+                network=network_address(request),
+            )
         return await enter(request, session, visit, accepted)

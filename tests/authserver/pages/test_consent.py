@@ -89,9 +89,9 @@ async def test_a_new_permission_is_asked_for_and_told_from_the_old_ones(
 ) -> None:
     await allow(visit, user, scope="openid email")
     page = await visit.start(scope="openid lamps")
-    headings = [part for part in ("also wants to", "You have allowed it already to") if part in page.text]
+    headings = [part for part in ("also wants to", "You have already allowed it to") if part in page.text]
     assert len(headings) == 2
-    new, old = page.text.split("You have allowed it already to")
+    new, old = page.text.split("You have already allowed it to")
     assert "lamps" in new
     assert "Recognise your account" not in new
     assert "Recognise your account" in old
