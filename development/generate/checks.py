@@ -223,7 +223,6 @@ DROP_IN_FOR_COGNITO = {
     58: "The operator's log says which redirect URI came and which are registered.",
 }
 
-ACCOUNTS = "not yet: comes with accounts and hosted pages"
 PROTOCOL = "not yet: comes with the complete protocol"
 LAMPS = "not yet: comes with lamps over MQTT and events"
 MIGRATION = "not yet: comes with Cognito's JSON API and migration"
@@ -231,7 +230,7 @@ MIGRATION = "not yet: comes with Cognito's JSON API and migration"
 NOT_YET: dict[str, str] = {
     **{f"security 6.{row}": PROTOCOL for row in (33, 40, 53, 54, 70, 77, 78, 79)},
     "cognito 9.27": PROTOCOL,
-    "cognito 9.30": ACCOUNTS,
+    "cognito 9.30": PROTOCOL,
     "cognito 9.44": PROTOCOL,
     **{f"cognito 9.{row}": MIGRATION for row in (38, 51, 52, 53, 54, 55, 56)},
     **dict.fromkeys(("S07", "S21", "S22", "S23", "S25", "S27"), LAMPS),
