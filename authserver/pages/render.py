@@ -53,6 +53,11 @@ def headers(settings: Settings, *, redirect_uri: str = "", referrer: str = "same
     return found | (STRICT if settings.secure else {})
 
 
+def _is_authorize(request: Request) -> bool:
+    """There nothing of what was sent is shown again, not even in a field: it may be anybody's."""
+    return bool(request.scope["path"] == f"{request.app.state.settings.issuer_path}/oauth2/authorize")
+
+
 def page(
     request: Request, template: str, *, status: int = 200, redirect_uri: str = "", wait: int = 0, **values: Any
 ) -> Response:
@@ -65,7 +70,7 @@ def page(
         "asset": look.files.url,
         "look": look,
         "language": current(),
-        "here": here(request) if status != 503 else "",
+        "here": "" if status == 503 or _is_authorize(request) else here(request),
         "name_label": texts.name_label(settings),
         "email_alone": not settings.username_signs_in,
         "policy": Policy.of(settings),
