@@ -96,7 +96,7 @@ async def test_an_account_without_links_says_how_one_begins_and_that_one_is_sign
     people: People, linking: Linking
 ) -> None:
     page = await at_home(linking, await people.add())
-    assert "Linked applications None" in page.text
+    assert "Linked applications No application" in page.text
     assert "Only this one" in page.text
     page = await linking.browser.open(linking.url("/account/applications"))
     assert "Linking begins in the app itself" in page.text

@@ -430,7 +430,7 @@ async def test_a_server_without_a_name_offers_none(new_database: NewDatabase, da
         assert (await options(linking, page)).status_code == 403
         assert (await send(linking, f"/login{query_of(page)}", page, action="passkey", credential="{}")).status == 422
         page = await at_home(linking, await people.add(), ADD)
-        assert "reached by its address" in page.text
+        assert "reached by a name" in page.text
         assert not page.has_button("")
 
 
