@@ -19,6 +19,8 @@ async def _sign_in(alexa: Alexa, number: int) -> int:
     """One browser that gets its password wrong; gives the status of the answer."""
     async with Browser() as browser:
         page = await browser.open(alexa.authorization_url())
+        if page.status == 503:  # told to come again before there was a form
+            return 503
         return (await browser.press(page, "sign_in", username=f"nobody-{number}@example.org", password=PASSWORD)).status
 
 
