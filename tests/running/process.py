@@ -12,7 +12,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 
 
-def _ends_with_its_parent() -> Callable[[], None] | None:
+def ends_with_its_parent() -> Callable[[], None] | None:
     """On Linux the kernel sends SIGTERM when the parent thread ends, even by SIGKILL; elsewhere fixtures must do."""
     if sys.platform != "linux":
         return None
@@ -36,7 +36,7 @@ def start(
             stderr=subprocess.STDOUT,
             env=dict(env) if env is not None else None,
             cwd=cwd,
-            preexec_fn=_ends_with_its_parent(),
+            preexec_fn=ends_with_its_parent(),
         )
 
 

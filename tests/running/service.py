@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from tests.running import process
+from tests.running import process, warm
 from tests.running.ports import LOOPBACK, free_port
 
 PROGRAMS = Path(sys.executable).parent
@@ -45,16 +45,8 @@ class Service:
 
     def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of the operator; the caller judges its exit status."""
-        return subprocess.run(
-            [PROGRAMS / self.name, *arguments],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            cwd=self.folder,
-            timeout=60,
-        )
+        command = [str(PROGRAMS / self.name), *arguments]
+        return warm.run(self.name, command, stdin, self.environment, self.folder, timeout=60)
 
     def cli_json(self, *arguments: str, stdin: str | None = None) -> Any:
         """What a command that must succeed prints with `--json`."""
@@ -62,16 +54,9 @@ class Service:
         assert done.returncode == 0, f"{self.name} {' '.join(arguments)}: {done.stderr or done.stdout}"
         return json.loads(done.stdout)
 
-    def cli_json_of(self, commands: Sequence[Sequence[str]], stdin: str = "") -> list[Any]:
-        """What several commands print with `--json`, run in one process since each start costs a second.
-        Each reads `stdin`."""
-        asked = json.dumps([[[*command, "--json"], stdin] for command in commands])
-        program = [sys.executable, Path(__file__).with_name("several_commands.py"), self.name]
-        done = subprocess.run(
-            program, input=asked, capture_output=True, text=True, env=self.environment, cwd=self.folder, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return [json.loads(printed) for printed in json.loads(done.stdout)]
+    def cli_json_of(self, commands: Sequence[Sequence[str]], stdin: str | None = None) -> list[Any]:
+        """What several commands print with `--json`, one after another. Each reads `stdin`."""
+        return [self.cli_json(*command, stdin=stdin) for command in commands]
 
     def migrate(self) -> None:
         done = self.cli("migrate")
