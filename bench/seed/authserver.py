@@ -81,7 +81,7 @@ class People:
             self.subs.append(sub)
             email = f"{sub}@example.org"
             yield [
-                *(sub, sub, None, email, email, True, None, None, None, True, 0, "{}"),
+                *(sub, sub, None, email, email, True, None, None, None, None, None, True, 0, "{}"),
                 *(self.now - YEAR, self.now - YEAR),
             ]
 
@@ -176,7 +176,7 @@ def check_order() -> None:
     """The rows above are lists for speed: their order must be that of the tables."""
     users = (
         "sub username username_canonical email email_canonical email_verified password_hash password_expires_at "
-        "email_code_factor_since active epoch attributes created_at updated_at"
+        "password_mailed_at email_code_factor_since password_by_mail_at active epoch attributes created_at updated_at"
     )
     grants = (
         "grant_id origin_jti sub client_id scope seed generation epoch auth_time amr acr claims created_at rotated_at "
