@@ -33,8 +33,14 @@ def test_no_file_holds_a_private_key() -> None:
 
 
 def test_no_database_environment_or_cache_is_kept() -> None:
-    unwanted = re.compile(r"\.(db|sqlite3?|pyc|log|pem|key)$|(^|/)(\.env|\.venv|var|node_modules|__pycache__)(/|$)")
+    unwanted = re.compile(
+        r"\.(db|sqlite3?|pyc|log|pem|key|whl|tgz|gz|zip)$|(^|/)(\.env|\.venv|var|node_modules|__pycache__)(/|$)"
+    )
     assert [name_of(path) for path in tracked() if unwanted.search(name_of(path))] == []
+
+
+def test_no_file_is_larger_than_half_a_megabyte() -> None:
+    assert [name_of(path) for path in tracked() if path.stat().st_size > 500_000] == []
 
 
 def test_every_requirement_is_pinned_with_hashes_and_names_no_address() -> None:
