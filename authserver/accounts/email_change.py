@@ -182,6 +182,7 @@ async def complete(
         cookies=browser.cookies,
         user_agent=browser.user_agent,
         address=browser.address,
+        signed_in_at=person.session.signed_in_at,
     )
     # a code is no sign-in: what was fresh stays as fresh as it was, and ends when it would have ended
     session_here.auth_time, session_here.expires_at = person.session.auth_time, person.session.expires_at

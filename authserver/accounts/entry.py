@@ -29,11 +29,13 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True)
 class Proof:
-    """Who somebody has proved to be, with what (`amr`, RFC 8176) and when (Unix seconds)."""
+    """Who somebody has proved to be, with what (`amr`, RFC 8176) and when (Unix seconds). `signed_in_at`: where a
+    session asked for more, when that person had signed in; None for a sign-in from its first factor on."""
 
     user: User
     amr: list[str]
     at: int
+    signed_in_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class FirstFactor:
     missing: str
     #: where it is a session that asks for more (step-up): its digest; another one, or none, makes this worth nothing
     session: str = ""
+    signed_in_at: int | None = None  # of that session
 
     def stands(self, user: User | None, now: int) -> bool:
         """Whether it is still about this account as it is now."""
@@ -116,6 +119,7 @@ async def enter(
         cookies=browser.cookies,
         user_agent=browser.user_agent,
         address=browser.address,
+        signed_in_at=proof.signed_in_at,
     )
     await _replace(session, interaction, opened[0])
     return opened
@@ -147,7 +151,9 @@ def wait_for(
 ) -> FirstFactor:
     """The interaction waits for the rest. `signed_in`: the session that has proved this much, in a step-up."""
     user, of = proof.user, signed_in.digest.hex() if signed_in is not None else ""
-    kept = FirstFactor(user.sub, user.epoch, proof.amr, proof.at, _password_state(user), lacking.value, of)
+    kept = FirstFactor(
+        user.sub, user.epoch, proof.amr, proof.at, _password_state(user), lacking.value, of, proof.signed_in_at
+    )
     interaction.first_factor = asdict(kept)
     session.add(interaction)
     return kept

@@ -71,7 +71,7 @@ class Replacement:
     it."""
 
     user: User
-    amr: list[str]
+    first: FirstFactor
     password_hash: str = field(repr=False)
 
 
@@ -89,7 +89,7 @@ async def check(
     with around.passwords.place() as place:
         if (await place.verify(password, user.password_hash)).ok:
             return Weak((Weakness.TEMPORARY,))
-        return Replacement(user, first.amr, await place.hash(password))
+        return Replacement(user, first, await place.hash(password))
 
 
 async def replace(around: Surroundings, session: AsyncSession, new: Replacement, browser: Browser) -> Proof | None:
@@ -120,4 +120,4 @@ async def replace(around: Surroundings, session: AsyncSession, new: Replacement,
     letter = letters.password_changed_mail(around.settings, user.email, now, locale=user.locale)
     await outbox.post(session, letter, user.sub, now)
     await activity.note(session, user.sub, Kind.PASSWORD_CHANGED, now, browser)
-    return Proof(user, new.amr, now)
+    return Proof(user, new.first.amr, now, new.first.signed_in_at)

@@ -34,8 +34,10 @@ async def create(
     cookies: Mapping[str, str],
     user_agent: str = "",
     address: str = "",
+    signed_in_at: int | None = None,
 ) -> tuple[Session, str]:
-    """A new session and the value of its cookie. The one that the browser came with ends: a new id at every sign-in
+    """A new session and the value of its cookie. `signed_in_at`: of the session that this one goes on with; without it
+    somebody has just signed in. The one that the browser came with ends: a new id at every sign-in
     (contracts/security.md 6.47)."""
     await end(settings, session, cookies)
     value, stored = new_secret()
@@ -44,6 +46,7 @@ async def create(
         sub=user.sub,
         epoch=user.epoch,
         auth_time=now,
+        signed_in_at=now if signed_in_at is None else signed_in_at,
         amr=amr,
         created_at=now,
         last_seen_at=now,

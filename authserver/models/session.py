@@ -13,7 +13,9 @@ class Session(SQLModel, table=True):
     digest: bytes = Field(sa_column=digest_column(primary_key=True))
     sub: str = Field(foreign_key="users.sub", ondelete="CASCADE", index=True, max_length=36)
     epoch: int
-    auth_time: int = Field(sa_column=seconds())
+    auth_time: int = Field(sa_column=seconds())  # of the last factor: the claim
+    #: when this person last signed in from the first factor on; a step-up asks for the second alone and keeps it
+    signed_in_at: int = Field(sa_column=seconds())
     amr: list[str] = Field(default_factory=list, sa_column=json_column())
     created_at: int = Field(sa_column=seconds())
     last_seen_at: int = Field(sa_column=seconds())

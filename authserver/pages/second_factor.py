@@ -113,13 +113,15 @@ async def standing(request: Request, session: AsyncSession, form: dict[str, str]
             raise PageError("second_factor_missing", START_OVER)
         return leave(request, visit, await authorization.cannot_reach(services.oauth, session, visit.interaction))
     if first is None:
-        interactions.bind(session, visit.interaction, browser)  # type: ignore[arg-type]  # else `user` is None
-        first = entry.wait_for(session, visit.interaction, Proof(user, amr, visit.now), Missing.SECOND_FACTOR, browser)
+        assert browser is not None  # else there is no `user`
+        interactions.bind(session, visit.interaction, browser)
+        proof = Proof(user, amr, visit.now, browser.signed_in_at)
+        first = entry.wait_for(session, visit.interaction, proof, Missing.SECOND_FACTOR, browser)
         await asking.begin(services, session, visit.interaction, first, user, network_address(request))
     if not held.set_up and services.settings.second_factor != "required":  # it was removed elsewhere meanwhile
         if await asking.hold(session, user) is None:
             raise PageError("second_factor_missing", START_OVER)
-        return await enter(request, session, visit, Proof(user, first.amr, first.at))
+        return await enter(request, session, visit, Proof(user, first.amr, first.at, first.signed_in_at))
     mailed = await email_code.was_sent(session, visit.interaction.interaction_id)
     return Standing(visit, first, user, held, second_factor.ways(held, amr, wanted), mailed)
 

@@ -178,8 +178,8 @@ async def strong_owner(request: Request, page: str, form: dict[str, str] | None 
 
 
 def is_fresh(settings: Settings, browser: Session, now: int) -> bool:
-    """Whether this session began with a sign-in not long ago."""
-    return browser.auth_time > now - settings.fresh_sign_in
+    """Whether this person signed in not long ago, from the first factor on: a step-up did not ask for the password."""
+    return browser.signed_in_at > now - settings.fresh_sign_in
 
 
 async def begin(request: Request, page: str) -> Response:

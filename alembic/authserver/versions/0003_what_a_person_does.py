@@ -183,6 +183,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("password_by_mail_at", sa.BigInteger(), nullable=True))
         batch_op.create_index(batch_op.f("ix_users_username_canonical"), ["username_canonical"], unique=True)
 
+    # no step-up before this: whoever had a session had signed in when it says. Nothing refers to sessions: SQLite may
+    # build them anew
+    op.add_column("sessions", sa.Column("signed_in_at", sa.BigInteger(), nullable=True))
+    op.execute("UPDATE sessions SET signed_in_at = auth_time")
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.alter_column("signed_in_at", existing_type=sa.BigInteger(), nullable=False)
+
     with op.batch_alter_table("sign_ups", schema=None) as batch_op:
         batch_op.add_column(sa.Column("username", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=True))
         batch_op.add_column(
@@ -243,6 +250,7 @@ def downgrade() -> None:
     op.drop_column("recoveries", "sub")
     op.drop_column("users", "email_code_factor_since")
     op.drop_column("users", "password_by_mail_at")
+    op.drop_column("sessions", "signed_in_at")
     op.drop_table("mails")
     op.create_table(
         "mails",

@@ -124,7 +124,7 @@ async def accept(
         letter = letters.recovery_code_used_mail(around.settings, user.email, left, now, locale=user.locale)
         await outbox.post(session, letter, user.sub, left, now)
     await session.refresh(held)
-    return Proof(held, assurance.joined(first.amr, right.amr), now)
+    return Proof(held, assurance.joined(first.amr, right.amr), now, first.signed_in_at)
 
 
 async def hold(session: AsyncSession, user: User) -> User | None:

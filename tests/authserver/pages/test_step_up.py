@@ -5,13 +5,22 @@ import pytest
 from authserver.accounts import administration, sessions
 from tests.authserver.accounts.factors import (
     codes_left,
+    mail_code,
     sessions_of,
     with_app,
     with_mail_code,
 )
 from tests.authserver.accounts.people import PASSWORD, People
 from tests.authserver.pages.browsing import Linking
-from tests.authserver.pages.second_step import PATH, asks, finished, relying_party, remembering, settings, verify
+from tests.authserver.pages.second_step import (
+    PATH,
+    asks,
+    finished,
+    relying_party,
+    remembering,
+    settings,
+    verify,
+)
 from tests.authserver.pages.test_account import cookie_of, lives
 from tests.authserver.pages.test_steps import interaction_of, send
 from tests.authserver.protocol.harness import claims_of
@@ -139,3 +148,36 @@ async def test_a_remembered_browser_is_asked_in_a_step_up(people: People, linkin
             await linking.start(acr_values="loa:3"), "sign_in", username=user.email, password=PASSWORD
         )
         assert asks(page, "totp")
+
+
+@pytest.mark.spec("security 6.47", "security 6.59")
+@pytest.mark.parametrize("path", ["/account/second-factor", "/account/email", "/account/data"])
+async def test_a_step_up_is_no_fresh_sign_in_for_the_account(people: People, path: str) -> None:
+    """Who holds an old session and the mailbox has not been asked for the password."""
+    user = await people.add()
+    linking = Linking(people, await relying_party(people))
+    linking.returned(await linking.signed_in(user.email))
+    await with_mail_code(people, user)
+    people.clock.advance(people.services.settings.fresh_sign_in)
+    page = await linking.start(acr_values="loa:3")
+    assert asks(page, "email")
+    linking.returned(await verify(linking, page, await mail_code(people, user.email)))
+    assert [one.auth_time for one in await sessions_of(people, user)] == [people.clock()]
+    page = await linking.browser.open(linking.url(path))
+    if path == "/account/data":  # which asks when the button is pressed
+        page = await linking.browser.press(page, "download")
+    assert page.asks_for("username", "password")
+
+
+async def test_a_second_step_that_takes_its_time_is_still_a_fresh_sign_in(people: People, linking: Linking) -> None:
+    """Else who is slow would be asked for ever."""
+    user = await people.add()
+    app, _ = await with_app(people, user)
+    path = "/account/email"
+    with settings(people, fresh_sign_in=30):
+        page = await linking.browser.open(linking.url(path))
+        page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+        people.clock.advance(300)
+        page = await verify(linking, page, app.code())
+        assert page.url == linking.url(path)
+        assert page.asks_for("email")

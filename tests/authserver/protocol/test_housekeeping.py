@@ -31,7 +31,7 @@ def rows_that_end_at(sub: str, at: int) -> list[SQLModel]:
     seconds: dict[str, Any] = {"created_at": at - 10, "expires_at": at}
     return [
         Interaction(interaction_id=f"i{at}", secret_digest=bytes(32), request={}, **seconds),
-        Session(digest=at.to_bytes(32), sub=sub, epoch=0, auth_time=at, last_seen_at=at, **seconds),
+        Session(digest=at.to_bytes(32), sub=sub, epoch=0, auth_time=at, signed_in_at=at, last_seen_at=at, **seconds),
         SignUp(sign_up_id=f"s{at}", email="a@b.c", email_canonical="a@b.c", password_hash="x", **seconds),
         VerificationCode(code_id=f"v{at}", purpose="sign_up", subject="s", digest=bytes(32), **seconds),
         Attempt(name=f"sign-in:{at}", since=at, expires_at=at),
