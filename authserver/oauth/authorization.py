@@ -210,6 +210,8 @@ async def advance(
     if interaction.client_id and client is None:
         raise PageError("unknown_client", "The app that sent you here is no longer registered with this server.")
     row = client.row if client else None
+    if browser is not None and user is not None and interactions.is_another(interaction, browser, user):
+        return await _refuse(oauth, session, interaction, LoginRequiredError("Somebody else has signed in"))
     remembered = await consents.find(session, user, row)
     step = next_step(interaction, browser, user, row, oauth.clock(), remembered)
     if step in BOUND and browser is not None and interaction.session_digest is None:

@@ -27,6 +27,7 @@ from authserver.storage.statements import FIND_INTERACTION, model_of
 #: enough. A comparison of seconds would let one of the same second through (`prompt=login`).
 OWN_SIGN_IN = 2**62
 HINTED_SUB = "hinted_sub"  # in a request: whom `id_token_hint` names
+NOT_HINTED = "not_hinted"  # beside it: "Not you?", said whoever is here
 START_OVER = N_("This sign-in page is no longer valid. Go back to the app you came from and start again.")
 TOO_MANY = N_("Too many people have come from your network in a short time. Wait a few minutes and try again.")
 
@@ -78,6 +79,17 @@ def counts(interaction: Interaction, session: Session, user: User) -> bool:
     if interaction.session_digest is not None:
         return interaction.session_digest == session.digest
     return session.auth_time >= interaction.auth_not_before
+
+
+def is_another(interaction: Interaction, session: Session, user: User) -> bool:
+    """Whoever is here said "Not you?" to the person whom the client means, and then signed in as somebody else: there
+    is nobody left to ask for."""
+    request = interaction.request
+    return (
+        request.get(NOT_HINTED) is True
+        and interaction.session_digest == session.digest
+        and request[HINTED_SUB] != user.sub
+    )
 
 
 def cookie_name(settings: Settings, interaction_id: str) -> str:
@@ -195,9 +207,10 @@ def agree(session: AsyncSession, interaction: Interaction) -> None:
 
 
 def sign_in_again(session: AsyncSession, interaction: Interaction) -> None:
-    """ "Not you?": whoever is signed in does not count for this interaction any more, nor whoever was expected. The
-    caller ends that session."""
-    interaction.request = {name: value for name, value in interaction.request.items() if name != "login_hint"}
+    """ "Not you?": whoever is signed in does not count for this interaction any more, nor whoever was expected, but for
+    the client, which is told when somebody else signs in (`is_another`). The caller ends that session."""
+    kept = {name: value for name, value in interaction.request.items() if name != "login_hint"}
+    interaction.request = kept | {NOT_HINTED: True} if HINTED_SUB in kept else kept
     interaction.session_digest = None
     interaction.sub = None
     interaction.consented = False

@@ -13,6 +13,7 @@ from authserver.accounts import sessions
 from authserver.models import AuthorizationCode, Interaction, User
 from authserver.oauth import authorization
 from authserver.oauth.redirects import Addressee
+from tests.authserver.accounts.factors import with_app
 from tests.authserver.accounts.people import PASSWORD, People
 from tests.authserver.pages.browsing import Linking
 from tests.authserver.pages.conftest import Linkings
@@ -243,6 +244,49 @@ async def test_a_hint_that_names_somebody_else_gives_no_code_for_whoever_is_sign
     assert page.asks_for("password")
     claims = claims_of((await tokens(visit, await sign_in(visit, page, other)))["id_token"])
     assert claims["sub"] == other.sub
+
+
+@pytest.mark.spec("oidcc id-token-hint", "OpenID Connect Core §3.1.2.1")
+@pytest.mark.parametrize("where", ["consent", "select_account", "second step"])
+async def test_who_is_not_the_person_of_the_hint_and_says_so_is_not_asked_for_ever(
+    people: People, visit: Linking, user: User, where: str
+) -> None:
+    """The client is told that it was somebody else; the person of the hint still gets through."""
+    other = await people.add()
+    hint = (await tokens(visit, await sign_in(visit, await visit.start(), user)))["id_token"]
+    if where == "second step":
+        app, _ = await with_app(people, user)
+    for who in (user, other):
+        if where == "second step":
+            page = await sign_in(visit, await visit.start(id_token_hint=hint, prompt="login"), user)
+            page = await visit.browser.press(page, "restart")
+        else:
+            page = await visit.browser.press(await visit.start(id_token_hint=hint, prompt=where), "switch")
+        assert page.forms[0].fields["username"] == ""
+        page = await sign_in(visit, page, who)
+        if who is other:
+            given = visit.returned(page)
+            assert given["error"] == "login_required"
+            assert "code" not in given
+            break
+        if where == "second step":
+            page = await visit.browser.press(page, "verify", code=app.code())
+        elif where == "consent":
+            page = await visit.browser.press(page, "allow")
+        assert claims_of((await tokens(visit, page))["id_token"])["sub"] == user.sub
+
+
+async def test_who_says_not_you_on_the_way_to_a_page_of_the_account_is_led_to_their_own(
+    people: People, visit: Linking, user: User
+) -> None:
+    other = await people.add()
+    await sign_in(visit, await visit.start(), user)
+    await with_app(people, user)
+    people.clock.advance(people.services.settings.fresh_sign_in)
+    page = await sign_in(visit, await visit.browser.open(visit.url("/account/email")), user)
+    page = await sign_in(visit, await visit.browser.press(page, "restart"), other)
+    assert page.url == visit.url("/account")
+    assert other.email in page.answer.text.replace("<wbr>", "")
 
 
 @pytest.mark.spec("security 6.51", "security 6.69", "OpenID Connect Core §3.1.2.1")
