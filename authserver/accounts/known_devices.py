@@ -20,7 +20,7 @@ from authserver.storage.hot import HotStore
 from authserver.storage.statements import COUNT_AT_DEVICE, FIND_DEVICE
 
 LIFETIME = 400 * 86_400  # seconds since the last sign-in; browsers keep no cookie for longer
-FAILURES = 10  # since the last sign-in; then the device is as good as any other
+FAILURES = 10  # since the last right password; then the device is as good as any other
 IN_ONE_BROWSER = 4  # people of one household who share a tablet
 OF_ONE_ACCOUNT = 20  # what a program makes that signs in again and again has an end
 
@@ -52,9 +52,19 @@ async def find(settings: Settings, hot: HotStore, cookies: Mapping[str, str], na
 
 
 async def count(hot: HotStore, device: bytes, now: int) -> bool:
-    """An attempt at this device, failed until `remember` says otherwise; False when it has none left. Committed when it
-    returns."""
+    """An attempt at this device, failed until `forget_failures` says otherwise; False when it has none left. Committed
+    when it returns."""
     return await hot.execute(COUNT_AT_DEVICE, device=device, at=now, most=FAILURES) is not None
+
+
+async def forget_failures(session: AsyncSession, device: bytes) -> None:
+    """The attempt that was counted there was right."""
+    await session.exec(
+        update(KnownDevice)
+        .where(col(KnownDevice.digest) == device)
+        .values(failures=0)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def remember(settings: Settings, session: AsyncSession, sub: str, cookies: Mapping[str, str], now: int) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from authserver.accounts import attempts, known_devices
 from authserver.accounts.activity import Kind
 from authserver.accounts.surroundings import Surroundings
@@ -36,8 +38,9 @@ NO_PASSES = Passes()
 
 @dataclass(frozen=True)
 class Admitted:
-    """The attempt is counted and may be made. `counters`: what a success forgets; none where the device's count does,
-    which ends with `known_devices.remember`. `failures`: of the account, with this one; 0 where it counts elsewhere.
+    """The attempt is counted and may be made. What a success forgets (`forget`): `counters`, or the failures of
+    `device` (its digest) where it was counted there. `failures`: of the account, with this one; 0 where it counts
+    elsewhere.
 
     `rests`: the account does, for failures under its other name. Then nothing is compared, and it looks as if the
     password was wrong: that this name rests, too, would tell whose the other one is."""
@@ -45,6 +48,7 @@ class Admitted:
     counters: tuple[str, ...] = ()
     failures: int = 0
     rests: int = 0  # seconds
+    device: bytes | None = None
 
 
 async def count(
@@ -61,7 +65,7 @@ async def count(
     """
     device = await known_devices.find(around.settings, around.hot, passes.cookies, name, now)
     if device is not None and await known_devices.count(around.hot, device, now):
-        return Admitted()
+        return Admitted(device=device)
     if passes.unlocked == name:
         unlocked = unlocked_counter(around, passes.interaction_id, name)
         if await attempts.count_up_to(around.hot, unlocked, UNLOCKED_TRIES, around.settings.interaction_lifetime, now):
@@ -76,6 +80,13 @@ async def count(
     whom = account["sub"] if account is not None else name
     over_both = await attempts.try_sign_in(around.hot, settings, attempts.account_counter(keys, whom), now)
     return Admitted(counters, over_both.failures, over_both.wait)
+
+
+async def forget(session: AsyncSession, admitted: Admitted) -> None:
+    """The attempt was right, and the account is held: what counted it begins anew."""
+    await attempts.forget(session, *admitted.counters)
+    if admitted.device is not None:
+        await known_devices.forget_failures(session, admitted.device)
 
 
 def deciding_name(settings: Settings, user: User) -> str:

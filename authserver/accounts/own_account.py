@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts import activity, administration, attempts, lockout, sessions, usernames
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
-from authserver.accounts.lockout import NO_PASSES, Passes
+from authserver.accounts.lockout import NO_PASSES, Admitted, Passes
 from authserver.accounts.mail import letters, outbox
 from authserver.accounts.names import Username
 from authserver.accounts.password_policy import Policy, Weak, weakness
@@ -28,10 +28,10 @@ from authserver.storage.statements import FIND_USER, model_of
 @dataclass(frozen=True)
 class Proof:
     """The proof: whoever is signed in typed the password that this account has, or has none and signed in afresh.
-    `counters`: what counted the attempt."""
+    `admitted`: what counted the attempt."""
 
     user: User
-    counters: tuple[str, ...]
+    admitted: Admitted
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def prove_without(around: Surroundings, user: User) -> Proof:
     """For who has no password and has just signed in without one. Raises `OutdatedError` for any other."""
     if user.password_hash is not None:
         raise OutdatedError
-    return Proof(user, attempts.sign_in_counters(around.secret_keys, attempts.row_of(user)))
+    return Proof(user, Admitted(attempts.sign_in_counters(around.secret_keys, attempts.row_of(user))))
 
 
 async def check_first(around: Surroundings, user: User, new: str) -> NewPassword | Weak:
@@ -111,7 +111,7 @@ async def _compare(
         return Refusal(Reason.LOCKED, admitted.rests)
     verified = await place.verify(typed, found["password_hash"] if found else None)
     if verified.ok and found is not None and found["active"] and found["sub"] == user.sub:
-        return Proof(model_of(User, found), admitted.counters)
+        return Proof(model_of(User, found), admitted)
     lockout.note_failure(around, name, admitted, address, now)
     return Refusal(Reason.WRONG)
 
@@ -155,7 +155,7 @@ async def change_password(
     if browser is None or user is None or user.sub != new.proof.user.sub:
         raise OutdatedError
     await administration.set_password(session, user, new.password_hash, now)
-    await attempts.forget(session, *new.proof.counters)
+    await lockout.forget(session, new.proof.admitted)
     letter = letters.password_changed_mail(around.settings, user.email, now, locale=user.locale)
     await outbox.post(session, letter, user.sub, now)
     await activity.note(session, user.sub, Kind.PASSWORD_CHANGED, now, Browser(cookies, user_agent, address))
@@ -173,7 +173,7 @@ async def change_username(
         raise OutdatedError
     now = around.clock()
     user = await session.get_one(User, proof.user.sub, populate_existing=True)
-    await attempts.forget(session, *proof.counters)
+    await lockout.forget(session, proof.admitted)
     if not await usernames.give(session, user, username, now):
         return False
     letter = letters.username_changed_mail(around.settings, user.email, username.name, now, locale=user.locale)
@@ -192,7 +192,7 @@ async def delete_account(around: Surroundings, session: AsyncSession, proof: Pro
     if not await _still(session, proof):
         raise OutdatedError
     await administration.remove(session, proof.user)
-    await attempts.forget(session, *proof.counters)
+    await lockout.forget(session, proof.admitted)
     user = proof.user
     letter = letters.account_deleted_mail(around.settings, user.email, around.clock(), locale=user.locale)
     await outbox.post(session, letter, user.sub)

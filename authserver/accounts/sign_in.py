@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import attempts, lockout
 from authserver.accounts.entry import Proof
-from authserver.accounts.lockout import NO_PASSES, Passes
+from authserver.accounts.lockout import NO_PASSES, Admitted, Passes
 from authserver.accounts.names import compared, is_address
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import User
@@ -44,11 +44,11 @@ class Unconfirmed:
 @dataclass(frozen=True)
 class SignedIn:
     """The proof that this person typed the right password now. `accept` takes it while the account is as it was
-    compared, and nothing else does. `counters`: what it forgets, if anything (`lockout.Admitted`)."""
+    compared, and nothing else does. `admitted`: what it forgets."""
 
     user: User
     new_hash: str | None = field(repr=False)
-    counters: tuple[str, ...]
+    admitted: Admitted
     at: int
 
 
@@ -79,7 +79,7 @@ async def sign_in(
         waiting = await around.hot.read(FIND_SIGN_UP, typed=canonical, at=now)
         verified = await place.verify(password, found["password_hash"] if found and not admitted.rests else None)
         if verified.ok and found is not None and found["active"] and not _has_expired(found, now):
-            return SignedIn(model_of(User, found), verified.new_hash, admitted.counters, now)
+            return SignedIn(model_of(User, found), verified.new_hash, admitted, now)
         # It does not begin the count anew: a stranger's sign-up would buy guesses at the owner's password.
         if waiting is not None and (await place.verify(password, waiting["password_hash"])).ok:
             return Unconfirmed(waiting["sign_up_id"])
@@ -127,5 +127,5 @@ async def accept(around: Surroundings, session: AsyncSession, proof: SignedIn) -
     )
     if held.first() is None:
         return Refusal(Reason.WRONG)
-    await attempts.forget(session, *proof.counters)
+    await lockout.forget(session, proof.admitted)
     return Proof(await session.get_one(User, proof.user.sub, populate_existing=True), PASSWORD, proof.at)

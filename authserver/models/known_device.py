@@ -17,6 +17,6 @@ class KnownDevice(SQLModel, table=True):
     created_at: int = Field(sa_column=seconds())
     last_used_at: int = Field(sa_column=seconds())
     expires_at: int = Field(sa_column=seconds(index=True))
-    failures: int = 0  # since the last sign-in
+    failures: int = 0  # since the last right password
     #: until then no second factor is asked for here, where the operator allows it
     skips_second_factor_until: int | None = Field(default=None, sa_column=seconds(nullable=True))

@@ -6,9 +6,19 @@ import asyncio
 import pytest
 from sqlmodel import select
 
-from authserver.accounts import activity, administration, devices, known_devices, lockout, sign_in, unlocking
+from authserver.accounts import (
+    activity,
+    administration,
+    devices,
+    known_devices,
+    lockout,
+    own_account,
+    sign_in,
+    unlocking,
+)
 from authserver.accounts.activity import Kind
 from authserver.accounts.lockout import Passes
+from authserver.accounts.names import read_username
 from authserver.accounts.sign_in import Reason, Refusal, SignedIn, Unconfirmed
 from authserver.accounts.sign_up import Wait
 from authserver.accounts.verification import CodeRefusal, Proven
@@ -82,6 +92,32 @@ async def test_a_known_device_fails_ten_times_and_is_then_as_good_as_any_other(p
     assert isinstance(await try_at(people, user.email, cookies), SignedIn)
     cookies = await new_cookies(people, user, cookies)
     assert [one.failures for one in await known(people, user)] == [0], "a sign-in makes it known anew"
+
+
+@pytest.mark.spec("security 6.63")
+@pytest.mark.parametrize("where", ["account page", "sign-in without its second step"])
+async def test_right_passwords_at_a_known_device_use_up_nothing(people: People, where: str) -> None:
+    """However often its owner changes something, strangers lock nobody out there."""
+    services, user = people.services, await people.add()
+    cookies = await known_browser(people, user.sub)
+    await attack(people, user.email)
+    for number in range(known_devices.FAILURES + 2):
+        assert await try_at(people, user.email, cookies, OTHER) == WRONG
+        if where == "account page":
+            proof = await own_account.prove(services, user, PASSWORD, people.network, Passes(cookies))
+            assert isinstance(proof, own_account.Proof), proof
+            async with services.database.unit() as session:
+                name = read_username(f"{user.sub[:8]}-{number}")
+                assert await own_account.change_username(services, session, proof, name)
+        else:
+            signed = await try_at(people, user.email, cookies)
+            assert isinstance(signed, SignedIn), signed
+            async with services.database.unit() as session:
+                assert not isinstance(await sign_in.accept(services, session, signed), Refusal)
+        assert [one.failures for one in await known(people, user)] == [0]
+    refused = await people.sign_in(user.email)
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.LOCKED, "the stranger has won no new guesses by it"
 
 
 @pytest.mark.spec("security 6.63")
