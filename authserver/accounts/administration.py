@@ -227,15 +227,16 @@ async def end_email_changes(session: AsyncSession, sub: str) -> None:
 async def remove(session: AsyncSession, user: User) -> None:
     """The account and all that refers to it (by foreign keys), its waiting sign-ups, recoveries and codes, its mail.
 
-    The account is held first, as by `set_password`, with a lock that an exchange in flight passes. Authorization codes
-    go before the account: the exchange holds its code and then needs the account.
+    Sign-ups and recoveries first, as whoever completes one takes them before the account. Then the account is held, as
+    by `set_password`, with a lock that an exchange in flight passes. Authorization codes go before the account: the
+    exchange holds its code and then needs the account.
     """
+    await forget_sign_ups(session, user.email_canonical)
+    await forget_recoveries(session, user.email_canonical)
     await session.exec(select(User.sub).where(User.sub == user.sub).with_for_update(key_share=True))
     await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.sub) == user.sub))
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject) == user.sub))
     await end_email_changes(session, user.sub)
-    await forget_sign_ups(session, user.email_canonical)
-    await forget_recoveries(session, user.email_canonical)
     await session.exec(delete(Mail).where(func.lower(col(Mail.recipient)) == user.email.lower()))
     await session.exec(delete(User).where(col(User.sub) == user.sub))
 
@@ -246,8 +247,16 @@ async def forget_sign_ups(session: AsyncSession, email_canonical: str) -> None:
     await session.exec(delete(SignUp).where(col(SignUp.email_canonical) == email_canonical))
 
 
+async def hold_recoveries(session: AsyncSession, email_canonical: str) -> Sequence[str]:
+    """All recoveries of this address, by their ids; on PostgreSQL nobody changes them before the unit of work ends.
+    Whoever needs more than one takes them by this, before anything else: two wait for each other in one order."""
+    held = select(Recovery.recovery_id).where(Recovery.email_canonical == email_canonical)
+    return (await session.exec(held.order_by(col(Recovery.recovery_id)).with_for_update())).all()
+
+
 async def forget_recoveries(session: AsyncSession, email_canonical: str) -> None:
     """What waits for this address, recoveries before their codes as `recovery.complete` takes them."""
+    await hold_recoveries(session, email_canonical)
     ended = await session.exec(
         delete(Recovery).where(col(Recovery.email_canonical) == email_canonical).returning(col(Recovery.recovery_id))
     )

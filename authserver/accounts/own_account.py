@@ -123,6 +123,7 @@ async def _still(session: AsyncSession, proof: Proof) -> bool:
         update(User)
         .where(
             col(User.sub) == user.sub,
+            col(User.email_canonical) == user.email_canonical,
             col(User.password_hash) == user.password_hash,
             col(User.active).is_(True),
             col(User.epoch) == user.epoch,
@@ -184,11 +185,13 @@ async def change_username(
 
 async def delete_account(around: Surroundings, session: AsyncSession, proof: Proof) -> None:
     """The account and all that hangs on it is gone (`administration.remove`), and a mail says so; in the caller's unit
-    of work. Raises `OutdatedError` when the account is no longer as it was compared.
+    of work. Raises `OutdatedError` when the account is no longer as it was compared. Recoveries of its address are
+    taken before the account, as `recovery.complete` does.
 
     The lock on the account is one that an exchange in flight, which holds its code and refers to the account, passes:
     `remove` then waits for its code.
     """
+    await administration.forget_recoveries(session, proof.user.email_canonical)
     if not await _still(session, proof):
         raise OutdatedError
     await administration.remove(session, proof.user)

@@ -258,7 +258,8 @@ async def complete(
     included (`administration.wipe`).
     """
     now = around.clock()
-    # the recovery before its code, as `resend` does: two at once wait for each other in one order
+    # recoveries before their codes, as `resend` takes them, all in one order: two at once wait for each other
+    every = await administration.hold_recoveries(session, recovery.email_canonical)
     held = await session.exec(
         update(Recovery)
         .where(
@@ -291,10 +292,7 @@ async def complete(
         update(Recovery).where(col(Recovery.recovery_id) == recovery.recovery_id).values(completed_at=now)
     )
     await session.exec(
-        delete(Recovery).where(
-            col(Recovery.email_canonical) == recovery.email_canonical,
-            col(Recovery.recovery_id) != recovery.recovery_id,
-        )
+        delete(Recovery).where(col(Recovery.recovery_id).in_(every), col(Recovery.recovery_id) != recovery.recovery_id)
     )
     await attempts.forget(session, *attempts.sign_in_counters(around.secret_keys, attempts.row_of(user)))
     await attempts.forget_guesses(session, around.secret_keys, Purpose.RECOVERY, user.email_canonical)

@@ -7,7 +7,7 @@ import time
 import pytest
 from sqlmodel import col, select
 
-from authserver.accounts import recovery, sessions, verification
+from authserver.accounts import administration, own_account, recovery, sessions, verification
 from authserver.accounts.password_policy import Weak
 from authserver.accounts.passwords import Busy
 from authserver.accounts.recovery import NewPassword
@@ -187,6 +187,46 @@ async def test_of_two_at_once_with_one_code_one_gets_through(people: People) -> 
     news = [await check(people, waiting, code, f"{NEW} {number}") for number in range(2)]
     done = await asyncio.gather(*(complete(people, waiting, new) for new in news))
     assert sum(one is not None for one in done) == 1
+
+
+async def two_at_once(people: People, user: User) -> list[tuple[Recovery, NewPassword]]:
+    """Begun in two browsers, each with its right code."""
+    found = []
+    for number in range(2):
+        people.clock.advance(30)
+        waiting = await begun(people, user.email)
+        new = await check(people, waiting, await people.code(user.email), f"{NEW} {number}")
+        assert isinstance(new, NewPassword), new
+        found.append((waiting, new))
+    return found
+
+
+@pytest.mark.spec("decision 7")
+async def test_two_recoveries_of_one_address_at_once_do_not_lock_each_other(people: People) -> None:
+    for _ in range(5):
+        user = await people.add()
+        both = await two_at_once(people, user)
+        done = await asyncio.gather(*(complete(people, waiting, new) for waiting, new in both))
+        assert sum(one is not None for one in done) == 1
+
+
+@pytest.mark.spec("decision 7")
+@pytest.mark.parametrize("whose", ["the owner", "the operator"])
+async def test_a_recovery_and_the_end_of_the_account_at_once_do_not_lock_each_other(people: People, whose: str) -> None:
+    async def delete(user: User, proof: own_account.Proof) -> None:
+        async with people.services.database.unit() as session:
+            if whose == "the owner":
+                await own_account.delete_account(people.services, session, proof)
+            else:
+                await administration.remove(session, user)
+
+    for _ in range(5):
+        user = await people.add()
+        waiting, new = (await two_at_once(people, user))[1]
+        proof = await own_account.prove(people.services, user, PASSWORD, people.network)
+        assert isinstance(proof, own_account.Proof)
+        ended = await asyncio.gather(complete(people, waiting, new), delete(user, proof), return_exceptions=True)
+        assert {type(one) for one in ended} <= {tuple, type(None), own_account.OutdatedError}, ended
 
 
 @pytest.mark.spec("decision 6", "security 6.32", "security 6.33")
