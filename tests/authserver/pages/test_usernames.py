@@ -67,6 +67,42 @@ async def test_recovery_by_user_name_shows_no_address_and_the_same_to_everybody(
     assert page.status == 422
 
 
+@pytest.mark.spec("security 6.63", "security 6.64")
+@pytest.mark.parametrize("way", ["unlock", "forgot"])
+async def test_a_lock_under_the_other_name_has_a_way_past_it_that_everybody_is_told_of(
+    people: People, new_linking: Linkings, way: str
+) -> None:
+    """It looks like a wrong password. A new one is offered from the first page on, and after as many tries as anybody
+    has a mail that leads past the lock; a name of nobody sees the same."""
+    user, nobody = await add(people), new_address()
+    attempts = people.services.settings.sign_in_attempts
+    for _ in range(attempts):
+        await People(people.server).sign_in(user.username, OTHER)
+    seen: list[list[tuple[int, bool]]] = []
+    for email in (nobody, user.email):
+        linking = new_linking()
+        page, shown = await linking.start(), []
+        for _ in range(attempts + 1 if way == "unlock" else 1):
+            page = await linking.browser.press(page, "sign_in", username=email, password=PASSWORD)
+            shown.append((page.status, page.has_button(way)))
+        seen.append(shown)
+        page = await linking.browser.press(page, way, username=email)
+        if way == "forgot":
+            page = await linking.browser.press(page, "send", email=email)
+        assert page.asks_for("code")
+    assert seen[0] == seen[1]
+    if way == "unlock":
+        assert seen[1] == [(422, False)] * attempts + [(429, True)]
+        page = await linking.browser.press(page, "confirm", code=await people.code(user.email))
+        page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+    else:
+        assert seen[1] == [(422, True)]
+        page = await linking.browser.press(
+            page, "save", code=await people.code(user.email), password="A lantern 7 nobody has lit"
+        )
+    assert "code" in linking.returned(await linking.browser.press(page, "allow"))
+
+
 async def test_signing_up_with_a_user_name_leads_back_to_the_linking(people: People, linking: Linking) -> None:
     taken, name, email = await add(people), new_name(), new_address()
     page = await linking.start()
