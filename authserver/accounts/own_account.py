@@ -168,17 +168,20 @@ async def change_password(
 async def change_username(
     around: Surroundings, session: AsyncSession, proof: Proof, username: Username, browser: Browser | None = None
 ) -> bool:
-    """They sign in with this name from now on, and a mail says so; False when it is another's. In the caller's unit of
-    work. Raises `OutdatedError` when the account is no longer as it was compared."""
+    """They sign in with this name from now on, and a mail says so, each time that it becomes another; False when it is
+    another's. In the caller's unit of work. Raises `OutdatedError` when the account is no longer as it was compared."""
     if not await _still(session, proof):
         raise OutdatedError
     now = around.clock()
     user = await session.get_one(User, proof.user.sub, populate_existing=True)
     await lockout.forget(session, proof.admitted)
+    sent_twice = usernames.shown(user) == username.name
     if not await usernames.give(session, user, username, now):
         return False
+    if sent_twice:
+        return True
     letter = letters.username_changed_mail(around.settings, user.email, username.name, now, locale=user.locale)
-    await outbox.post(session, letter, user.sub, now)
+    await outbox.post(session, letter, letter.mail_id)  # another change of the same second has its own
     await activity.note(session, user.sub, Kind.USERNAME_CHANGED, now, browser, new=username.name)
     return True
 

@@ -263,6 +263,16 @@ async def test_one_account_gets_so_many_mails_an_hour_by_whichever_name(people: 
     assert len(await people.mails(user.email)) == attempts.MAILS_AN_HOUR_IN_ALL == 20
 
 
+async def test_every_change_of_the_name_is_told_by_mail_and_a_form_sent_twice_once(people: People) -> None:
+    """Also when somebody changes it again within the same second."""
+    user, names = await add(people), [new_name() for _ in range(2)]
+    for name in (names[0], names[0], names[1], names[0], names[0].title()):
+        assert await rename(people, user, name)
+    mails = [mail.text for mail in await people.mails(user.email)]
+    assert [sum(name in text for text in mails) for name in (*names, names[0].title())] == [2, 1, 1]
+    assert len(mails) == 4
+
+
 @pytest.mark.spec("security 6.64")
 async def test_a_recovery_stays_with_its_account_when_the_name_changes_hands(people: People) -> None:
     attacker, victim, name = await add(people), await add(people), new_name()
