@@ -212,12 +212,15 @@ def upgrade() -> None:
 
     # columns are added and nothing is rebuilt: SQLite would drop the old table, and with it all that refers to it
     op.execute("UPDATE clients SET consent = 'always' WHERE preset = 'alexa'")
-    users = sa.table("users", sa.column("sub"), sa.column("username"), sa.column("username_canonical"))
+    users = sa.table("users", *map(sa.column, ("sub", "username", "username_canonical", "created_at")))
     connection = op.get_bind()
     taken: set[str] = set()
-    for sub, username in connection.execute(
-        sa.select(users.c.sub, users.c.username).where(users.c.username != users.c.sub).order_by(users.c.sub)
-    ).all():
+    named = connection.execute(
+        sa.select(users.c.created_at, users.c.sub, users.c.username).where(users.c.username != users.c.sub)
+    ).all()
+    # of names that differ by case alone, the one that is written as it is compared, else that of the oldest account; in
+    # an order of Python's, since databases have orders of their own
+    for _, _, sub, username in sorted((name != name.lower(), at, sub, name) for at, sub, name in named):
         canonical = username.lower()
         # others keep their `username` claim, and get a name to sign in with by `authserver user set-username`
         if re.fullmatch("[a-z0-9][a-z0-9._-]{0,127}", canonical) and canonical not in taken and not _is_uuid(canonical):
