@@ -2,14 +2,15 @@
 
 A mail server that is away costs no mail a try: nothing is claimed before there is a connection. Between the server's
 "accepted" and our note of it a crash makes the mail go out twice, with one and the same `Message-ID`; no protocol can
-exclude that (RFC 5321 §6.1 chooses the same).
+exclude that (RFC 5321 §6.1 chooses the same). An orderly end does not: the mail that is on its way is ended first.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiosmtplib
@@ -33,10 +34,13 @@ REACHING = 20.0  # seconds to reach the mail server, sign in included
 SENDING = 120.0  # seconds that one mail may take: who gives up too early sends it twice (RFC 5321 §4.5.3.2)
 CLAIM = 240  # seconds that a batch is left to its worker; it begins no mail that might not end within them
 FIRST_PAUSE, LONGEST_PAUSE = 15, 3600  # seconds between the tries of one mail; doubling
+ENDING = 3.0  # seconds that the end of the service leaves to what is on its way (`app.end` waits five for all)
 TRIES = 80  # about three days; then it is given up
 LONGEST_OUTAGE = 60.0  # seconds between two tries to reach the mail server; they begin at one and double
 WATCH = 60.0  # seconds between two looks for mails that are late
 RANKS = (0, 1)
+
+Result = TypeVar("Result")
 
 
 class Away(Exception):
@@ -44,9 +48,8 @@ class Away(Exception):
 
 
 async def run_outbox(around: Surroundings) -> None:
-    """Ends when cancelled. Without a mail server there is nothing to do: mails stay in the outbox.
-
-    It starts no task of its own: `aiosmtplib` may swallow a cancellation, and who ends the service asks again."""
+    """Ends when cancelled, the mail that is on its way first. Without a mail server there is nothing to do: mails stay
+    in the outbox. `aiosmtplib` may swallow a cancellation: who ends the service asks again."""
     if around.settings.smtp_url is None:
         if not around.settings.development:
             log.warning("AUTHSERVER_SMTP_URL is not set: mails stay in the outbox and nobody can sign up")
@@ -206,7 +209,7 @@ async def _send_all(around: Surroundings, line: Line, batch: Batch) -> int:
         while untried and around.clock() + SENDING < batch.claimed:
             begun = loop.time()
             try:
-                sent += await _send(around, line, batch, untried[0])
+                sent += await _to_its_end(_send(around, line, batch, untried[0]))
             except Away:
                 raise
             except BaseException:  # what has become of it is not known
@@ -216,8 +219,27 @@ async def _send_all(around: Surroundings, line: Line, batch: Batch) -> int:
             await asyncio.sleep(max(0.0, begun + apart - loop.time()))
     finally:
         if untried:
-            await asyncio.shield(_give_back(around, batch, untried))
+            await _to_its_end(_give_back(around, batch, untried))
     return sent
+
+
+async def _to_its_end(work: Coroutine[None, None, Result]) -> Result:
+    """A mail that was taken and not noted would be sent again: whoever cancels us waits for `work`, `ENDING` seconds;
+    after that it is cancelled, too. The cancellation is not lost: it comes with the next `await`."""
+    task, loop = asyncio.create_task(work), asyncio.get_running_loop()
+    latest: float | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task}, timeout=None if latest is None else max(0.1, latest - loop.time()))
+        except asyncio.CancelledError:
+            latest = latest or loop.time() + ENDING
+        if latest is not None and loop.time() >= latest:
+            task.cancel()
+    if latest is not None:
+        this = asyncio.current_task()
+        assert this is not None
+        this.cancel()
+    return task.result()
 
 
 async def _send(around: Surroundings, line: Line, batch: Batch, mail: Mail) -> bool:

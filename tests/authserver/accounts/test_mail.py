@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import email
 import email.policy
+import threading
 import time
 from collections.abc import AsyncIterator
 
@@ -416,6 +417,61 @@ async def test_the_worker_ends_with_the_service_whatever_it_is_at(server: Server
         await end(running)
         assert running.done()
         assert time.monotonic() - begun < 4
+
+
+class Thoughtful(Picky):
+    """Takes a mail, and answers when it may."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.has_one, self.may_answer = threading.Event(), threading.Event()
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        answer = await super().handle_DATA(server, session, envelope)
+        self.has_one.set()
+        await asyncio.to_thread(self.may_answer.wait, 20)
+        return answer
+
+
+@pytest.mark.spec("decision 13")
+@pytest.mark.parametrize("moment", ["before the answer", "between the answer and the note"])
+async def test_an_orderly_end_cuts_no_mail_off_from_the_note_that_it_was_sent(server: Server, moment: str) -> None:
+    mails = [await put(server, new_address()) for _ in range(3)]
+    with Thoughtful() as mail_server:
+        running = asyncio.create_task(worker.send_for_ever(server.services, mail_server.server))
+        await asyncio.to_thread(mail_server.has_one.wait, 20)
+        if moment == "before the answer":
+            ending = asyncio.create_task(end(running))
+            await asyncio.sleep(0.7)
+            mail_server.may_answer.set()
+        else:
+            async with server.services.database.unit() as session:
+                await session.exec(update(Mail).values(details=col(Mail.details)))  # nobody else writes now
+                mail_server.may_answer.set()
+                await asyncio.sleep(0.3)
+                ending = asyncio.create_task(end(running))
+                await asyncio.sleep(0.7)
+        await ending
+        assert running.done()
+        states = [outbox.state_of(await row(server, mail)) for mail in mails]
+        assert sorted(states) == [outbox.State.SENT, outbox.State.WAITING, outbox.State.WAITING]
+        for _ in range(3):
+            await send_due(server.services, mail_server.server)
+            server.clock.advance(worker.CLAIM)
+        assert sorted(mail_server.taken) == sorted(mail.recipient for mail in mails)
+
+
+@pytest.mark.spec("decision 13")
+async def test_a_mail_server_that_never_answers_holds_up_no_end(server: Server) -> None:
+    await put(server, new_address())
+    with Thoughtful() as mail_server:
+        running = asyncio.create_task(worker.send_for_ever(server.services, mail_server.server))
+        await asyncio.to_thread(mail_server.has_one.wait, 20)
+        begun = time.monotonic()
+        await end(running)
+        assert running.done()
+        assert time.monotonic() - begun < 5
+        mail_server.may_answer.set()
 
 
 async def test_mails_that_are_late_are_an_error_in_the_log(
