@@ -22,7 +22,9 @@ HEALTH = ("/healthz", "/readyz")
 
 def try_later() -> PageError:
     """Our own trouble, for a human."""
-    return PageError("unavailable", "The server cannot answer at the moment. Please try again in a few seconds.", 503)
+    return PageError(
+        "unavailable", "The server cannot answer at the moment. Please try again in a few seconds.", 503, go_back=True
+    )
 
 
 class Boundary:
@@ -78,7 +80,8 @@ class Boundary:
                 response = error_response(str(error.error), error.description or "The request is not valid", status)
             else:
                 response = self.error_page(
-                    Request(scope), PageError("malformed_request", "The request could not be read.", status)
+                    Request(scope),
+                    PageError("malformed_request", "The request could not be read.", status, go_back=True),
                 )
         else:
             if isinstance(error, (StorageError, KeyRingError, *DRIVER_ERRORS)):

@@ -55,12 +55,16 @@ PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 async def addressee(oauth: OAuthServer, values: dict[str, list[str]]) -> Addressee:
     """To whom the answer may go. Raises `PageError`, with the particulars in the log for the operator only."""
     if any(len(set(values.get(name, []))) > 1 for name in ("client_id", "redirect_uri")):
-        raise PageError("repeated_parameter", "The link that brought you here names two different apps or addresses.")
+        raise PageError(
+            "repeated_parameter", "The link that brought you here names two different apps or addresses.", go_back=True
+        )
     client_id = values.get("client_id", [""])[0]
     client = await oauth.clients.get(client_id) if client_id else None
     if client is None:
         log.warning("authorize: unknown client_id %r", client_id[:128])
-        raise PageError("unknown_client", "The app that sent you here is not registered with this server.")
+        raise PageError(
+            "unknown_client", "The app that sent you here is not registered with this server.", go_back=True
+        )
     redirect_uri = values.get("redirect_uri", [""])[0]
     if redirect_uri:
         if not client.check_redirect_uri(redirect_uri):
@@ -71,13 +75,17 @@ async def addressee(oauth: OAuthServer, values: dict[str, list[str]]) -> Address
                 client.row.redirect_uris,
             )
             raise PageError(
-                "redirect_mismatch", "The app that sent you here wants the answer at an address that is not registered."
+                "redirect_mismatch",
+                "The app that sent you here wants the answer at an address that is not registered.",
+                go_back=True,
             )
         return Addressee(client, redirect_uri, True)
     scope = client.get_allowed_scope(values.get("scope", [""])[0]) or ""
     only = client.get_default_redirect_uri()
     if only is None or "openid" in scope.split():  # OpenID Connect Core §3.1.2.1: REQUIRED
-        raise PageError("redirect_uri_missing", "The app that sent you here did not say where the answer shall go.")
+        raise PageError(
+            "redirect_uri_missing", "The app that sent you here did not say where the answer shall go.", go_back=True
+        )
     return Addressee(client, only, False)
 
 
@@ -208,7 +216,9 @@ async def advance(
     """
     client = await oauth.clients.get(interaction.client_id, session) if interaction.client_id else None
     if interaction.client_id and client is None:
-        raise PageError("unknown_client", "The app that sent you here is no longer registered with this server.")
+        raise PageError(
+            "unknown_client", "The app that sent you here is no longer registered with this server.", go_back=True
+        )
     row = client.row if client else None
     if browser is not None and user is not None and interactions.is_another(interaction, browser, user):
         return await _refuse(oauth, session, interaction, LoginRequiredError("Somebody else has signed in"))

@@ -18,14 +18,16 @@ class UnsupportedTokenTypeError(OAuth2Error):  # type: ignore[misc]
 class PageError(Exception):
     """Shown as a page on our own host and never sent to a client: before the redirect URI is known to be the client's,
     or when a page cannot go on. `reason` is a stable word for tests and logs, `message` says what to do, and is
-    translated where it is shown, `wait` is the seconds until it may be tried again."""
+    translated where it is shown, `wait` is the seconds until it may be tried again. `go_back`: the message leaves open
+    what to do, and the page says it."""
 
-    def __init__(self, reason: str, message: str, status: int = 400, wait: int = 0) -> None:
+    def __init__(self, reason: str, message: str, status: int = 400, wait: int = 0, *, go_back: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.message = message
         self.status = status
         self.wait = wait
+        self.go_back = go_back
 
 
 class UnmetAuthenticationRequirementsError(OAuth2Error):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts.passwords import Busy
+from authserver.boundary import try_later
 from authserver.languages import speaking
 from authserver.oauth.errors import PageError
 from authserver.oauth.responses import STRICT
@@ -25,6 +26,7 @@ def error_page(request: Request, error: PageError) -> Response:
     """What happened and what to do. It needs no database: it also says that there is none."""
     log.info("page %s: %s", request.scope["path"], error.reason)
     ours = error.status >= 500
+    again = ours and _only_looks(request)
     with speaking(language_of(request)):
         return page(
             request,
@@ -34,22 +36,33 @@ def error_page(request: Request, error: PageError) -> Response:
             title=_("One moment, please") if ours else _("This did not work"),
             message=_(error.message),
             reason=error.reason,
+            again=again,
+            go_back=error.go_back and not again,
         )
 
 
-def _too_many() -> PageError:
-    return PageError(
+def _only_looks(request: Request) -> bool:
+    """Then the page offers to ask for it again; what was typed into a form is one page back."""
+    return request.method in ("GET", "HEAD")
+
+
+def _too_many(request: Request) -> PageError:
+    error = PageError(
         "busy", "Too many people are signing in right now. Go back, wait a few seconds and try again.", 503
     )
+    if _only_looks(request):
+        error.message = try_later().message  # there is no form to go back to
+    return error
 
 
 def busy_page(request: Request) -> Response:
-    """More requests wait than the server bears. Written once in each language: there is no time for more."""
-    written: dict[str, Response] = request.app.state.busy_pages
-    tag = language_of(request).tag
-    if tag not in written:
-        written[tag] = error_page(request, _too_many())
-    return written[tag]
+    """More requests wait than the server bears. Written once in each language, for those who look and for those who
+    sent a form: there is no time for more."""
+    written: dict[tuple[str, bool], Response] = request.app.state.busy_pages
+    which = language_of(request).tag, _only_looks(request)
+    if which not in written:
+        written[which] = error_page(request, _too_many(request))
+    return written[which]
 
 
 async def not_found(request: Request, _error: Exception | None = None) -> Response:
@@ -62,6 +75,8 @@ async def not_found(request: Request, _error: Exception | None = None) -> Respon
             title=_("There is no such page"),
             message=_("Check the address, or go back to the app that you came from."),
             reason="",
+            again=False,
+            go_back=False,
         )
 
 
@@ -75,7 +90,7 @@ def hosted(endpoint: Endpoint) -> Endpoint:
             try:
                 response = await endpoint(request)
             except Busy as error:
-                raise _too_many() from error
+                raise _too_many(request) from error
         for name, value in (STRICT if request.app.state.settings.secure else {}).items():
             response.headers.setdefault(name, value)  # redirects and pictures have no other place for it
         response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -25,7 +25,7 @@ async def _parameters(request: Request) -> dict[str, list[str]]:
         if status == 413 and request.method != "POST":
             status = 414
         raise PageError(
-            "malformed_request", "The link that brought you here is damaged or too long.", status
+            "malformed_request", "The link that brought you here is damaged or too long.", status, go_back=True
         ) from error
 
 

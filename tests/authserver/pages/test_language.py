@@ -159,17 +159,33 @@ async def test_an_error_is_told_in_the_language_of_what_failed(linking: Linking)
     assert "Diese Seite gibt es nicht" in page.text
 
 
+async def test_an_error_says_once_what_to_do(linking: Linking) -> None:
+    page = await linking.browser.open(linking.url("/consent?interaction=none"))
+    assert page.text.count("Go back") == 1
+    page = await linking.browser.open(linking.url("/oauth2/authorize?client_id=unknown"))
+    assert "Go back to where you came from and try again." in page.text
+
+
 async def test_too_many_at_once_is_told_to_each_in_their_language_and_written_once(people: People) -> None:
     app = people.server.app
 
-    def busy(tag: str) -> Response:
+    def busy(tag: str, method: str = "POST") -> Response:
         headers = [(b"accept-language", tag.encode())]
-        scope = {"type": "http", "method": "GET", "path": "/login", "query_string": b"", "headers": headers, "app": app}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": "/login",
+            "query_string": b"",
+            "headers": headers,
+            "app": app,
+        }
         return busy_page(Request(scope))
 
     assert "Gerade melden sich zu viele Menschen an." in bytes(busy("de").body).decode()
     assert "現在、ログインする方が集中しています。" in bytes(busy("ja").body).decode()
     assert busy("de") is busy("de")
+    assert busy("de", "GET") is busy("de", "GET")
+    assert bytes(busy("de", "GET").body) != bytes(busy("de").body)
 
 
 @pytest.mark.spec("security 6.60")

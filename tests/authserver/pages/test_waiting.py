@@ -88,9 +88,27 @@ async def test_who_finds_too_many_waiting_is_told_to_come_again_and_not_at_once(
     assert busy.answer.headers["cache-control"] == "no-store"
     assert "content-security-policy" in busy.answer.headers
     assert "Go back, wait a few seconds and try again." in busy.text
+    assert "Go back to where you came from" not in busy.text, "it is said once"
+    assert "Try again" not in busy.text, "what was typed would be lost"
     assert took >= 0.9 * admission.HELD, "an answer at once is another request at once"
     assert [page.status for page in await asyncio.gather(*waiting)] == [200, 200, 200]
     assert is_unused(crowded)
+
+
+async def test_who_only_looks_may_ask_for_the_same_page_again(crowded: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "HELD", 0.0)
+    linking = Linking(crowded, await crowded.server.add_client("alexa"))
+    with nobody_begins(crowded):
+        waiting = [asyncio.create_task(Linking(crowded, linking.client).start()) for _ in range(3)]
+        await until_waiting(crowded, 3)
+        busy = await linking.start()
+    assert busy.status == 503
+    assert "Please try again in a few seconds. Try again Does it happen again?" in busy.text
+    (again,) = (link for link in busy.links if "static" not in link)
+    assert again == busy.url, "the very page; its address is not written into it"
+    assert "Go back" not in busy.text
+    await asyncio.gather(*waiting)
+    assert (await linking.browser.open(again)).asks_for("username", "password")
 
 
 async def test_nobody_waits_longer_than_promised(
