@@ -1,6 +1,7 @@
 """The operator's look: name, logo, colour, links, and a folder of own templates, texts and files. Read at the start."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 LARGEST = 256 * 1024  # bytes of a logo
 OWN_STYLE = "own.css"  # rules of the operator's, after ours
 ACCENT_STYLE = "accent.css"  # generated: what `accent_color` means in light and dark
+URL = re.compile(rb"""url\(\s*(["']?)([^"')]*?)\1\s*\)""", re.IGNORECASE)
+COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
 #: what a file begins with, and the name under which it is served
 LOGOS = ((b"\x89PNG\r\n\x1a\n", "logo.png"), (b"RIFF", "logo.webp"), (b"<svg", "logo.svg"), (b"<?xml", "logo.svg"))
 
@@ -43,7 +46,8 @@ class Look:
                 _ = language.messages
         templates = Templates(Path(__file__).with_name("templates"), folder_of(settings.overrides, "templates"))
         templates.check()
-        contents = OURS | _own_files(folder_of(settings.overrides, "static"))
+        own = _own_files(folder_of(settings.overrides, "static"))
+        contents = OURS | own
         styles = ["pages.css"]
         if settings.accent_color:
             contents[ACCENT_STYLE] = colors.style(settings.accent_color).encode()
@@ -54,11 +58,28 @@ class Look:
         if settings.logo is not None:
             logo, contents = _logo(settings.logo, contents)
         links = {"support": settings.support_url, "privacy": settings.privacy_url, "terms": settings.terms_url}
-        return cls(templates, Files(contents), spoken, logo, tuple(styles), logo or "lamp.svg", links)
+        files = Files(contents, frozenset(own))
+        for name in _named(contents.get(OWN_STYLE, b"")):
+            if name not in files:
+                log.warning("%s: no page finds %s; only files that lie beside it are found", OWN_STYLE, name)
+        return cls(templates, files, spoken, logo, tuple(styles), logo or "lamp.svg", links)
 
 
 def _own_files(folder: Path | None) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("[!.]*")) if path.is_file()} if folder else {}
+    """Raises `SettingsError` for what is no file: nothing reads a folder in there."""
+    own = {}
+    for path in sorted(folder.glob("[!.]*")) if folder else ():
+        try:
+            own[path.name] = path.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"AUTHSERVER_OVERRIDES: cannot read {path}: {error.strerror}") from error
+    return own
+
+
+def _named(style: bytes) -> list[str]:
+    """What a style sheet asks for: `url(…)`, but for what it carries itself and places in this very page."""
+    named = [name.decode(errors="replace") for _, name in URL.findall(COMMENT.sub(b"", style))]
+    return [name for name in named if name and not name.startswith(("data:", "#"))]
 
 
 def _logo(path: Path, contents: dict[str, bytes]) -> tuple[str, dict[str, bytes]]:

@@ -17,7 +17,7 @@ from authserver.settings import Settings, is_loopback
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    "font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 
 

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
@@ -191,6 +192,41 @@ async def test_templates_texts_and_files_of_the_operator_go_before_ours(
     assert "012345" in mail.html
 
 
+@pytest.mark.spec("security 6.43")
+async def test_a_style_of_the_operators_finds_the_fonts_and_pictures_that_lie_beside_it(
+    folder: Callable[[dict[str, str | bytes]], Path],
+) -> None:
+    style = "@font-face { font-family: Own; src: url('own.woff2') } body { background: url(paper.webp), url(lamp.svg) }"
+    own = folder({"static/own.css": style, "static/own.woff2": b"wOF2", "static/paper.webp": b"RIFF"})
+    async with looking(overrides=own) as browser:
+        page = await browser.open(NOWHERE)
+        assert "font-src 'self';" in page.answer.headers["content-security-policy"]
+        at = str((await loaded(browser, page, "own.css")).url)
+        for name, kind in (("own.woff2", "font/woff2"), ("paper.webp", "image/webp"), ("lamp.svg", "image/svg+xml")):
+            answer = await browser.client.get(urljoin(at, name))
+            assert (answer.status_code, answer.headers["content-type"]) == (200, kind), name
+            assert "sandbox" in answer.headers["content-security-policy"]
+        assert (await browser.client.get(urljoin(at, "%2e%2e/templates/login.html"))).status_code == 404
+    folder({"static/paper.webp": b"RIFF, and another"})
+    async with looking(overrides=own) as browser:
+        assert (await browser.client.get(urljoin(at, "paper.webp"))).status_code == 404, "kept for a year"
+        page = await browser.open(NOWHERE)
+        assert str((await loaded(browser, page, "own.css")).url) != at
+
+
+@pytest.mark.parametrize("name", ["https://fonts.example.org/own.woff2", "fonts/own.woff2", "/own.woff2", "none.png"])
+def test_what_a_style_of_the_operators_names_in_vain_is_named_in_the_log(
+    folder: Callable[[dict[str, str | bytes]], Path], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    style = f"/* url(long-gone.png) */ a {{ src: url( '{name}' ); background: url(data:,), url(#a), url(there.png) }}"
+    own = folder({"static/own.css": style, "static/there.png": png()})
+    with caplog.at_level(logging.WARNING, "authserver.pages.look"):
+        look_of(settings_for("sqlite:///unused", overrides=own))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"own.css: no page finds {name}; only files that lie beside it are found"
+    ]
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [
@@ -200,6 +236,7 @@ async def test_templates_texts_and_files_of_the_operator_go_before_ours(
         ({"locales/de.po": 'msgid "Sign in"\nmsgstr "<b>x</b>"'}, "locales/de.po, line 1: "),
         ({"locales/zh.po": ""}, "locales/zh.po: the languages are "),
         ({"template/login.html": ""}, "nothing reads "),
+        ({"static/fonts/own.woff2": b""}, "static/fonts: "),
     ],
 )
 def test_what_is_broken_in_the_folder_stops_the_start_by_file_and_line(
