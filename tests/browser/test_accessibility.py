@@ -84,7 +84,7 @@ def demanding(database_kind: str, migrated_database: MigratedDatabase, module_fo
 @pytest.fixture(scope="module")
 def people(authserver: Service) -> list[Person]:
     """One for each visit."""
-    return add_people(authserver, len(FACES) + 1)
+    return add_people(authserver, len(FACES) + 5)
 
 
 def headings_of(template: str, tag: str) -> list[str]:
@@ -128,10 +128,10 @@ async def tabs_reach_everything(page: Page) -> None:
     assert len(seen) == controls
 
 
-async def nothing_is_cut_off(page: Page) -> None:
+async def nothing_is_cut_off(page: Page, most: int = 320) -> None:
     """In its own direction and in the other one."""
     for _ in range(2):
-        assert await width(page) <= 320
+        assert await width(page) <= most
         assert await page.evaluate(CUT_OFF) == []
         await page.evaluate(
             "html => { html.dir = html.dir === 'rtl' ? 'ltr' : 'rtl' }", await page.query_selector("html")
@@ -179,6 +179,52 @@ async def test_a_page_is_seen_reached_and_read_by_everybody(
     await nothing_is_cut_off(page)
     await page.add_style_tag(content=SPACED)
     await nothing_is_cut_off(page)
+
+
+async def lines_of(page: Page, where: str) -> list[int]:
+    """In how many lines each of these is written."""
+    counts = """nodes => nodes.map(node => {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        return new Set([...range.getClientRects()].map(rect => Math.round(rect.top))).size;
+    })"""
+    return list(await page.locator(where).evaluate_all(counts))
+
+
+@pytest.mark.spec("WCAG 2.2")
+async def test_japanese_words_stay_whole_on_buttons(
+    new_page: Pages, authserver: Service, alexa: Alexa, people: list[Person]
+) -> None:
+    page = await new_page("phone", locale="ja")
+    await PAGES["recovery_codes.html", ""](Visitor(page, authserver, alexa, people.pop()))
+    assert await lines_of(page, ".pair .button") == [1, 1, 1]
+    for width_of_phone in (320, 390):
+        await page.set_viewport_size({"width": width_of_phone, "height": 844})
+        assert await lines_of(page, ".pair .button") == [1, 1, 1]
+        await nothing_is_cut_off(page, width_of_phone)
+
+
+@pytest.mark.spec("WCAG 2.2")
+async def test_among_arabic_words_a_name_is_typed_in_its_own_direction(
+    new_page: Pages, authserver: Service, alexa: Alexa, people: list[Person]
+) -> None:
+    page = await new_page("phone", locale="ar")
+    await PAGES["login.html", ""](Visitor(page, authserver, alexa, people.pop()))
+    for typed, direction in (("anna@example.org", "ltr"), ("آنا", "rtl")):
+        await page.fill("#username", typed)
+        style = "node => { const style = getComputedStyle(node); return [style.direction, style.textAlign] }"
+        assert await page.locator("#username").evaluate(style) == [direction, "right"]
+
+
+@pytest.mark.spec("WCAG 2.2")
+@pytest.mark.parametrize(("language", "place"), [("en", "calc(100% - 14px)"), ("ar", "14px")])
+async def test_the_sign_of_a_list_stands_clear_of_its_edge(
+    new_page: Pages, authserver: Service, alexa: Alexa, people: list[Person], language: str, place: str
+) -> None:
+    page = await new_page("phone", locale=language)
+    await PAGES["account_profile.html", ""](Visitor(page, authserver, alexa, people.pop()))
+    style = "node => { const style = getComputedStyle(node); return [style.appearance, style.backgroundPositionX] }"
+    assert await page.locator("select").evaluate(style) == ["none", place]
 
 
 @pytest.mark.spec("WCAG 2.2")
