@@ -36,7 +36,7 @@ def _name(key: SecretKey, digest: bytes) -> str:
 
 
 async def _alive(settings: Settings, session: AsyncSession, now: int, user: User) -> Sequence[Session]:
-    """Latest use first; what `sessions.find` would find."""
+    """Latest use first; what `sessions.find` would find, whatever second factor is demanded now."""
     found = await session.exec(
         select(Session)
         .where(

@@ -6,6 +6,7 @@ from typing import Any
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from authserver.accounts import assurance, remembered
 from authserver.models import Session, User
 from authserver.secret_values import digest, new_secret
 from authserver.settings import Settings
@@ -62,7 +63,8 @@ async def create(
 async def find(
     settings: Settings, session: AsyncSession, now: int, cookies: Mapping[str, str], *, note: bool = True
 ) -> tuple[Session, User] | tuple[None, None]:
-    """Who is signed in at this browser: alive in both its lives, the user active and nothing called back since.
+    """Who is signed in at this browser: alive in both its lives, the user active and nothing called back since, with
+    the second factor that the operator demands now.
 
     `note`: that it was seen. Not where the account may be written afterwards: whoever sets a password has the account
     first and then the sessions, and each would wait for the other.
@@ -88,6 +90,8 @@ async def find(
     if found is None:
         return None, None
     browser, user = found
+    if not await _suffices(settings, session, now, browser, user, cookies):
+        return None, None
     if note and browser.last_seen_at <= now - SEEN_EVERY:
         await session.exec(
             update(Session)
@@ -95,6 +99,17 @@ async def find(
             .values(last_seen_at=now)
         )
     return browser, user
+
+
+async def _suffices(
+    settings: Settings, session: AsyncSession, now: int, browser: Session, user: User, cookies: Mapping[str, str]
+) -> bool:
+    """Where the operator demands a second factor, a session of a password alone counts only as long as its browser is
+    remembered: it may be older than the demand, and its person signs in again (docs/adr/0016). An address is confirmed
+    before a second factor is asked for."""
+    if settings.second_factor != "required" or assurance.is_strong(browser.amr) or not user.email_verified:
+        return True
+    return await remembered.skips(settings, session, now, user, cookies)
 
 
 async def hold(session: AsyncSession, browser: Session) -> bool:

@@ -83,7 +83,8 @@ class AccountSettings(PeopleSettings):
     second_factor: Literal["off", "optional", "required"] = Field(
         "optional",
         description="Second factors: `off` asks nobody, `optional` asks those who have set one up, `required` leads "
-        "everybody through setting one up in the middle of sign-in. Sessions that exist are not asked.",
+        "everybody through setting one up in the middle of sign-in; who is signed in with a password alone is asked to "
+        "sign in again.",
     )
     second_factors: str = Field(
         "totp,email,passkey",

@@ -211,6 +211,59 @@ async def test_the_last_one_is_not_removed_where_one_is_required_and_the_page_sa
     assert await totp_of(people, user) is not None
 
 
+@pytest.mark.spec("security 6.59", "alexa 0")
+async def test_who_is_signed_in_when_a_factor_becomes_required_signs_in_again_and_stays_linked(
+    people: People, linking: Linking, new_linking: Linkings
+) -> None:
+    """At the next page of the account and the next request of an application, with all that this asks for."""
+    user = await people.add()
+    elsewhere = new_linking()
+    tokens = await linking.client.linked(user)
+    for browser in (linking, elsewhere):
+        await at_home(browser, user)
+    device = await linking.browser.open(linking.url("/account/devices"))
+    with settings(people, second_factor="required"):
+        assert elsewhere.returned(await elsewhere.start(prompt="none"))["error"] == "login_required"
+        assert (await elsewhere.start()).asks_for("username", "password")
+        sent = await send(linking, "/account/devices", device, action="end_others")
+        assert "/login?" in str(sent.left_to)
+        assert len(await sessions_of(people, user)) == 2, "nothing was done"
+        page = await linking.browser.open(linking.url(HOME))
+        page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+        assert "Set up two-step sign-in" in page.text
+        _, page = await set_up_app(linking, page)
+        assert (await go_on(linking, page)).url == linking.url(HOME)
+        assert (await linking.browser.open(linking.url("/account"))).url == linking.url("/account")
+        assert (await linking.start()).has_button("allow")
+        assert (await linking.client.refresh(tokens["refresh_token"])).status_code == 200
+    assert (await elsewhere.browser.open(elsewhere.url("/account"))).url == elsewhere.url("/account")
+
+
+async def test_a_remembered_browser_stays_signed_in_where_a_factor_is_required_for_as_long_as_it_is_remembered(
+    people: People, linking: Linking
+) -> None:
+    user = await people.add()
+    app, _ = await with_app(people, user)
+    with settings(people, second_factor="required", remember_device_days=7):
+        await remembering(linking, user, app)
+        await at_home(linking, user)
+        assert [one.amr for one in await sessions_of(people, user) if one.signed_in_at == people.clock()] == [["pwd"]]
+        assert (await linking.browser.open(linking.url("/account/devices"))).url == linking.url("/account/devices")
+        people.services.settings = people.services.settings.model_copy(update={"remember_device_days": 0})
+        page = await linking.browser.open(linking.url("/account"))
+        page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+        assert asks(page, "totp")
+
+
+async def test_an_address_is_confirmed_before_a_factor_is_demanded_of_a_session(
+    people: People, linking: Linking
+) -> None:
+    user = await people.add(email_verified=False)
+    page = await linking.signed_in(user.email)
+    with settings(people, second_factor="required"):
+        assert (await linking.browser.open(page.url)).asks_for("code")
+
+
 @pytest.mark.spec("security 6.45", "security 6.73")
 async def test_forms_of_the_account_that_are_not_of_this_session_do_nothing(
     people: People, linking: Linking, new_linking: Linkings
