@@ -34,6 +34,7 @@ class Kind(StrEnum):
     LINKED = "linked"  # details: `application`
     UNLINKED = "unlinked"
     LOCKED = "locked"  # sign-in was delayed after failures
+    SECOND_FACTOR_LOCKED = "second_factor_locked"  # likewise the second step
 
 
 async def note(session: AsyncSession, sub: str, kind: Kind, now: int, browser: Browser | None, **details: Any) -> None:

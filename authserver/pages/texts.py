@@ -250,6 +250,7 @@ def event(found: Activity) -> str:
         Kind.LINKED: _("{application} linked"),
         Kind.UNLINKED: _("{application} unlinked"),
         Kind.LOCKED: _("Sign-in delayed after wrong passwords"),
+        Kind.SECOND_FACTOR_LOCKED: _("Second step delayed after wrong codes"),
     }[Kind(found.kind)].format(**told)
 
 

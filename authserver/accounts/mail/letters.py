@@ -138,6 +138,12 @@ def recovery_code_used_mail(settings: Settings, recipient: str, left: int, when:
     return _letter(settings, "recovery_code_used", recipient, when, locale=locale, **values)
 
 
+def wrong_codes_mail(settings: Settings, recipient: str, when: int, *, locale: str = "") -> Mail:
+    """Somebody with the right password guesses at the second factor: who it is not must know."""
+    forgot = f"{settings.issuer}/forgotPassword"
+    return _letter(settings, "wrong_codes", recipient, when, locale=locale, moment=when, forgot_url=forgot)
+
+
 def _places(settings: Settings) -> dict[str, Any]:
     """Where somebody goes who did not do it."""
     return {

@@ -45,16 +45,39 @@ def _counters(around: Surroundings, user: User, interaction_id: str) -> tuple[st
     )
 
 
-async def count(around: Surroundings, user: User, interaction_id: str, address: str) -> Refusal | None:
-    """None when an answer may be compared. Committed when it returns; failures rest as those of passwords do."""
+@dataclass(frozen=True)
+class Counted:
+    """The answer may be compared. `failures`: of the account, with this one, which is one until it is accepted."""
+
+    failures: int
+
+
+async def count(around: Surroundings, user: User, interaction_id: str, address: str) -> Counted | Refusal:
+    """Committed when it returns; failures rest as those of passwords do."""
     now = around.clock()
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Refusal(Reason.TOO_MANY, wait)
+    failures = 0
     for counter in _counters(around, user, interaction_id):
         tried = await attempts.try_sign_in(around.hot, around.settings, counter, now)
         if tried.wait:
             return Refusal(Reason.LOCKED, tried.wait)
-    return None
+        failures = tried.failures
+    return Counted(failures)
+
+
+async def _tell_of_lock(around: Surroundings, user: User, counted: Counted, address: str) -> None:
+    """From this failure on the second step rests: its owner sees so, and gets a mail, once, however long it goes on.
+    Whoever guesses here knows the password, or has a session."""
+    if counted.failures != around.settings.sign_in_attempts:
+        return
+    now = around.clock()
+    async with around.database.unit() as session:
+        if await session.get(User, user.sub) is None:
+            return
+        await note(session, user.sub, Kind.SECOND_FACTOR_LOCKED, now, Browser({}, "", address))
+        letter = letters.wrong_codes_mail(around.settings, user.email, now, locale=user.locale)
+        await outbox.post(session, letter, user.sub, now)
 
 
 async def begin(
@@ -75,8 +98,9 @@ async def check(
     code = recovery_codes.read(typed) if method == recovery_codes.NAME else six_digits_of(typed)
     if code is None:
         return Refusal(Reason.MALFORMED)
-    if refused := await count(around, user, interaction_id, address):
-        return refused
+    counted = await count(around, user, interaction_id, address)
+    if isinstance(counted, Refusal):
+        return counted
     found: Right | CodeRefusal | None
     if method == recovery_codes.NAME:
         async with around.database.unit() as session:
@@ -87,9 +111,10 @@ async def check(
         found = await email_code.check(around, user, interaction_id, typed, address)
     else:
         found = None
-    if found is None:
-        return Refusal(Reason.WRONG)
-    return Refusal(Reason(found.value)) if isinstance(found, CodeRefusal) else found
+    if found is not None and not isinstance(found, CodeRefusal):
+        return found
+    await _tell_of_lock(around, user, counted, address)
+    return Refusal(Reason.WRONG if found is None else Reason(found.value))
 
 
 async def accept(

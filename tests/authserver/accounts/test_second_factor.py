@@ -7,7 +7,7 @@ import secrets
 import pytest
 from sqlmodel import col, select
 
-from authserver.accounts import second_factor
+from authserver.accounts import activity, second_factor
 from authserver.accounts.second_factor import asking, changes, recovery_codes, totp
 from authserver.accounts.second_factor.asking import Reason, Refusal
 from authserver.accounts.second_factor.changes import NeededError
@@ -291,6 +291,49 @@ async def test_guesses_at_once_are_no_more_than_five(people: People) -> None:
     reasons = [answer.reason for answer in answers if isinstance(answer, Refusal)]
     assert reasons.count(Reason.WRONG) == 5
     assert set(reasons) == {Reason.WRONG, Reason.LOCKED}
+
+
+@pytest.mark.spec("security 6.59")
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_guesses_that_make_it_rest_are_told_to_the_owner_once(people: People, at_once: bool) -> None:
+    """By a mail and among what happened, however long they go on: somebody knows the password."""
+    user = await people.add()
+    app, _ = await with_app(people, user)
+    before = len(await people.mails(user.email))
+
+    async def guess(code: str) -> object:
+        return await asking.check(people.services, user, secrets.token_hex(8), "totp", code, people.network)
+
+    async def told() -> tuple[int, list[str]]:
+        async with people.services.database.unit() as session:
+            seen = await activity.recent(session, user.sub, 50)
+        noted = [one.address for one in seen if one.kind == activity.Kind.SECOND_FACTOR_LOCKED]
+        return len(await people.mails(user.email)) - before, noted
+
+    if at_once:
+        await asyncio.gather(*(guess(app.wrong()) for _ in range(12)))
+    else:
+        for _ in range(4):
+            await guess(app.wrong())
+        assert await told() == (0, []), "four are mistyped now and then"
+        await guess(app.wrong())
+    assert await told() == (1, [people.network])
+    for wait in (1, 2, 4):
+        people.clock.advance(wait)
+        assert await guess(app.wrong()) == Refusal(Reason.WRONG)
+    assert await told() == (1, [people.network])
+    assert any("Wrong codes were typed" in mail.subject for mail in await people.mails(user.email))
+
+
+async def test_a_right_answer_after_four_wrong_ones_is_told_to_nobody(people: People) -> None:
+    user = await people.add()
+    app, _ = await with_app(people, user)
+    before = await people.mails(user.email)
+    here = secrets.token_hex(8)
+    for code in (*[app.wrong()] * 4, app.code()):
+        answer = await asking.check(people.services, user, here, "totp", code, people.network)
+    assert isinstance(answer, totp.RightCode)
+    assert await people.mails(user.email) == before
 
 
 async def test_what_is_no_code_costs_no_try(people: People) -> None:

@@ -254,6 +254,7 @@ def test_every_letter_can_be_written_in_every_language(people: People, tag: str)
         letters.second_factor_code_mail(settings, to, "012345", 600, 0, locale=tag),
         letters.second_factor_changed_mail(settings, to, "added", ["app"], 0, locale=tag),
         letters.recovery_code_used_mail(settings, to, 2, 0, locale=tag),
+        letters.wrong_codes_mail(settings, to, 0, locale=tag),
         letters.passkey_added_mail(settings, to, "My phone", 0, locale=tag),
         letters.passkey_removed_mail(settings, to, "My phone", 0, locale=tag),
         letters.username_changed_mail(settings, to, "ada", 0, locale=tag),
