@@ -1,6 +1,7 @@
 """Templates of ours, and the operator's in their place: what is broken stops the start, or gives way to ours."""
 
 import logging
+import traceback
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,16 @@ class Templates:
 
     def check(self) -> None:
         """Compiles the operator's templates. Raises `SettingsError` with file and line of what cannot be read."""
+        for path in sorted(self._own_folder.iterdir()) if self._own_folder else ():
+            if path.name in self._names and not path.is_file():
+                raise broken(path, "is no file")
         for name in self.own:
             try:
                 self._first.get_template(name)
             except TemplateSyntaxError as error:
-                raise SettingsError(f"{error.filename}, line {error.lineno}: {error.message}") from error
+                raise broken(f"{error.filename}, line {error.lineno}:", error.message) from error
             except (TemplateError, OSError, UnicodeError) as error:
-                raise SettingsError(f"{self._own_folder}/{name}: {error}") from error
+                raise broken(f"{self._own_folder}/{name}:", error) from error
             if name not in self._names:
                 log.info("%s/%s stands in no template's place: it can only be used by others", self._own_folder, name)
 
@@ -70,8 +74,9 @@ class Templates:
         if self._own_folder is not None:
             try:
                 return self._first.get_template(name).render(values)
-            except Exception:
-                log.exception("%s failed with the templates in %s; ours is shown", name, self._own_folder)
+            except Exception as error:
+                where = _line_of(error, self._own_folder)
+                log.error("%s failed with the templates in %s; ours is shown: %s", name, where, error)
         return self._ours.get_template(name).render(values)
 
 
@@ -90,18 +95,41 @@ def _environment(loader: BaseLoader) -> Environment:
     return environment
 
 
+def _line_of(error: Exception, folder: Path) -> str:
+    """The line of the operator's at which it happened, as far as it is known."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [
+        f"{frame.filename}, line {frame.lineno}" for frame in frames if Path(frame.filename).is_relative_to(folder)
+    ]
+    return lines[-1] if lines else str(folder)
+
+
+def broken(where: Path | str, why: object) -> SettingsError:
+    """Something in the operator's folder that cannot be used, and what to do."""
+    return SettingsError(f"AUTHSERVER_OVERRIDES: {where} {why}. Mend it, or take it away: ours is used then")
+
+
 @lru_cache(maxsize=16)
 def folder_of(overrides: Path | None, name: str) -> Path | None:
     """One of `FOLDERS` in the operator's folder. Raises `SettingsError` when there is no such folder, or
     something in it that nobody reads: a misspelt name would be silently without effect."""
     if overrides is None:
         return None
-    try:
-        found = {path.name for path in overrides.iterdir() if not path.name.startswith(".")}
-    except OSError as error:
-        raise SettingsError(f"AUTHSERVER_OVERRIDES: cannot read {overrides}: {error.strerror}") from error
+    found = _in(overrides)
     if unknown := sorted(found - set(FOLDERS)):
         raise SettingsError(
             f"AUTHSERVER_OVERRIDES: nothing reads {overrides / unknown[0]}; the folder may hold {', '.join(FOLDERS)}"
         )
-    return overrides / name if name in found else None
+    if name not in found:
+        return None
+    _in(overrides / name)
+    return overrides / name
+
+
+def _in(folder: Path) -> set[str]:
+    """The names in a folder of the operator's. Raises `SettingsError` where it is none, or may not be read."""
+    try:
+        return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    except OSError as error:
+        reason = f"cannot read {folder}: {error.strerror}. It must be a folder that the server may read"
+        raise SettingsError(f"AUTHSERVER_OVERRIDES: {reason}") from error

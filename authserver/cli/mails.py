@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts.mail import outbox
+from authserver.accounts.mail import letters, outbox
 from authserver.accounts.mail.server import MailServer
 from authserver.accounts.mail.trial import trial
 from authserver.accounts.names import NotAnAddressError, read_email
@@ -15,7 +15,7 @@ from authserver.cli import printing
 from authserver.cli.printing import Json
 from authserver.cli.running import REFUSED, WRONG, NotFoundError, commands, fail, on_database, settings_of
 from authserver.models import Mail
-from authserver.settings import Settings
+from authserver.settings import Settings, SettingsError
 
 app = commands("Mails: what waits to be sent, and whether the mail server takes them.")
 
@@ -113,6 +113,10 @@ def send_test(
         recipient = read_email(address).address
     except NotAnAddressError as error:
         raise typer.BadParameter(str(error), param_hint="ADDRESS") from error
+    try:
+        letters.check(settings)
+    except SettingsError as error:
+        fail(str(error), WRONG)
     server = MailServer.of(settings.smtp_url.get_secret_value())
     if not asyncio.run(_test(settings, server, recipient, json)):
         raise typer.Exit(REFUSED)

@@ -17,6 +17,7 @@ from authserver.languages.spoken import (
     current,
     languages,
     ngettext,
+    read_own,
     speaking,
     spoken,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "match",
     "ngettext",
     "preferred",
+    "read_own",
     "speaking",
     "spoken",
 ]

@@ -77,7 +77,7 @@ def read(path: Path, tag: str) -> Catalog:
             catalog = read_po(file, locale=tag.replace("-", "_"), ignore_obsolete=True, abort_invalid=True)
     except PoFileError as error:
         raise CatalogueError(f"{path}, line {error.lineno}: {error}") from error
-    except (OSError, UnicodeError, ValueError) as error:
+    except (OSError, UnicodeError, ValueError, LookupError) as error:
         raise CatalogueError(f"{path} cannot be read: {error}") from error
     return catalog
 

@@ -79,6 +79,13 @@ def languages(overrides: Path | None) -> Mapping[str, Language]:
     return {tag: Language(tag, name, own.get(tag)) for tag, name in NAMES.items()}
 
 
+def read_own(overrides: Path | None) -> None:
+    """The operator's texts, before anybody is shown one. Raises `CatalogueError`."""
+    for language in languages(overrides).values():
+        if language.own is not None:
+            _ = language.messages
+
+
 ENGLISH = Language(SOURCE, NAMES[SOURCE])
 _SPOKEN: ContextVar[Language | None] = ContextVar("language", default=None)
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from authserver.languages import Language, languages
+from authserver.languages import Language, languages, read_own
 from authserver.pages import colors
 from authserver.pages.static_files import OURS, Files
 from authserver.settings import Settings, SettingsError
-from authserver.templating import Templates, folder_of
+from authserver.templating import Templates, broken, folder_of
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,12 @@ class Look:
     @classmethod
     def of(cls, settings: Settings) -> "Look":
         """Raises `SettingsError`, which says what to do."""
+        folder_of(settings.overrides, "locales")
         spoken = languages(settings.overrides)
+        read_own(settings.overrides)
         for language in spoken.values():
             for text in language.unused():
                 log.warning("%s: %r is no text of ours, and has no effect", language.own, text)
-            if language.own is not None:
-                _ = language.messages
         templates = Templates(Path(__file__).with_name("templates"), folder_of(settings.overrides, "templates"))
         templates.check()
         own = _own_files(folder_of(settings.overrides, "static"))
@@ -72,7 +72,7 @@ def _own_files(folder: Path | None) -> dict[str, bytes]:
         try:
             own[path.name] = path.read_bytes()
         except OSError as error:
-            raise SettingsError(f"AUTHSERVER_OVERRIDES: cannot read {path}: {error.strerror}") from error
+            raise broken(f"cannot read {path}:", error.strerror) from error
     return own
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from authserver.languages import TAGS, Language, current, languages, match, moments, speaking, spoken
+from authserver.languages import TAGS, Language, current, languages, match, moments, read_own, speaking, spoken
 from authserver.models import Mail
 from authserver.secret_values import random_token
 from authserver.settings import Settings
@@ -21,8 +21,10 @@ def _templates(overrides: Path | None) -> Templates:
 
 
 def check(settings: Settings) -> None:
-    """Raises `SettingsError` when a template of the operator's cannot be read."""
+    """Raises `SettingsError` when a template or a text of the operator's cannot be read."""
     _templates(settings.overrides).check()
+    if folder_of(settings.overrides, "locales"):
+        read_own(settings.overrides)
 
 
 def _language(settings: Settings, locale: str) -> Language:

@@ -16,8 +16,11 @@ from authserver.accounts.mail import letters
 from authserver.app import build, look_of
 from authserver.pages import colors
 from authserver.settings import Settings, SettingsError, read_settings
+from authserver.templating import FOLDERS
 from tests.authserver.protocol.harness import settings_for
+from tests.running.home import authserver_settings
 from tests.running.reading import Browser, Page
+from tests.running.service import Service
 
 SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
@@ -45,6 +48,7 @@ def folder(tmp_path: Path) -> Callable[[dict[str, str | bytes]], Path]:
     return make
 
 
+STRANGE_ALPHABET = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=nope\\n"\n\nmsgid "Cancel"\nmsgstr "Ab"\n'
 NOWHERE = "https://auth.example.test/nowhere"
 
 
@@ -237,12 +241,44 @@ def test_what_a_style_of_the_operators_names_in_vain_is_named_in_the_log(
         ({"locales/zh.po": ""}, "locales/zh.po: the languages are "),
         ({"template/login.html": ""}, "nothing reads "),
         ({"static/fonts/own.woff2": b""}, "static/fonts: "),
+        ({"templates/login.html/x": ""}, "templates/login.html is no file"),
+        ({"locales/de.po": STRANGE_ALPHABET}, "de.po cannot be read: "),
+        *(({name: ""}, f"cannot read {{}}/{name}: Not a directory. It must be a folder") for name in FOLDERS),
     ],
 )
 def test_what_is_broken_in_the_folder_stops_the_start_by_file_and_line(
     folder: Callable[[dict[str, str | bytes]], Path], files: dict[str, str | bytes], words: str
 ) -> None:
-    assert words in refusal(overrides=folder(files))
+    own = folder(files)
+    assert words.format(own) in refusal(overrides=own)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_link_that_leads_nowhere_stops_the_start(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    assert f"cannot read {tmp_path / name}: No such file" in refusal(overrides=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"mail": ""}, "/mail: Not a directory. It must be a folder that the server may read"),
+        ({"locales": ""}, "/locales: Not a directory"),
+        ({"mail/trial.txt.mail": "{% if"}, "/mail/trial.txt.mail, line 1: unexpected 'end of template'. Mend it"),
+        ({"locales/en.po": 'msgid "Cancel"\nmsgstr "<b>x</b>"'}, "/locales/en.po, line 1: "),
+        ({"nobody": ""}, "nothing reads "),
+    ],
+)
+def test_a_trial_of_the_mail_says_in_one_line_what_is_broken(
+    folder: Callable[[dict[str, str | bytes]], Path], tmp_path: Path, files: dict[str, str | bytes], words: str
+) -> None:
+    settings = authserver_settings("sqlite:///unused", 8000, AUTHSERVER_SMTP_URL="smtp://127.0.0.1:1")
+    own = Service("authserver", settings | {"AUTHSERVER_OVERRIDES": str(folder(files))}, tmp_path)
+    done = own.cli("mail", "test", "ada@example.org")
+    (said,) = (done.stdout + done.stderr).splitlines()
+    assert done.returncode == 2
+    assert said.startswith("authserver: ")
+    assert words in said
 
 
 def test_a_text_that_stands_in_place_of_none_of_ours_is_named_in_the_log(
@@ -271,8 +307,9 @@ async def test_a_template_that_fails_when_it_is_shown_gives_way_to_ours_and_the_
         settings = settings_for("sqlite:///unused", overrides=own)
         mail = letters.written(settings, letters.code_mail(settings, "a@example.org", "012345", 0))
     assert "012345" in mail.html
-    assert "error.html failed with the templates in" in caplog.text
+    assert f"error.html failed with the templates in {own}/templates/error.html, line 1; ours is shown" in caplog.text
     assert "code.html.mail failed with the templates in" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_what_is_filled_into_a_template_of_the_operators_is_escaped(
