@@ -49,3 +49,9 @@ def test_a_script_uses_no_web_storage_and_no_pop_up(page: Path) -> None:
 
 def test_there_are_pages() -> None:
     assert any(page.suffix in (".html", ".j2") for page in PAGES)
+
+
+def test_the_field_of_a_code_is_written_once() -> None:
+    """Where it stands twice one of them forgets what the browser or a screen reader needs."""
+    fields = [page.name for page in PAGES for _ in re.findall(r'autocomplete="one-time-code"', page.read_text())]
+    assert fields == ["parts.html"]
