@@ -1,6 +1,9 @@
 """Who may import what; the layers within each service are import-linter's (`make check`)."""
 
-from tests.house.sources import below, imported, name_of
+import subprocess
+import sys
+
+from tests.house.sources import ROOT, below, imported, name_of
 
 
 def _imports(path_names: set[str], package: str) -> bool:
@@ -45,3 +48,12 @@ def test_services_do_not_import_what_only_tests_have() -> None:
             "development",
         ):
             assert not _imports(imported(path), package), f"{name_of(path)} imports {package}"
+
+
+def test_a_worker_loads_no_passkeys_before_somebody_has_one() -> None:
+    """Seven megabytes in each worker, which most never need; the first use loads them beside other work."""
+    script = (
+        "import sys, authserver.app; print([name for name in ('webauthn', 'cbor2', 'OpenSSL') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -8,17 +8,15 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
-from webauthn.helpers import encode_cbor
-from webauthn.helpers.structs import CredentialDeviceType
 
 from authserver.accounts import activity, attempts
 from authserver.accounts.activity import Kind
 from authserver.accounts.entry import Browser, Proof
-from authserver.accounts.passkeys import PasskeyRefusal, Reason, ceremonies, challenges
+from authserver.accounts.passkeys import PasskeyRefusal, Reason, challenges, own
 from authserver.accounts.passkeys.challenges import Ceremony
+from authserver.accounts.passkeys.loading import rules_loaded
 from authserver.accounts.second_factor import passkey
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Passkey, User
@@ -29,16 +27,6 @@ log = logging.getLogger(__name__)
 SYNCED, BOUND = "swk", "hwk"
 #: the authenticator also asked its holder for a PIN, a finger or a face: two factors at once
 VERIFIED = "mfa"
-
-
-def _nobodys_key() -> bytes:
-    """COSE of a key whose private half nobody has."""
-    point = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
-    return encode_cbor({1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32), -3: point.y.to_bytes(32)})
-
-
-#: compared where there is no such passkey, so that the clock does not tell
-NOBODYS_KEY = _nobodys_key()
 
 
 @dataclass(frozen=True)
@@ -74,6 +62,9 @@ class RightPasskey(Use):
 
 async def sign_in_options(around: Surroundings, session: AsyncSession, owner: str) -> dict[str, Any]:
     """For whoever comes: the passkey says who they are."""
+    await rules_loaded()
+    from authserver.accounts.passkeys import ceremonies  # only here: it loads py_webauthn
+
     challenge = await challenges.issue(session, Ceremony.SIGN_IN, owner, around.clock())
     return ceremonies.request_options(around.settings, challenge, verified=True)
 
@@ -86,6 +77,9 @@ async def second_factor_options(
     present = (await session.exec(select(Passkey).where(Passkey.sub == user.sub))).all()
     if not present or not around.settings.relying_party_id:
         return None
+    await rules_loaded()
+    from authserver.accounts.passkeys import ceremonies  # only here: it loads py_webauthn
+
     challenge = await challenges.issue(session, Ceremony.SECOND_FACTOR, owner, around.clock())
     return ceremonies.request_options(around.settings, challenge, verified=False, allowed=present)
 
@@ -109,6 +103,9 @@ async def _check(
 ) -> Use | PasskeyRefusal:
     """The attempt is counted and the challenge consumed, both committed, before anything is verified: neither an error
     nor a parallel use is a second try. `of`: the `sub` of the only account that counts."""
+    await rules_loaded()
+    from authserver.accounts.passkeys import ceremonies  # only here: it loads py_webauthn
+
     presented = ceremonies.read_presented(posted)
     if presented is None:
         return PasskeyRefusal(Reason.NOTHING)
@@ -131,15 +128,15 @@ async def _check(
     verified = ceremonies.verify_presented(
         around.settings,
         presented,
-        found[0].public_key if found else NOBODYS_KEY,
+        found[0].public_key if found else ceremonies.NOBODYS_KEY,
         verified=ceremony is Ceremony.SIGN_IN,
     )
     if found is None or verified is None:
         return PasskeyRefusal(Reason.WRONG)
     held, user = found
     handle = presented.credential.response.user_handle
-    named = handle == ceremonies.user_handle(user) if handle or of is None else True  # WebAuthn §7.2 step 6
-    eligible = verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE
+    named = handle == own.user_handle(user) if handle or of is None else True  # WebAuthn §7.2 step 6
+    eligible = ceremonies.leaves_its_device(verified)
     if not named or not user.active or of not in (None, user.sub) or eligible != held.backup_eligible:
         return PasskeyRefusal(Reason.WRONG)
     if (verified.new_sign_count or held.sign_count) and verified.new_sign_count <= held.sign_count:

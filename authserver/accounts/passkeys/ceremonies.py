@@ -2,14 +2,14 @@
 
 py_webauthn holds the rules of §7.1 and §7.2. What it leaves to its caller is here: the answer must not come from a page
 in a frame (`crossOrigin`), and must not be larger than what is stored. Who the passkey belongs to, its counter and its
-backup flag are compared in `assertions`.
+backup flag are compared in `assertions`. Nothing imports this at the start of a worker (`loading`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
@@ -18,6 +18,7 @@ from webauthn import (
 )
 from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
 from webauthn.helpers import (
+    encode_cbor,
     options_to_json_dict,
     parse_authentication_credential_json,
     parse_client_data_json,
@@ -29,6 +30,7 @@ from webauthn.helpers.structs import (
     AuthenticationCredential,
     AuthenticatorSelectionCriteria,
     AuthenticatorTransport,
+    CredentialDeviceType,
     PublicKeyCredentialDescriptor,
     RegistrationCredential,
     ResidentKeyRequirement,
@@ -36,7 +38,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from authserver.accounts.passkeys import challenges
+from authserver.accounts.passkeys import challenges, own
 from authserver.models import Passkey, User
 from authserver.settings import Settings
 
@@ -50,9 +52,14 @@ LONGEST_KEY = 2048  # bytes of COSE; RSA with 4096 bits has about 530
 PATIENCE = challenges.LIFETIME * 1000  # milliseconds that a browser waits for its user
 
 
-def user_handle(user: User) -> bytes:
-    """WebAuthn §14.6.1: nothing that tells who it is."""
-    return UUID(user.sub).bytes
+def _nobodys_key() -> bytes:
+    """COSE of a key whose private half nobody has."""
+    point = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
+    return encode_cbor({1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32), -3: point.y.to_bytes(32)})
+
+
+#: compared where there is no such passkey, so that the clock does not tell
+NOBODYS_KEY = _nobodys_key()
 
 
 def registration_options(
@@ -65,7 +72,7 @@ def registration_options(
         generate_registration_options(
             rp_id=settings.relying_party_id,
             rp_name=settings.name,
-            user_id=user_handle(user),
+            user_id=own.user_handle(user),
             user_name=user.email,
             user_display_name=name if isinstance(name, str) and name else user.email,
             challenge=challenge,
@@ -177,3 +184,8 @@ def verify_newly_made(settings: Settings, made: NewlyMade) -> VerifiedRegistrati
         return None
     fits = len(found.credential_id) <= LONGEST_ID and len(found.credential_public_key) <= LONGEST_KEY
     return found if fits else None
+
+
+def leaves_its_device(verified: VerifiedAuthentication | VerifiedRegistration) -> bool:
+    """By the cloud of its maker (WebAuthn §6.1.3, backup eligibility)."""
+    return verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE

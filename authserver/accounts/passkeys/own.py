@@ -7,6 +7,7 @@ import base64
 import hashlib
 import unicodedata
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,6 +26,16 @@ LONGEST_NAME = 64  # characters
 def key_of(passkey: Passkey) -> str:
     """What stands for it in our pages: an id may have 1023 bytes."""
     return base64.urlsafe_b64encode(hashlib.sha256(passkey.credential_id).digest()[:18]).decode()
+
+
+def user_handle(user: User) -> bytes:
+    """WebAuthn §14.6.1: nothing that tells who it is."""
+    return UUID(user.sub).bytes
+
+
+def base64url(value: bytes) -> str:
+    """As scripts of WebAuthn write bytes (§5.1: without padding)."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 def read_name(typed: str) -> str | None:

@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
-from webauthn.helpers.structs import CredentialDeviceType
 
 from authserver.accounts import activity, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.entry import Browser
 from authserver.accounts.mail import letters, outbox
-from authserver.accounts.passkeys import PasskeyRefusal, Reason, ceremonies, challenges, own
+from authserver.accounts.passkeys import PasskeyRefusal, Reason, challenges, own
 from authserver.accounts.passkeys.challenges import Ceremony
+from authserver.accounts.passkeys.loading import rules_loaded
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Passkey, Session, User
 
@@ -30,6 +30,9 @@ class NewPasskey:
 
 async def options(around: Surroundings, session: AsyncSession, user: User, browser: Session) -> dict[str, Any]:
     """What the browser is asked; whoever has one of these passkeys already does not get another."""
+    await rules_loaded()
+    from authserver.accounts.passkeys import ceremonies  # only here: it loads py_webauthn
+
     present = (await session.exec(select(Passkey).where(Passkey.sub == user.sub))).all()
     challenge = await challenges.issue(session, Ceremony.REGISTRATION, browser.digest.hex(), around.clock())
     return ceremonies.registration_options(around.settings, user, challenge, present)
@@ -39,6 +42,9 @@ async def check(
     around: Surroundings, user: User, browser: Session, posted: str, name: str
 ) -> NewPasskey | PasskeyRefusal:
     """`posted`: the browser's answer as the form holds it; `name`: what the person will know it by."""
+    await rules_loaded()
+    from authserver.accounts.passkeys import ceremonies  # only here: it loads py_webauthn
+
     made = ceremonies.read_newly_made(posted)
     if made is None:
         return PasskeyRefusal(Reason.NOTHING)
@@ -60,7 +66,7 @@ async def check(
             name=name,
             aaguid=verified.aaguid,
             transports=list(dict.fromkeys(transport.value for transport in transports)),
-            backup_eligible=verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
+            backup_eligible=ceremonies.leaves_its_device(verified),
             backed_up=verified.credential_backed_up,
             created_at=now,
         ),

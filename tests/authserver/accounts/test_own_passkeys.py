@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from authserver.accounts import activity, administration, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.entry import Proof
-from authserver.accounts.passkeys import PasskeyRefusal, Reason, ceremonies, own, registrations
+from authserver.accounts.passkeys import PasskeyRefusal, Reason, own, registrations
 from authserver.accounts.passkeys.challenges import LIFETIME
 from authserver.accounts.passkeys.registrations import MOST, NewPasskey
 from authserver.models import Passkey, User
@@ -204,4 +204,4 @@ def test_the_user_handle_tells_nobody_who_it_is() -> None:
         created_at=0,
         updated_at=0,
     )
-    assert ceremonies.user_handle(user) == UUID("0f8fad5b-d9cb-469f-a165-70867728950e").bytes
+    assert own.user_handle(user) == UUID("0f8fad5b-d9cb-469f-a165-70867728950e").bytes

@@ -3,11 +3,10 @@
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
-from webauthn.helpers import bytes_to_base64url
 
 from authserver.accounts import activity
 from authserver.accounts.activity import Kind
-from authserver.accounts.passkeys import ceremonies, own
+from authserver.accounts.passkeys import own
 from authserver.models import Passkey, User
 from authserver.pages import texts
 from authserver.pages.account.rows import Row
@@ -40,8 +39,8 @@ async def passkeys(request: Request) -> Response:
         notice = await _notice(request, session, found)
     accepted = {
         "rpId": services.settings.relying_party_id,
-        "userId": bytes_to_base64url(ceremonies.user_handle(found.user)),
-        "allAcceptedCredentialIds": [bytes_to_base64url(passkey.credential_id) for passkey in present],
+        "userId": own.base64url(own.user_handle(found.user)),
+        "allAcceptedCredentialIds": [own.base64url(passkey.credential_id) for passkey in present],
     }
     return page(
         request,
