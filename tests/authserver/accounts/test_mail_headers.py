@@ -1,4 +1,4 @@
-"""What goes to a mail server and where: no name makes a header, no address becomes another, no password goes in clear."""
+"""What goes to a mail server: no name makes a header, no address becomes another, no password goes in clear."""
 
 import email
 import email.policy
