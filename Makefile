@@ -33,7 +33,7 @@ system: ## Debian packages that tests use (Chromium, mosquitto), where root
 	@sh development/system.sh
 
 test: install-dev system check ## every check and every test
-	$(BIN)/pytest -n 4 --dist loadscope $(PYTEST)
+	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 check: install-dev ## format, lint, types, imports, generated files
 	$(BIN)/ruff format --check .

@@ -32,6 +32,29 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(LeadsWorkers(config), "leads-workers")
 
 
+#: modules that take longest begin first, so that no worker is left with one of them at the end
+LONG = (
+    "tests/browser/test_accessibility.py",
+    "tests/test_make_run.py",
+    "tests/authserver/pages/test_flows.py",
+    "tests/browser/",
+    "tests/test_linking_as_alexa.py",
+    "tests/authserver/accounts/",
+    "tests/authserver/test_under_load.py",
+    "tests/contract/",
+    "tests/authserver/cli/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every worker sorts alike; within a module the order stays."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((at for at, beginning in enumerate(LONG) if item.nodeid.startswith(beginning)), len(LONG))
+
+    items.sort(key=rank)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and RUN_FOLDER in config.stash:
         Postgres(config.stash[RUN_FOLDER]).stop()
