@@ -19,6 +19,7 @@ from authserver.models import (
     Consent,
     EmailChange,
     Grant,
+    GroupMember,
     KnownDevice,
     Mail,
     Passkey,
@@ -122,6 +123,13 @@ async def _consents(session: AsyncSession, asked: Asked) -> list[dict[str, Any]]
     ]
 
 
+async def _groups(session: AsyncSession, asked: Asked) -> list[dict[str, Any]]:
+    found = await session.exec(
+        select(GroupMember).where(GroupMember.sub == asked.user.sub).order_by(col(GroupMember.group_name))
+    )
+    return [{"group": one.group_name, "since": _moment(one.created_at)} for one in found.all()]
+
+
 async def _email_changes(session: AsyncSession, asked: Asked) -> list[dict[str, Any]]:
     return [
         {"new_address": one.email, "asked": _moment(one.created_at), "confirmed": _moment(one.completed_at)}
@@ -204,6 +212,7 @@ SECTIONS: dict[str, tuple[Section, tuple[str, ...]]] = {
     "remembered_devices": (_known_devices, ("known_devices",)),
     "linked_applications": (_applications, ("grants",)),
     "remembered_consents": (_consents, ("consents",)),
+    "groups": (_groups, ("group_members",)),
     "new_addresses_that_wait": (_email_changes, ("email_changes",)),
     "passkeys": (_passkeys, ("passkeys",)),
     "authenticator_app": (_authenticator_app, ("totps",)),
@@ -216,7 +225,9 @@ SECTIONS: dict[str, tuple[Section, tuple[str, ...]]] = {
 #: tables that refer to an account and are not in the file
 LEFT_OUT: dict[str, str] = {
     "authorization_codes": "secrets of some minutes; what came of them is among the linked applications",
+    "device_codes": "secrets of some minutes; what came of them is among the linked applications",
     "interactions": "pages that are open in a browser for half an hour; what came of them is in the activity",
+    "logout_notices": "messages of some hours to an application that somebody signed out; they say nothing else",
     "verification_codes": "secrets of some hours; the mails that they went out with are named",
 }
 

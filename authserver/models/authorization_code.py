@@ -26,6 +26,8 @@ class AuthorizationCode(SQLModel, table=True):
     amr: list[str] = Field(default_factory=list, sa_column=json_column())
     acr: str | None = Field(default=None, max_length=64)
     claims: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    dpop_jkt: str | None = Field(default=None, max_length=64)  # RFC 9449 §10
+    sid: str | None = Field(default=None, max_length=36)
     created_at: int = Field(sa_column=seconds())
     expires_at: int = Field(sa_column=seconds(index=True))
     failures: int = 0  # failed bindings; the fifth burns the code

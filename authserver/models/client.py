@@ -1,5 +1,7 @@
 """A registered client (RFC 7591's names where it has one) and its policy."""
 
+from typing import Any
+
 from sqlmodel import Field, SQLModel
 
 from authserver.models.columns import digest_column, json_column, seconds
@@ -34,6 +36,33 @@ class Client(SQLModel, table=True):
     refresh_idle_lifetime: int | None = None
     refresh_absolute_lifetime: int | None = None
     refresh_id_token: bool = True
+    #: its refresh tokens end with the browser's session in which they were granted; else they are for offline use
+    refresh_with_session: bool = False
+    #: public keys (RFC 7517 §5) of its assertions and request objects, or where they are fetched
+    jwks: dict[str, Any] | None = Field(default=None, sa_column=json_column(nullable=True))
+    jwks_uri: str | None = Field(default=None, max_length=2000)
+    require_pushed_authorization_requests: bool = False  # RFC 9126 §6
+    require_signed_request_object: bool = False  # RFC 9101 §10.5
+    dpop_bound_access_tokens: bool = False  # RFC 9449 §5.2: no token without a proof
+    #: None: all that the server has (`query`, `form_post`)
+    response_modes: list[str] | None = Field(default=None, sa_column=json_column(nullable=True))
+    subject_type: str = Field(default="public", max_length=16)  # or "pairwise" (OpenID Connect Core §8)
+    sector_identifier: str | None = Field(default=None, max_length=255)  # host; None: that of the redirect URIs
+    id_token_signing_alg: str | None = Field(default=None, max_length=16)  # None: `signing_alg`
+    userinfo_signing_alg: str | None = Field(default=None, max_length=16)  # None: JSON
+    introspection_signing_alg: str | None = Field(default=None, max_length=16)  # None: JSON unless it is asked for
+    #: claims of its tokens besides the protocol's: `{"access": {…}, "id": {…}}`
+    token_claims: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    resources: list[str] = Field(default_factory=list, sa_column=json_column())  # identifiers it may name; []: any
+    exchange_from: list[str] = Field(default_factory=list, sa_column=json_column())  # clients whose tokens it exchanges
+    #: whether an access token can be revoked alone; False: Cognito's `unsupported_token_type`
+    revoke_access_tokens: bool = True
+    post_logout_redirect_uris: list[str] = Field(default_factory=list, sa_column=json_column())
+    backchannel_logout_uri: str | None = Field(default=None, max_length=2000)
+    backchannel_logout_session_required: bool = False
+    #: what RFC 7591 lets a client tell of itself for people: `client_uri`, `policy_uri`, `tos_uri`, `contacts`
+    about: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    registration_digest: bytes | None = Field(default=None, sa_column=digest_column(nullable=True))  # RFC 7592
     #: Cognito's userInfo: `openid` alone gives every attribute; booleans are strings.
     userinfo_all_attributes: bool = False
     userinfo_string_booleans: bool = False

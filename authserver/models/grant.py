@@ -28,6 +28,8 @@ class Grant(SQLModel, table=True):
     amr: list[str] = Field(default_factory=list, sa_column=json_column())
     acr: str | None = Field(default=None, max_length=64)
     claims: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())  # e.g. `resource` of the request
+    dpop_jkt: str | None = Field(default=None, max_length=64)  # RFC 9449: the key that refreshes have to prove
+    sid: str | None = Field(default=None, max_length=36)  # the browser's session in which it was granted
     created_at: int = Field(sa_column=seconds())
     rotated_at: int | None = Field(default=None, sa_column=seconds(nullable=True))
     last_used_at: int = Field(sa_column=seconds())

@@ -11,6 +11,8 @@ class Session(SQLModel, table=True):
     __tablename__ = "sessions"
 
     digest: bytes = Field(sa_column=digest_column(primary_key=True))
+    #: what clients know it by (`sid` of ID tokens and logout tokens); opens nothing
+    sid: str | None = Field(default=None, max_length=36, index=True)
     sub: str = Field(foreign_key="users.sub", ondelete="CASCADE", index=True, max_length=36)
     epoch: int
     auth_time: int = Field(sa_column=seconds())  # of the last factor: the claim

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, inspect, text
 from authserver.storage.database import DRIVER_ERRORS, DatabaseUrl, StorageError, cold_engine
 
 VERSION_TABLE = "authserver_version"
-REVISION = "0003"
+REVISION = "0004"
 """The newest in alembic/authserver/versions, which a test holds against it."""
 
 
