@@ -185,6 +185,8 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
             "amr": row["amr"],
             "acr": row["acr"],
             "claims": orjson.dumps({"resource": row["resource"]} if row["resource"] else {}).decode(),
+            "dpop_jkt": row["dpop_jkt"],
+            "sid": row["sid"],
             "created_at": now,
             "rotated_at": None,
             "last_used_at": now,
