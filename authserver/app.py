@@ -28,6 +28,7 @@ from authserver.oauth.clients import Clients, RegisteredClient, registered
 from authserver.oauth.endpoints.routes import machine_paths, oauth_routes
 from authserver.oauth.endpoints.token import token_endpoint
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
+from authserver.oauth.resources import Resources
 from authserver.oauth.server import OAuthServer
 from authserver.oauth.tokens import Subject
 from authserver.oauth.unlink import unlink_token
@@ -114,7 +115,7 @@ async def prepare(settings: Settings, clock: Clock) -> Services:
         mail = linked_mail(settings, subject.email, client.row.client_name, link, now, locale=locale)
         return hot_row(for_action(mail, subject.origin_jti))
 
-    oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, mail_of_linking)
+    oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, mail_of_linking, Resources(database))
     passwords = Passwords(settings.argon2_queue)
     return Services(settings, secret_keys, clock, database, hot, clients, passwords, oauth, places)
 
@@ -192,6 +193,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
                     )
             except SettingsError as error:
                 log.critical("the signing keys stay as they are: %s", error)
+            services.oauth.resources.forget()
             services.clients.forget()  # after the keys: a client may name an algorithm that is new
 
         app.state.services = services

@@ -46,7 +46,8 @@ def _against(
 def of_rows(rows: list[Row]) -> Iterator[Target]:
     by_title = {row.title: row for row in rows}
     one_worker = (token.SQLITE, token.POSTGRES)
-    refreshes = [row for title in (token.KEPT_TITLE, token.ROTATING_TITLE) if (row := by_title.get(title))]
+    titles = (token.KEPT_TITLE, token.ROTATING_TITLE, token.MACHINE_TITLE)
+    refreshes = [row for title in titles if (row := by_title.get(title))]
     for row in refreshes:
         yield from _against(row, f"{row.title}, of the signing bound", one_worker, token.BOUND, 0.5, 0.6)
     for row in refreshes:

@@ -3,7 +3,7 @@
 
 import sys
 
-from authserver.cli import client_logos, client_secrets, clients, grants, keys, mails, second_factors, users
+from authserver.cli import client_logos, client_secrets, clients, grants, keys, mails, resources, second_factors, users
 from authserver.cli.alexa import add_alexa
 from authserver.cli.running import commands
 from authserver.cli.service import migrate, serve
@@ -18,6 +18,7 @@ users.app.add_typer(second_factors.app, name="second-factor")
 app.add_typer(users.app, name="user")
 app.add_typer(clients.app, name="client")
 app.add_typer(grants.app, name="grant")
+app.add_typer(resources.app, name="resource")
 app.add_typer(keys.app, name="key")
 app.add_typer(mails.app, name="mail")
 

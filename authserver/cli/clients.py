@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.cli import printing
 from authserver.cli.policy import REMEMBERED, takes_policy
 from authserver.cli.printing import Json, Yes
-from authserver.cli.running import NotFoundError, commands, on_database, secret_keys_of, settings_of
+from authserver.cli.running import WRONG, NotFoundError, commands, fail, on_database, secret_keys_of, settings_of
 from authserver.models import Client
 from authserver.oauth import keys, logos, presets, registration
 from authserver.settings import DatabaseSettings, Settings
@@ -68,11 +68,16 @@ def add(
     public: Annotated[
         bool, typer.Option("--public", help="An app that can keep no secret: PKCE, rotating refresh tokens, no secret.")
     ] = False,
+    machine: Annotated[
+        bool, typer.Option("--machine", help="A program in its own name, at resource servers: nobody signs in.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Register an application; prints its client id and, this once, its secret."""
+    if public and machine:
+        fail("--public or --machine: a program in its own name has a secret", WRONG)
     settings = settings_for(policy)
-    preset = presets.PUBLIC if public else presets.CONFIDENTIAL
+    preset = presets.PUBLIC if public else presets.MACHINE if machine else presets.CONFIDENTIAL
     columns = preset | {"redirect_uris": redirect_uri or []} | ({"scopes": scope} if scope else {}) | policy
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from authserver.oauth.registration import SECONDS
+from authserver.oauth.registration import GRANT_TYPES, SECONDS
 
 #: what the word `default` becomes: the column is emptied, and the server's setting holds
 DEFAULT = "default"
@@ -52,7 +52,27 @@ POLICY: dict[str, Any] = {
         typer.Option(help="`aud` of its access tokens: the resource server that shall take them; '' for none."),
     ],
     "grant_types": Annotated[
-        list[str] | None, typer.Option("--grant-type", help="authorization_code, refresh_token; repeat for each.")
+        list[str] | None,
+        typer.Option(
+            "--grant-type", metavar="NAME", help=f"One of {', '.join(GRANT_TYPES)}; the whole list, repeat for each."
+        ),
+    ],
+    "resources": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--resource",
+            metavar="IDENTIFIER",
+            help="A resource server that it may ask tokens for; the whole list, repeat for each, '' for any.",
+        ),
+    ],
+    "exchange_from": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exchange-from",
+            metavar="CLIENT_ID",
+            help="A client whose access tokens it may exchange for its own; the whole list, repeat for each, '' for "
+            "none.",
+        ),
     ],
     "token_endpoint_auth_methods": Annotated[
         list[str] | None,
@@ -105,6 +125,8 @@ def _value(name: str, given: Any) -> Any:
         return int(given)
     if name == "audience":
         return given or None
+    if name in ("resources", "exchange_from"):
+        return [one for one in given if one]
     if name == "consent":
         return None if given == REMEMBERED else given
     return given

@@ -6,7 +6,6 @@ go to the client (contracts/security.md 6.8 to 6.10).
 
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import (
     AccessDeniedError,
@@ -29,9 +28,9 @@ from authserver.accounts import activity, assurance, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.models import Client, Interaction, Session, User
-from authserver.oauth import consents, id_token_hint, interactions
+from authserver.oauth import consents, id_token_hint, interactions, resources
 from authserver.oauth.consents import Remembered
-from authserver.oauth.errors import InvalidTargetError, PageError, UnmetAuthenticationRequirementsError
+from authserver.oauth.errors import PageError, UnmetAuthenticationRequirementsError
 from authserver.oauth.interactions import Step, next_step
 from authserver.oauth.redirects import Addressee, response_uri
 from authserver.oauth.requests import ProtocolRequest
@@ -90,23 +89,17 @@ async def addressee(oauth: OAuthServer, values: dict[str, list[str]]) -> Address
 
 
 def collapse(values: dict[str, list[str]]) -> tuple[dict[str, str], bool]:
-    """Each parameter once, and whether any came with different values: equal repetitions are mis-filled Alexa forms."""
-    return {name: found[0] for name, found in values.items()}, any(len(set(found)) > 1 for found in values.values())
+    """Each parameter once, and whether any came with different values: equal repetitions are mis-filled Alexa forms.
+    `resource` alone may come with several (RFC 8707 §2): all of them, divided by spaces."""
+    parameters = {name: found[0] for name, found in values.items()}
+    if len(values.get("resource", [])) > 1:
+        parameters["resource"] = " ".join(dict.fromkeys(values["resource"]))
+    repeated = any(len(set(found)) > 1 for name, found in values.items() if name != "resource")
+    return parameters, repeated
 
 
 def protocol_request(oauth: OAuthServer, parameters: dict[str, str], now: int, **options: Any) -> ProtocolRequest:
     return ProtocolRequest("GET", f"{oauth.issuer}/oauth2/authorize", parameters, now, **options)
-
-
-def is_target(resource: str) -> bool:
-    """RFC 8707 §2: an absolute URI without fragment; at most the 2000 characters that are stored."""
-    try:
-        parts = urlsplit(resource)
-    except ValueError:
-        return False
-    if not parts.scheme or not (parts.netloc or parts.path) or "#" in resource:
-        return False
-    return len(resource) <= 2000 and all(0x21 <= ord(character) <= 0x7E for character in resource)
 
 
 def _validate(oauth: OAuthServer, request: ProtocolRequest, repeated: bool) -> None:
@@ -132,9 +125,10 @@ def _validate(oauth: OAuthServer, request: ProtocolRequest, repeated: bool) -> N
         raise InvalidRequestError("max_age is a number of seconds")
     if any(len(parameters.get(name, "")) > longest for name, longest in LONGEST.items()):
         raise InvalidRequestError("A parameter is too long")
-    if parameters.get("resource") and not is_target(parameters["resource"]):
-        raise InvalidTargetError("resource must be an absolute URI without fragment")
+    named = resources.split(parameters["resource"]) if parameters.get("resource") else []
     oauth.get_authorization_grant(request).validate_authorization_request()
+    if named and request.client.row.preset != "alexa":  # where it is dropped, whatever it is
+        oauth.resource_servers().check(request.client.row, named)
 
 
 async def validate(

@@ -3,6 +3,8 @@
 from typing import Any
 
 DAY = 86_400
+CLIENT_CREDENTIALS = "client_credentials"  # RFC 6749 §4.4
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # RFC 8693  # noqa: S105
 
 #: contracts/alexa.md section 0 and design decision 6: nothing here may end the link of a user who did nothing wrong.
 ALEXA: dict[str, Any] = {
@@ -33,6 +35,14 @@ PUBLIC: dict[str, Any] = {
     "token_endpoint_auth_methods": ["none"],
     "require_pkce": True,
     "refresh_rotation": True,
+}
+
+#: A program in its own name: nobody signs in, nothing is redirected.
+MACHINE: dict[str, Any] = {
+    "scopes": [],
+    "grant_types": [CLIENT_CREDENTIALS],
+    "token_endpoint_auth_methods": ["client_secret_basic", "client_secret_post"],
+    "refresh_rotation": False,
 }
 
 #: The shortest `expires_in` that Alexa accepts, in seconds (contracts/alexa.md 1.4).

@@ -14,9 +14,9 @@ from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import AuthorizationCode, Client, ClientSecret
-from authserver.oauth import consents
+from authserver.oauth import consents, references
 from authserver.oauth.keys import ALGORITHMS, LONGEST_TOKEN
-from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
+from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from authserver.oauth.redirects import registration_problem
 from authserver.secret_values import new_secret
 from authserver.storage.changes import announce
@@ -24,7 +24,15 @@ from authserver.storage.changes import announce
 MOST_SECRETS = 2
 MOST_REDIRECT_URIS = 100
 MOST_SCOPES = 50
-GRANT_TYPES = ("authorization_code", "refresh_token")
+MOST_NAMED = 100  # resources, or clients whose tokens it exchanges
+GRANT_TYPES = (
+    "authorization_code",
+    "refresh_token",
+    CLIENT_CREDENTIALS,
+    TOKEN_EXCHANGE,
+)
+OF_LINKS = frozenset({"authorization_code", "refresh_token"})
+OF_SECRETS = frozenset({CLIENT_CREDENTIALS, TOKEN_EXCHANGE})  # only who authenticates may use them
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,256}")  # RFC 6749 §3.3
 ID_ALPHABET = string.ascii_lowercase + string.digits
@@ -56,6 +64,7 @@ def problems(client: Client) -> list[str]:
         _name_problems,
         _redirect_problems,
         _scope_problems,
+        _resource_problems,
         _consent_problems,
         _authentication_problems,
         _token_problems,
@@ -76,7 +85,7 @@ def _redirect_problems(client: Client) -> list[str]:
     found = [
         f"redirect URI {uri!r} {problem}" for uri in client.redirect_uris if (problem := registration_problem(uri))
     ]
-    if not client.redirect_uris:
+    if not client.redirect_uris and "authorization_code" in client.grant_types:
         found.append("at least one redirect URI is needed")
     if len(client.redirect_uris) > MOST_REDIRECT_URIS:
         found.append(f"at most {MOST_REDIRECT_URIS} redirect URIs are possible")
@@ -92,6 +101,14 @@ def _scope_problems(client: Client) -> list[str]:
     return found
 
 
+def _resource_problems(client: Client) -> list[str]:
+    found = []
+    for name in ("resources", "exchange_from"):
+        if len(getattr(client, name)) > MOST_NAMED:
+            found.append(f"at most {MOST_NAMED} {name.replace('_', ' ')} are possible")
+    return found
+
+
 def _consent_problems(client: Client) -> list[str]:
     return [] if client.consent in (None, consents.ALWAYS) else ["consent is asked for always, or remembered"]
 
@@ -101,6 +118,8 @@ def _authentication_problems(client: Client) -> list[str]:
     methods = client.token_endpoint_auth_methods
     found = []
     if methods == ["none"]:
+        if OF_SECRETS & set(client.grant_types):
+            found.append(f"a public client has no secret that {' and '.join(sorted(OF_SECRETS))} could rest on")
         if not client.require_pkce:
             found.append("a public client must use PKCE (RFC 9700 §2.1.1)")
         if not client.refresh_rotation:
@@ -144,8 +163,11 @@ def _alexa_problems(client: Client) -> list[str]:
             f"access tokens of an Alexa client must live at least {ALEXA_SHORTEST_ACCESS_TOKEN} seconds; Alexa refuses "
             "shorter ones"
         )
-    if not set(GRANT_TYPES) <= set(client.grant_types):
-        found.append("Alexa needs both grant types: without a refresh token the link ends within the hour")
+    if set(client.grant_types) != OF_LINKS:
+        found.append(
+            "an Alexa client has the grant types authorization_code and refresh_token: without the second the link "
+            "ends within the hour"
+        )
     if client.token_endpoint_auth_methods == ["none"]:
         found.append("an Alexa client has a secret: Amazon demands one")
     if client.first_party or client.consent != consents.ALWAYS:
@@ -158,6 +180,13 @@ def _alexa_problems(client: Client) -> list[str]:
 
 def _check(client: Client) -> None:
     if found := problems(client):
+        raise RegistrationError("\n".join(found))
+
+
+async def _check_named(session: AsyncSession, client: Client) -> None:
+    with session.no_autoflush:  # the change that is asked about is not in the database yet
+        found = await references.problems(session, client)
+    if found:
         raise RegistrationError("\n".join(found))
 
 
@@ -191,6 +220,7 @@ async def register(session: AsyncSession, name: str, policy: Mapping[str, Any], 
     client = Client(client_id=new_id(), client_name=name, created_at=now, updated_at=now, **policy)
     client.redirect_uris, client.scopes = _once(client.redirect_uris), _once(client.scopes)
     _check(client)
+    await _check_named(session, client)
     session.add(client)
     await session.flush()
     secret = None
@@ -211,6 +241,8 @@ async def change(session: AsyncSession, client: Client, policy: Mapping[str, Any
     if (client.token_endpoint_auth_methods == ["none"]) != was_public:
         raise RegistrationError("a public client cannot become a confidential one, nor the other way; register another")
     _check(client)
+    if references.NAMING & set(policy):
+        await _check_named(session, client)
     session.add(client)
     await announce(session)
 

@@ -15,17 +15,26 @@ from authserver.oauth import refresh_token, tokens
 from authserver.oauth.client_auth import authenticate
 from authserver.oauth.clients import Clients, RegisteredClient
 from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
+from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
 from authserver.oauth.grants.refresh_token import RefreshTokenGrant
+from authserver.oauth.grants.token_exchange import TokenExchangeGrant
 from authserver.oauth.keys import KeyRing
+from authserver.oauth.presets import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from authserver.oauth.redirects import response_uri
 from authserver.oauth.requests import ProtocolRequest
+from authserver.oauth.resources import Resources, ResourceServers
 from authserver.oauth.responses import Answer
 from authserver.oauth.tokens import Subject
 from authserver.secret_values import SecretKeys
 from authserver.settings import Settings
 from authserver.storage.hot import HotStore
 
-GRANT_TYPES = ("authorization_code", "refresh_token")
+GRANT_TYPES = (
+    "authorization_code",
+    "refresh_token",
+    CLIENT_CREDENTIALS,
+    TOKEN_EXCHANGE,
+)
 RESPONSE_TYPES = ("code",)
 CODE_CHALLENGE_METHODS = ("S256",)
 
@@ -71,6 +80,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         hot: HotStore,
         keys: KeyRing,
         linked_mail: LinkedMail,
+        resources: Resources,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -82,14 +92,22 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.hot = hot
         self.keys = keys
         self.linked_mail = linked_mail
+        self.resources = resources
         self.register_token_generator("default", self._generate)
         self.register_grant(AuthorizationCodeGrant, [Sha256CodeChallenge(required=False), IdTokenOfCode()])
         self.register_grant(RefreshTokenGrant, [IdTokenOfRefresh()])
+        self.register_grant(ClientCredentialsGrant)
+        self.register_grant(TokenExchangeGrant)
 
     # --- Authlib's storage questions -------------------------------------------------------------------------------
 
     def query_client(self, client_id: str) -> RegisteredClient | None:
         return self.clients.cached(client_id) or await_(self.clients.get(client_id))
+
+    def resource_servers(self) -> ResourceServers:
+        """In Authlib's greenlet."""
+        servers: ResourceServers = self.resources.cached or await_(self.resources.get())
+        return servers
 
     def authenticate_client(self, request: ProtocolRequest, methods: Any, endpoint: str = "token") -> RegisteredClient:
         return authenticate(self.query_client, request, methods)
@@ -97,7 +115,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
     def save_token(self, token: dict[str, Any], request: ProtocolRequest) -> None:
         """The grant's row was written before the tokens were made; only the refresh token, which belongs to a
         generation that the grant chose, is still missing."""
-        token["refresh_token"] = request.refresh_value
+        if "refresh_token" in token:
+            token["refresh_token"] = request.refresh_value
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """No signals: who wants to know reads the log."""
@@ -112,11 +131,12 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         include_refresh_token: bool = True,
     ) -> dict[str, Any]:
         """The answer's members (RFC 6749 §5.1): Cognito's, and `scope`. Raises `KeyRingError`."""
-        return {
-            "access_token": tokens.access_token(self.keys, self.issuer, client, user, scope),
-            "refresh_token": "",  # `save_token` puts it in
+        token: dict[str, Any] = {"access_token": tokens.access_token(self.keys, self.issuer, client, user, scope)}
+        if include_refresh_token:
+            token["refresh_token"] = ""  # `save_token` puts it in
+        return token | {
             "token_type": "Bearer",
-            "expires_in": client.access_token_lifetime,
+            "expires_in": tokens.lifetime(client, user),
             "scope": scope,
         }
 

@@ -30,10 +30,29 @@ class Subject:
     resource: str | None = None
     nonce: str | None = None
     grant_id: str = field(default="", repr=False)
+    expires_at: int | None = None  # an earlier end than the client's lifetime
+    actor: dict[str, Any] | None = None  # who acts for the person (RFC 8693 §4.1)
 
     @property
     def id(self) -> str:
         return self.sub
+
+    @property
+    def is_machine(self) -> bool:
+        """Nobody signed in: it is the client itself."""
+        return not self.origin_jti
+
+
+def machine(client_id: str, now: int, resource: str | None) -> Subject:
+    """The client in its own name (RFC 6749 §4.4)."""
+    return Subject(client_id, "", "", False, {}, "", 0, [], None, now, resource)
+
+
+def lifetime(client: RegisteredClient, subject: Subject) -> int:
+    """Seconds that an access token lives."""
+    if subject.expires_at is None:
+        return client.access_token_lifetime
+    return min(client.access_token_lifetime, subject.expires_at - subject.issued_at)
 
 
 def _encode(keys: KeyRing, client: RegisteredClient, claims: dict[str, Any], now: int, typ: str | None) -> str:
@@ -44,8 +63,8 @@ def _encode(keys: KeyRing, client: RegisteredClient, claims: dict[str, Any], now
 def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subject, scope: str) -> str:
     """Cognito's claims; explicitly typed `at+jwt` after RFC 8725 §3.11, so that no other token of ours passes for one.
 
-    `aud` only where the request's `resource` (RFC 8707) or the client sets it, never the client's id. Raises
-    `KeyRingError`.
+    `aud` only where the request's `resource` (RFC 8707) or the client sets it, never the client's id. A machine's token
+    has nothing of what tells of a person or a grant. Raises `KeyRingError`.
     """
     now = subject.issued_at
     claims: dict[str, Any] = {
@@ -53,16 +72,17 @@ def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: 
         "iss": issuer,
         "version": 2,
         "client_id": client.client_id,
-        "origin_jti": subject.origin_jti,
-        "event_id": str(uuid.uuid4()),
         "token_use": "access",
         "scope": scope,
-        "auth_time": subject.auth_time,
-        "exp": now + client.access_token_lifetime,
+        "exp": now + lifetime(client, subject),
         "iat": now,
         "jti": str(uuid.uuid4()),
-        "username": subject.username,
     }
+    if not subject.is_machine:
+        claims["origin_jti"] = subject.origin_jti
+        claims["event_id"] = str(uuid.uuid4())
+        claims["auth_time"] = subject.auth_time
+        claims["username"] = subject.username
     if subject.acr:
         claims["acr"] = subject.acr
     if subject.amr:
@@ -70,6 +90,8 @@ def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: 
     audience = subject.resource or client.row.audience
     if audience:
         claims["aud"] = audience
+    if subject.actor:
+        claims["act"] = subject.actor
     return _encode(keys, client, claims, now, "at+jwt")
 
 

@@ -1,5 +1,6 @@
 """`/consent`: which account, which application, where it returns, what it may do (contracts/security.md 6.57, 6.61)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -25,6 +26,7 @@ async def consent(request: Request) -> Response:
         visit = await load(request, session, form if request.method == "POST" else None)
         if visit.step is not Step.CONSENT:
             return await onward(request, session, visit)
+        described = (await services.oauth.resources.get(session)).scopes
         action = form.get("action")
         if action == "allow":
             named = visit.user is not None and form.get("account") == visit.user.sub  # the page may be an older one
@@ -42,23 +44,23 @@ async def consent(request: Request) -> Response:
         "consent.html",
         redirect_uri=visit.redirect_uri,
         visit=visit,
-        **_permissions(visit, settings),
+        **_permissions(visit, settings, described),
     )
 
 
-def _permissions(visit: Visit, settings: Settings) -> dict[str, Any]:
+def _permissions(visit: Visit, settings: Settings, described: Mapping[str, str]) -> dict[str, Any]:
     """In plain words, each once. `added`: what was not agreed to before, where something was; `agreed`: the rest."""
     assert visit.client is not None
     scope = str(visit.interaction.request.get("scope", ""))
-    words = texts.permissions(scope, visit.client, settings)
+    words = texts.permissions(scope, visit.client, settings, described)
     if "refresh_token" in visit.client.grant_types:
         words.append(_("Stay linked until you end it"))
     known = set(visit.remembered.scope.split()) if visit.remembered else set()
     new = [name for name in scope.split() if name not in known]
-    added = list(dict.fromkeys(texts.scope(name, settings) for name in new)) if known & set(scope.split()) else []
+    added = [texts.scope(name, settings, described) for name in new] if known & set(scope.split()) else []
     return {
         "permissions": [word for word in words if word not in added],
-        "added": added,
+        "added": list(dict.fromkeys(added)),
         "chooses": "select_account" in consents.prompts(visit.interaction.request),
         "remembers": not consents.asks_always(visit.client),
     }

@@ -1,6 +1,7 @@
 """Sentences that rules only name. `_` and `_n` look texts up in the language of this request, `day`, `minute` and `ago`
 write moments in it (`authserver.languages`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from authserver.accounts import passkeys
@@ -190,8 +191,9 @@ def mailed_link(purpose: Purpose) -> LinkWords:
     return LinkWords(_("Confirm your address"), _("You confirm that {address} is yours."), _("Confirm"))
 
 
-def scope(name: str, settings: Settings) -> str:
-    """What a scope lets an application do, in plain words: ours, or the operator's."""
+def scope(name: str, settings: Settings, described: Mapping[str, str] | None = None) -> str:
+    """What a scope lets an application do, in plain words: ours, or the operator's. `described`: those of resource
+    servers (`ResourceServers.scopes`)."""
     known = {
         "openid": _("Recognise your account"),
         "profile": _("See your name and profile"),
@@ -200,14 +202,16 @@ def scope(name: str, settings: Settings) -> str:
         "address": _("See your postal address"),
         "offline_access": _("Stay linked while you are away"),
     }
-    own = settings.scope_words.get(name)
+    own = settings.scope_words.get(name) or (described or {}).get(name)
     return _(own) if own else known.get(name) or _("Use the permission “{name}”").format(name=name)
 
 
-def permissions(scopes: str, client: Client, settings: Settings) -> list[str]:
+def permissions(
+    scopes: str, client: Client, settings: Settings, described: Mapping[str, str] | None = None
+) -> list[str]:
     """What an application may do with these scopes, each thing once."""
     names = scopes.split()
-    words = [scope(name, settings) for name in names]
+    words = [scope(name, settings, described) for name in names]
     if client.userinfo_all_attributes and "openid" in names:
         words.append(_("See everything that is stored in your profile"))
     words.append(_("Act for you in services that accept this link, such as your lamps"))

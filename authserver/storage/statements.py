@@ -23,7 +23,17 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import ColumnElement, Exists
 from sqlmodel import SQLModel
 
-from authserver.models import Activity, AuthorizationCode, Grant, Interaction, KnownDevice, Mail, SignUp, User
+from authserver.models import (
+    Activity,
+    AuthorizationCode,
+    Grant,
+    Interaction,
+    KnownDevice,
+    Mail,
+    RevokedAccessToken,
+    SignUp,
+    User,
+)
 from authserver.storage.hot import KeyedRead, KeyedWrite, Row, Statement
 
 Model = TypeVar("Model", bound=SQLModel)
@@ -41,6 +51,7 @@ INTERACTIONS = _table(Interaction)
 SIGN_UPS = _table(SignUp)
 KNOWN_DEVICES = _table(KnownDevice)
 ACTIVITIES = _table(Activity)
+REVOKED_TOKENS = _table(RevokedAccessToken)
 
 ONE: ColumnElement[int] = literal_column("1")
 ZERO: ColumnElement[int] = literal_column("0")
@@ -133,6 +144,9 @@ FIND_GRANT = KeyedRead(_GRANT_WITH_USER, GRANTS.c.grant_id)
 
 #: the same, by the id in access tokens
 FIND_GRANT_OF_ACCESS_TOKEN = KeyedRead(_GRANT_WITH_USER, GRANTS.c.origin_jti)
+
+#: an access token that was revoked alone, by its `jti`
+FIND_REVOKED_ACCESS_TOKEN = KeyedRead(select(REVOKED_TOKENS.c.jti), REVOKED_TOKENS.c.jti)
 
 #: parameters: which, presented, successor, at. No row: another refresh was first, or the grant has ended.
 ROTATE_GRANT = KeyedWrite(

@@ -1,4 +1,4 @@
-"""The token endpoint: a refresh without and with rotation, and the exchange of a code."""
+"""The token endpoint: a refresh without and with rotation, the exchange of a code, and machines."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from bench import load
 from bench.measuring import Candidate, Measured, Row, under_load
 from bench.peers import oidc_provider
 from bench.plan import Plan
-from bench.seed.authserver import KEPT, ROTATING, seed
+from bench.seed.authserver import KEPT, OWN, ROTATING, seed
 from bench.servers import Contestant, Servers
 
 BOUND = "bound: RS256 signatures alone"
@@ -25,6 +25,7 @@ PEER = "node-oidc-provider, in memory"
 KEPT_TITLE = "Refresh without rotation"
 ROTATING_TITLE = "Refresh with rotation"
 CODE_TITLE = "Authorization code"
+MACHINE_TITLE = "Client credentials"
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Contender:
     kept: list[Path]
     rotating: list[Path]
     codes: list[Path]
+    machine: Path  # one request, which may be sent any number of times
     cold: bool = False  # needs a run before the first, for its compiler
 
     def refreshes(self, seconds: int) -> Candidate:
@@ -47,6 +49,9 @@ class Contender:
 
     def exchanges(self, seconds: int) -> Candidate:
         return self._candidate("", "replay.lua", lambda which: [self.codes[which], "once"], seconds)
+
+    def machines(self, seconds: int) -> Candidate:
+        return self._candidate("", "replay.lua", lambda _: [self.machine, "again"], seconds)
 
     def _candidate(
         self, path: str, script: str, arguments: Callable[[int], list[Path | str]], seconds: int
@@ -76,7 +81,7 @@ def floor(servers: Servers, seconds: int) -> Candidate:
 
 def written(
     servers: Servers, name: str, path: str, plan: Plan, kept: list[str], rotating: list[str], codes: list[str]
-) -> tuple[list[Path], list[Path], list[Path]]:
+) -> tuple[list[Path], list[Path], list[Path], Path]:
     """Each round's share of tokens and codes as files; the last share is for warming up."""
 
     def share(values: list[str], number: int) -> list[str]:
@@ -96,6 +101,7 @@ def written(
             load.write_requests(file("codes", n), (KEPT.code_request(path, code) for code in share(codes, n)))
             for n in numbers
         ],
+        load.write_requests(servers.requests / f"{name.replace(' ', '-')}.machine", [OWN.machine_request(path)]),
     )
 
 
@@ -140,5 +146,10 @@ def rows(contenders: list[Contender], floor_of_one: Candidate, plan: Plan) -> li
             CODE_TITLE,
             "The Alexa preset: the code is consumed, the grant made; an access token and an ID token.",
             [bound(2, seconds), *(contender.exchanges(seconds) for contender in contenders)],
+        ),
+        Row(
+            MACHINE_TITLE,
+            "A program in its own name: one access token, nothing is read or written.",
+            [bound(1, seconds), *(contender.machines(seconds) for contender in contenders)],
         ),
     ]

@@ -9,9 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from authserver.models import AuthorizationCode, Client, ClientSecret, Grant, User
+from authserver.models import (
+    AuthorizationCode,
+    Client,
+    ClientSecret,
+    Grant,
+    ResourceScope,
+    ResourceServer,
+    User,
+)
 from authserver.oauth import refresh_token
-from authserver.oauth.presets import ALEXA, CONFIDENTIAL
+from authserver.oauth.presets import ALEXA, CONFIDENTIAL, MACHINE
 from authserver.secret_values import SecretKey
 from bench import load
 from bench.seed import bulk
@@ -42,6 +50,9 @@ class BenchClient:
     def refresh_request(self, path: str, token: str) -> bytes:
         return self.token_request(path, f"grant_type=refresh_token&refresh_token={token}")
 
+    def machine_request(self, path: str) -> bytes:
+        return self.token_request(path, "grant_type=client_credentials")
+
     def code_request(self, path: str, code: str) -> bytes:
         redirect = quote(REDIRECT, safe="")
         return self.token_request(path, f"grant_type=authorization_code&code={code}&redirect_uri={redirect}")
@@ -50,6 +61,8 @@ class BenchClient:
 #: the Alexa preset: no rotation; an answer to a refresh holds one token, to a code two (and an ID token)
 KEPT = BenchClient("kept", ALEXA)
 ROTATING = BenchClient("rotating", CONFIDENTIAL | {"refresh_rotation": True, "refresh_id_token": False})
+#: in its own name, for the one scope of a resource server
+OWN = BenchClient("own", MACHINE | {"scopes": ["https://api.example/read"]})
 
 
 class Random:
@@ -110,7 +123,7 @@ class Grants:
                 self.kept.append((grant_id, seed))
             yield [
                 *(grant_id, source.uuid(), people.subs[number % people.count], self.client.client_id, "openid", seed),
-                *(1, 0, now - YEAR, '["pwd"]', None, "{}"),
+                *(1, 0, now - YEAR, '["pwd"]', None, "{}", None, None),
                 *(now - YEAR, None, noted, now + 9 * YEAR, None),
             ]
 
@@ -147,6 +160,8 @@ class Codes:
                 amr=["pwd"],
                 acr=None,
                 claims={},
+                dpop_jkt=None,
+                sid=None,
                 created_at=now,
                 expires_at=now + HOUR,
                 failures=0,
@@ -157,7 +172,7 @@ class Codes:
 
 def clients(now: int) -> bulk.Written:
     rows, digests = [], []
-    for client in (KEPT, ROTATING):
+    for client in (KEPT, ROTATING, OWN):
         model = Client(
             client_id=client.client_id,
             client_name="A client of the bench",
@@ -169,7 +184,11 @@ def clients(now: int) -> bulk.Written:
         rows.append(bulk.row(Client, **model.model_dump()))
         values = {"secret_id": secrets.token_hex(8), "client_id": client.client_id, "created_at": now}
         digests.append(bulk.row(ClientSecret, digest=hashlib.sha256(client.secret.encode()).digest(), **values))
-    return [(Client, rows), (ClientSecret, digests)]
+    [scope] = OWN.policy["scopes"]
+    identifier, _, name = scope.rpartition("/")
+    servers = [bulk.row(ResourceServer, identifier=identifier, name="A service of the bench", created_at=now)]
+    scopes = [bulk.row(ResourceScope, identifier=identifier, name=name, description="")]
+    return [(Client, rows), (ClientSecret, digests), (ResourceServer, servers), (ResourceScope, scopes)]
 
 
 def check_order() -> None:
@@ -179,8 +198,8 @@ def check_order() -> None:
         "password_mailed_at email_code_factor_since password_by_mail_at active epoch attributes created_at updated_at"
     )
     grants = (
-        "grant_id origin_jti sub client_id scope seed generation epoch auth_time amr acr claims created_at rotated_at "
-        "last_used_at expires_at revoked_at"
+        "grant_id origin_jti sub client_id scope seed generation epoch auth_time amr acr claims dpop_jkt sid created_at "
+        "rotated_at last_used_at expires_at revoked_at"
     )
     if bulk.names(User) != users.split() or bulk.names(Grant) != grants.split():
         raise load.CannotMeasureError(

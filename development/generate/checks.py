@@ -229,7 +229,6 @@ MIGRATION = "not yet: comes with Cognito's JSON API and migration"
 
 NOT_YET: dict[str, str] = {
     **{f"security 6.{row}": PROTOCOL for row in (33, 40, 53, 54, 70, 77, 78, 79)},
-    "cognito 9.27": PROTOCOL,
     "cognito 9.30": PROTOCOL,
     "cognito 9.44": PROTOCOL,
     **{f"cognito 9.{row}": MIGRATION for row in (38, 51, 52, 53, 54, 55, 56)},

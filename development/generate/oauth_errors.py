@@ -9,9 +9,11 @@ OAUTH_ERRORS = {
     "invalid_client": "401. The client is unknown, its secret is wrong, or it may not authenticate in this way.",
     "invalid_grant": "The code or refresh token is unknown, expired, used, revoked, or of another client, redirect URI"
     " or verifier. For Alexa this ends the link: it is never the answer to trouble of the server's own.",
-    "invalid_request": "A parameter is missing, malformed or there twice.",
+    "invalid_request": "A parameter is missing, malformed or there twice; or a subject token cannot be exchanged "
+    "(RFC 8693 §2.2.2).",
     "invalid_scope": "A scope that does not exist or that the client may not ask for.",
-    "invalid_target": "`resource` is not an absolute URI without fragment (RFC 8707 §2).",
+    "invalid_target": "`resource` is no registered resource server that the client may name, was not granted, or "
+    "names two where a token is for one (RFC 8707 §2).",
     "invalid_token": "401. The access token is missing, expired, revoked or none of ours (RFC 6750 §3.1).",
     "login_required": "`prompt=none`, and nobody is signed in, or not recently enough.",
     "request_not_supported": "Request objects (`request`) are not taken.",

@@ -11,6 +11,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from sqlalchemy.util.concurrency import await_
 
 from authserver.models import AuthorizationCode
+from authserver.oauth import resources
 from authserver.oauth.redirects import response_uri
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
@@ -40,13 +41,14 @@ class PresentedCode:
 
     def __init__(self, row: Row) -> None:
         self.row = row
+        self.scope = str(row["scope"])  # of the tokens: that of the one resource server they are for
         self.code_challenge: str | None = row["code_challenge"]
 
     def get_redirect_uri(self) -> str:
         return ""  # compared by `validate_token_request`, which knows whether the request named it
 
     def get_scope(self) -> str:
-        return str(self.row["scope"])
+        return self.scope
 
     def get_nonce(self) -> str | None:
         nonce: str | None = self.row["nonce"]
@@ -170,7 +172,8 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
         """
         row, now, client = authorization_code.row, self.request.now, self.request.client
         self.server.keys.signing(client.row.signing_alg, now)  # trouble of ours must not burn the code
-        subject = self._new_subject(row)
+        target = self._target(authorization_code)
+        subject = self._new_subject(row, target)
         seed = random_token(24).encode()[:32]
         grant = {
             "grant_id": subject.grant_id,
@@ -216,7 +219,17 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
         self.request.refresh_value = self.server.refresh_token(subject.grant_id, 1, client.client_id, seed)
         return subject
 
-    def _new_subject(self, row: Row) -> Subject:
+    def _target(self, presented: PresentedCode) -> str | None:
+        """RFC 8707 §2.2; before the code is consumed. Raises `InvalidTargetError`, `InvalidScopeError`."""
+        granted, asked = presented.row["resource"], self.request.parameters.get("resource")
+        if not granted and not asked:
+            return None
+        servers = self.server.resource_servers()
+        target = resources.chosen(servers, self.request.client.row, granted, asked)
+        presented.scope = servers.scope_for(presented.scope, target)
+        return target
+
+    def _new_subject(self, row: Row, target: str | None) -> Subject:
         return Subject(
             sub=row["sub"],
             username=row["username"],
@@ -228,7 +241,7 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
             amr=orjson.loads(row["amr"]),
             acr=row["acr"],
             issued_at=self.request.now,
-            resource=row["resource"],
+            resource=target,
             nonce=row["nonce"],
             grant_id=random_token(16),
         )

@@ -8,7 +8,7 @@ from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from sqlalchemy.util.concurrency import await_
 
-from authserver.oauth import refresh_token
+from authserver.oauth import refresh_token, resources
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
@@ -88,6 +88,7 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         `KeyRingError`."""
         row, client = presented.row, self.request.client
         self.server.keys.signing(client.row.signing_alg, self.request.now)  # raises before anything is rotated
+        target = self._target(orjson.loads(row["claims"]).get("resource"))
         generation = self._rotated(presented) if client.row.refresh_rotation else self._kept(presented)
         if generation == presented.generation and presented.value:
             self.request.refresh_value = presented.value  # what would be derived again
@@ -106,10 +107,21 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
             amr=orjson.loads(row["amr"]),
             acr=row["acr"],
             issued_at=self.request.now,
-            resource=orjson.loads(row["claims"]).get("resource"),
+            resource=target,
         )
         self.request.subject = subject
         return subject
+
+    def _target(self, granted: str | None) -> str | None:
+        """RFC 8707 §2.2; the answer's scope is then that of this resource server. Raises `InvalidTargetError`,
+        `InvalidScopeError`."""
+        parameters = self.request.parameters
+        if not granted and not parameters.get("resource"):
+            return None
+        servers = self.server.resource_servers()
+        target = resources.chosen(servers, self.request.client.row, granted, parameters.get("resource"))
+        parameters["scope"] = servers.scope_for(parameters["scope"], target)
+        return target
 
     def _kept(self, presented: PresentedGrant) -> int:
         """No rotation: the same token comes back, any number of times at once. A token from before rotation was

@@ -2,8 +2,8 @@
 //
 // node-oidc-provider with RS256 JWT access tokens and its own in-memory adapter, whose bound of 1,000 entries is raised:
 // with it tokens would be forgotten in the middle of a measurement. Clients, both client_secret_basic: `kept` keeps its
-// refresh tokens, `rotating` gets new ones. Tokens and codes that a person would have to be there for are made through
-// the provider's own models and written to FOLDER, one a line; then it listens.
+// refresh tokens, `rotating` gets new ones, `own` asks in its own name. Tokens and codes that a person would have to be
+// there for are made through the provider's own models and written to FOLDER, one a line; then it listens.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -37,11 +37,21 @@ const client = (client_id) => ({
   scope: 'openid offline_access read',
 });
 
+const machine = {
+  client_id: 'own',
+  client_secret: 'own-secret-of-the-bench-0123456789abcdef',
+  redirect_uris: [],
+  grant_types: ['client_credentials'],
+  response_types: [],
+  token_endpoint_auth_method: 'client_secret_basic',
+  scope: 'read',
+};
+
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   adapter: Adapter,
-  clients: [client('kept'), client('rotating')],
+  clients: [client('kept'), client('rotating'), machine],
   scopes: ['openid', 'offline_access', 'read'],
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig', kid: 'bench' }] },
   cookies: { keys: ['a secret of the bench'] },
@@ -51,10 +61,12 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   issueRefreshToken: async () => true,
   ttl: {
     AccessToken: 3600, AuthorizationCode: 3600, Grant: YEAR, IdToken: 3600, RefreshToken: YEAR, Session: YEAR,
+    ClientCredentials: 3600,
   },
   features: {
     devInteractions: { enabled: false },
     userinfo: { enabled: false },
+    clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => RESOURCE,

@@ -8,7 +8,7 @@ import pytest_asyncio
 from sqlmodel import select
 
 from authserver.accounts import administration, sessions
-from authserver.models import Activity, AuthorizationCode, Client, Consent, Session, User
+from authserver.models import Activity, AuthorizationCode, Client, Consent, ResourceScope, Session, User
 from authserver.oauth import authorization, consents, granted, interactions
 from authserver.oauth.consents import Remembered
 from tests.authserver.accounts.people import PASSWORD, People
@@ -409,6 +409,23 @@ async def test_scopes_are_named_in_the_operators_words(people: People, visit: Li
         assert "See your e-mail address" in page.text
     finally:
         services.settings = usual
+
+
+@pytest.mark.spec("security 6.57")
+async def test_scopes_of_resource_servers_are_named_in_their_operators_words(people: People, user: User) -> None:
+    api = await people.server.add_resource("plain")
+    services = people.services
+    client = await people.server.add_client(scopes=["openid", f"{api}/stir", f"{api}/plain"])
+    async with services.database.unit() as session:
+        session.add(ResourceScope(identifier=api, name="stir", description="Stir the <pot>"))
+    services.oauth.resources.forget()
+    visit = Linking(people, client)
+    page = await visit.signed_in(user.email)
+    assert "Stir the <pot>" in page.text
+    assert "<pot>" not in page.answer.text
+    assert "Do plain" in page.text
+    assert api not in page.text
+    visit.returned(await visit.browser.press(page, "allow"))
 
 
 async def test_a_linking_is_noted_where_it_was_agreed_to(people: People, visit: Linking, user: User) -> None:

@@ -21,8 +21,16 @@ from sqlmodel import col, select
 
 from authserver.accounts import sessions
 from authserver.app import build
-from authserver.models import AuthorizationCode, Client, ClientSecret, Grant, User
-from authserver.oauth.presets import ALEXA, CONFIDENTIAL, PUBLIC, alexa_redirect_uris
+from authserver.models import (
+    AuthorizationCode,
+    Client,
+    ClientSecret,
+    Grant,
+    ResourceScope,
+    ResourceServer,
+    User,
+)
+from authserver.oauth.presets import ALEXA, CONFIDENTIAL, MACHINE, PUBLIC, alexa_redirect_uris
 from authserver.secret_values import digest, random_token
 from authserver.services import Services
 from authserver.settings import Settings
@@ -40,6 +48,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "alexa": ALEXA | {"redirect_uris": alexa_redirect_uris(VENDOR_ID)},
     "confidential": CONFIDENTIAL | {"redirect_uris": [CALLBACK]},
     "public": PUBLIC | {"redirect_uris": [CALLBACK]},
+    "machine": MACHINE,
 }
 
 
@@ -234,7 +243,21 @@ class Server:
                 )
             await announce(session)
         method = "none" if public else policy["token_endpoint_auth_methods"][0]
-        return Asker(self, client_id, "" if public else secret, policy["redirect_uris"][0], method)
+        redirect_uri = [*policy.get("redirect_uris", []), ""][0]
+        return Asker(self, client_id, "" if public else secret, redirect_uri, method)
+
+    async def add_resource(self, *scopes: str, identifier: str = "") -> str:
+        """A registered resource server with these scopes; its identifier."""
+        identifier = identifier or f"https://{secrets.token_hex(6)}.example.org"
+        async with self.services.database.unit() as session:
+            session.add(ResourceServer(identifier=identifier, name="A service", created_at=self.clock()))
+            await session.flush()
+            session.add_all(
+                ResourceScope(identifier=identifier, name=name, description=f"Do {name}") for name in scopes
+            )
+            await announce(session)
+        self.services.oauth.resources.forget()  # as the announcement does, within a second
+        return identifier
 
     async def add_person(self, **fields: Any) -> User:
         """An account with a confirmed address and no password: these tests do not sign in."""

@@ -212,13 +212,13 @@ async def test_a_resource_that_is_no_absolute_uri_is_an_invalid_target(
 
 @pytest.mark.spec("security 6.50", "RFC 8707 §2.2", "cognito 9.29")
 async def test_a_resource_becomes_the_audience_and_stays_it(server: Server, person: User) -> None:
-    client = await server.add_client(first_party=True)
-    asked = client.authorization(resource="https://lamps.example.org/")
+    client, lamps = await server.add_client(first_party=True), await server.add_resource()
+    asked = client.authorization(resource=lamps)
     answer = await server.authorize(asked, **await server.signed_in(person))
     tokens = (await client.exchange(answered(answer, CALLBACK)["code"])).json()
     again = (await client.refresh(tokens["refresh_token"])).json()
     for access_token in (tokens["access_token"], again["access_token"]):
-        assert claims_of(access_token)["aud"] == "https://lamps.example.org/"
+        assert claims_of(access_token)["aud"] == lamps
 
 
 @pytest.mark.spec("security 6.13", "RFC 6749 §3.1", "A09")

@@ -42,7 +42,12 @@ async def test_the_metadata_says_what_alexa_and_careful_clients_look_for(server:
     read = await metadata_at(server, OPENID)
     assert read["issuer"] == server.settings.issuer
     assert read["response_types_supported"] == ["code"]
-    assert set(read["grant_types_supported"]) == {"authorization_code", "refresh_token"}
+    assert set(read["grant_types_supported"]) == {
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+    }
     assert read["code_challenge_methods_supported"] == ["S256"]
     assert {"client_secret_basic", "client_secret_post"} <= set(read["token_endpoint_auth_methods_supported"])
     assert read["authorization_response_iss_parameter_supported"] is True

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
 from authlib.oauth2.rfc6749 import grants as authlib_grants
+from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants.code import OpenIDCode, OpenIDToken
 
@@ -14,20 +15,30 @@ from authserver.cli import logs
 from authserver.models import User
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
+from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
 from authserver.oauth.grants.refresh_token import RefreshTokenGrant
+from authserver.oauth.grants.token_exchange import ACCESS_TOKEN, TokenExchangeGrant
+from authserver.oauth.presets import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.server import IdTokenOfCode, IdTokenOfRefresh, OAuthServer
 from tests.authserver.protocol.harness import Server, challenge_of
 from tests.authserver.protocol.test_authorization_request import answered
 
+
+class TokenEndpoint(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
+    """What Authlib calls of a grant that it has no class for."""
+
+
 #: our class, Authlib's, and what is our own in it
 CLASSES: dict[type, tuple[type, set[str]]] = {
-    OAuthServer: (AuthorizationServer, {"_generate", "id_token", "refresh_token"}),
-    AuthorizationCodeGrant: (authlib_grants.AuthorizationCodeGrant, {"_new_subject"}),
+    OAuthServer: (AuthorizationServer, {"_generate", "id_token", "refresh_token", "resource_servers"}),
+    AuthorizationCodeGrant: (authlib_grants.AuthorizationCodeGrant, {"_target", "_new_subject"}),
     Sha256CodeChallenge: (CodeChallenge, set()),
     IdTokenOfCode: (OpenIDCode, set()),
     IdTokenOfRefresh: (OpenIDToken, set()),
-    RefreshTokenGrant: (authlib_grants.RefreshTokenGrant, {"_kept", "_rotated", "_of_predecessor"}),
+    RefreshTokenGrant: (authlib_grants.RefreshTokenGrant, {"_target", "_kept", "_rotated", "_of_predecessor"}),
+    ClientCredentialsGrant: (authlib_grants.ClientCredentialsGrant, set()),
+    TokenExchangeGrant: (TokenEndpoint, {"_check_form", "_may_exchange", "_scope", "_subject"}),
     # `get_client_id` belongs to the mixin; nothing that we use of Authlib asks for it
     RegisteredClient: (ClientMixin, {"client_id", "is_public", "needs_pkce", "get_client_id"}),
 }
@@ -57,7 +68,7 @@ def test_every_name_that_we_override_is_one_of_authlibs(ours: type) -> None:
 async def test_every_hook_runs_in_a_linking(
     server: Server, person: User, ours: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the authorization request to a refresh: what Authlib never calls here guards nothing."""
+    """Every grant once, from the authorization request on: what Authlib never calls here guards nothing."""
     ran: Counter[str] = Counter()
 
     def watched(name: str, original: Any) -> Any:
@@ -69,8 +80,14 @@ async def test_every_hook_runs_in_a_linking(
 
     for name in overrides(ours):
         monkeypatch.setattr(ours, name, watched(name, getattr(ours, name)))
+    api = await server.add_resource("read")
     client = await server.add_client(
-        "public", first_party=True, token_endpoint_auth_methods=["client_secret_basic"], redirect_uris=["https://a.b/c"]
+        "public",
+        first_party=True,
+        token_endpoint_auth_methods=["client_secret_basic"],
+        redirect_uris=["https://a.b/c"],
+        scopes=["openid", f"{api}/read"],
+        grant_types=["authorization_code", "refresh_token", CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
     )
     verifier = "v" * 50
     asked = client.authorization(
@@ -84,6 +101,9 @@ async def test_every_hook_runs_in_a_linking(
     assert answer.status_code == 200, answer.text
     assert (await client.refresh(answer.json()["refresh_token"])).status_code == 200
     assert (await client.refresh("wrong")).status_code == 400
+    assert (await client.token(grant_type=CLIENT_CREDENTIALS)).status_code == 200
+    subject = {"subject_token": answer.json()["access_token"], "subject_token_type": ACCESS_TOKEN}
+    assert (await client.token(grant_type=TOKEN_EXCHANGE, **subject)).status_code == 200
     assert overrides(ours) - set(ran) == set()
 
 
