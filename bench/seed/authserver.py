@@ -198,8 +198,8 @@ def check_order() -> None:
         "password_mailed_at email_code_factor_since password_by_mail_at active epoch attributes created_at updated_at"
     )
     grants = (
-        "grant_id origin_jti sub client_id scope seed generation epoch auth_time amr acr claims dpop_jkt sid created_at "
-        "rotated_at last_used_at expires_at revoked_at"
+        "grant_id origin_jti sub client_id scope seed generation epoch auth_time amr acr claims dpop_jkt sid "
+        "created_at rotated_at last_used_at expires_at revoked_at"
     )
     if bulk.names(User) != users.split() or bulk.names(Grant) != grants.split():
         raise load.CannotMeasureError(
