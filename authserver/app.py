@@ -24,6 +24,7 @@ from authserver.health import healthz, readyz
 from authserver.housekeeping import run_housekeeping
 from authserver.models import Client
 from authserver.oauth import keys
+from authserver.oauth.backchannel import worker
 from authserver.oauth.clients import Clients, RegisteredClient, registered
 from authserver.oauth.endpoints.routes import machine_paths, oauth_routes
 from authserver.oauth.endpoints.token import token_endpoint
@@ -205,6 +206,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
                 keep_going(lambda: run_housekeeping(services)),
                 keep_going(lambda: run_outbox(services)),
                 keep_going(lambda: watch_outbox(services)),
+                keep_going(lambda: worker.run(services.database, services.oauth, services.clients)),
             )
         finally:
             services.passwords.close()

@@ -15,11 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import known_devices, usernames
+from authserver.accounts import known_devices, sessions, usernames
 from authserver.accounts.names import Email, NotAnAddressError, NotAUsernameError, Username, read_email, read_username
 from authserver.models import (
     AuthorizationCode,
     Consent,
+    DeviceCode,
     EmailChange,
     Grant,
     KnownDevice,
@@ -34,6 +35,7 @@ from authserver.models import (
     VerificationCode,
 )
 from authserver.oauth import granted
+from authserver.oauth.backchannel import notices
 
 
 class Status(StrEnum):
@@ -151,7 +153,7 @@ async def disable(session: AsyncSession, user: User, now: int) -> None:
         update(User).where(col(User.sub) == user.sub).values(active=False, epoch=col(User.epoch) + 1, updated_at=now)
     )
     await end_email_changes(session, user.sub)
-    await end_sessions(session, user)
+    await _sign_out_everywhere(session, user, now)
     await session.refresh(user)
 
 
@@ -174,7 +176,7 @@ async def wipe(session: AsyncSession, user: User, now: int) -> None:
     user.updated_at = now
     session.add(user)
     await session.flush()
-    await end_sessions(session, user)
+    await _sign_out_everywhere(session, user, now)
     changes = select(EmailChange.change_id).where(col(EmailChange.sub) == user.sub)
     await session.exec(
         delete(VerificationCode).where(
@@ -207,14 +209,21 @@ async def set_password(
     session.add(user)
     await session.flush()
     await end_email_changes(session, user.sub)
-    ended = await end_sessions(session, user)
+    ended = await _sign_out_everywhere(session, user, now)
     await known_devices.forget(session, user.sub)
     return Ended(ended, await granted.revoke(session, now, sub=user.sub, but_alexa=True))
 
 
-async def end_sessions(session: AsyncSession, user: User) -> int:
-    ended = await session.exec(delete(Session).where(col(Session.sub) == user.sub))
-    return int(ended.rowcount)
+async def end_sessions(session: AsyncSession, user: User, now: int) -> int:
+    """How many. What is linked stays."""
+    return await sessions.end_all(session, now, col(Session.sub) == user.sub)
+
+
+async def _sign_out_everywhere(session: AsyncSession, user: User, now: int) -> int:
+    """As `end_sessions`; applications that can be told to are to forget that the person ever signed in."""
+    ended = await sessions.take(session, col(Session.sub) == user.sub)
+    await notices.account_ended(session, now, user.sub, ended)
+    return len(ended)
 
 
 async def end_email_changes(session: AsyncSession, sub: str) -> None:
@@ -224,7 +233,7 @@ async def end_email_changes(session: AsyncSession, sub: str) -> None:
     await session.exec(delete(EmailChange).where(col(EmailChange.sub) == sub))
 
 
-async def remove(session: AsyncSession, user: User) -> None:
+async def remove(session: AsyncSession, user: User, now: int) -> None:
     """The account and all that refers to it (by foreign keys), its waiting sign-ups, recoveries and codes, its mail.
 
     Sign-ups and recoveries first, as whoever completes one takes them before the account. Then the account is held, as
@@ -234,7 +243,9 @@ async def remove(session: AsyncSession, user: User) -> None:
     await forget_sign_ups(session, user.email_canonical)
     await forget_recoveries(session, user.email_canonical)
     await session.exec(select(User.sub).where(User.sub == user.sub).with_for_update(key_share=True))
+    await _sign_out_everywhere(session, user, now)
     await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.sub) == user.sub))
+    await session.exec(delete(DeviceCode).where(col(DeviceCode.sub) == user.sub))
     await session.exec(delete(VerificationCode).where(col(VerificationCode.subject) == user.sub))
     await end_email_changes(session, user.sub)
     await session.exec(delete(Mail).where(func.lower(col(Mail.recipient)) == user.email.lower()))

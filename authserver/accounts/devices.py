@@ -8,10 +8,10 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import known_devices, remembered
+from authserver.accounts import known_devices, remembered, sessions
 from authserver.accounts.user_agents import Device, device_of
 from authserver.models import Session, User
 from authserver.secret_values import SecretKey, SecretKeys, same
@@ -78,19 +78,18 @@ async def end(
     presented = name.encode()
     for one in await _alive(settings, session, now, user):
         if any(same(presented, _name(key, one.digest).encode()) for key in secret_keys.all()):
-            await session.exec(delete(Session).where(col(Session.digest) == one.digest, col(Session.sub) == user.sub))
+            await sessions.end_all(session, now, col(Session.digest) == one.digest, col(Session.sub) == user.sub)
             await remembered.void(session, user)
             return True
     return False
 
 
-async def end_others(session: AsyncSession, user: User, here: Session) -> int:
+async def end_others(session: AsyncSession, now: int, user: User, here: Session) -> int:
     """Ends all sessions of this person but one; how many. No browser is known to the account any more: one of them may
     be in other hands. The unit of work as in `end`."""
     await _lock(session, user)
     await known_devices.forget(session, user.sub)
-    ended = await session.exec(delete(Session).where(col(Session.sub) == user.sub, col(Session.digest) != here.digest))
-    return int(ended.rowcount)
+    return await sessions.end_all(session, now, col(Session.sub) == user.sub, col(Session.digest) != here.digest)
 
 
 async def _lock(session: AsyncSession, user: User) -> None:

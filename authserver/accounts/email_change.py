@@ -168,7 +168,8 @@ async def complete(
         raise OutdatedError
     if not await verification.consume(session, proven, now):
         raise SpentError
-    await administration.end_sessions(session, user)
+    others = (col(Session.sub) == user.sub, col(Session.digest) != person.session.digest)
+    await sessions.end_all(session, now, *others)
     new = read_email(change.email)
     told = letters.email_changed_mail(around.settings, user.email, _masked(new), now, locale=user.locale)
     await outbox.post(session, told, change.change_id)
@@ -184,6 +185,7 @@ async def complete(
         address=browser.address,
         signed_in_at=person.session.signed_in_at,
     )
+    await sessions.succeed(around.settings, session, now, session_here, person.session.digest)
     # a code is no sign-in: what was fresh stays as fresh as it was, and ends when it would have ended
     session_here.auth_time, session_here.expires_at = person.session.auth_time, person.session.expires_at
     await session.flush()

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from sqlmodel import col, delete, select, update
+from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import activity, remembered, second_factor, sessions
@@ -121,18 +121,18 @@ async def enter(
         address=browser.address,
         signed_in_at=proof.signed_in_at,
     )
-    await _replace(session, interaction, opened[0])
+    await _replace(around, session, interaction, opened[0])
     return opened
 
 
-async def _replace(session: AsyncSession, interaction: Interaction, opened: Session) -> None:
+async def _replace(around: Surroundings, session: AsyncSession, interaction: Interaction, opened: Session) -> None:
     """An interaction has one session: that of a form sent twice, or of somebody else before, ends. The session is
     written before the interaction, as wherever an application is led back to."""
     which = select(Interaction.session_digest).where(Interaction.interaction_id == interaction.interaction_id)
     while True:
         before = (await session.exec(which)).one()
         if before is not None:
-            await session.exec(delete(Session).where(col(Session.digest) == before))
+            await sessions.succeed(around.settings, session, around.clock(), opened, before)
         bound = await session.exec(
             update(Interaction)
             .where(

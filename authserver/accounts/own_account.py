@@ -197,7 +197,7 @@ async def delete_account(around: Surroundings, session: AsyncSession, proof: Pro
     await administration.forget_recoveries(session, proof.user.email_canonical)
     if not await _still(session, proof):
         raise OutdatedError
-    await administration.remove(session, proof.user)
+    await administration.remove(session, proof.user, around.clock())
     await lockout.forget(session, proof.admitted)
     user = proof.user
     letter = letters.account_deleted_mail(around.settings, user.email, around.clock(), locale=user.locale)

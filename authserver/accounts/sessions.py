@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import assurance, remembered
 from authserver.models import Session, User
+from authserver.oauth.backchannel import notices
+from authserver.oauth.backchannel.notices import EndedSession
 from authserver.secret_values import digest, new_secret
 from authserver.settings import Settings
 
@@ -39,11 +42,11 @@ async def create(
 ) -> tuple[Session, str]:
     """A new session and the value of its cookie. `signed_in_at`: of the session that this one goes on with; without it
     somebody has just signed in. The one that the browser came with ends: a new id at every sign-in
-    (contracts/security.md 6.47)."""
-    await end(settings, session, cookies)
+    (contracts/security.md 6.47). Of the same person it goes on under the same name (`succeed`)."""
     value, stored = new_secret()
     browser = Session(
         digest=stored,
+        sid=str(uuid4()),
         sub=user.sub,
         epoch=user.epoch,
         auth_time=now,
@@ -57,7 +60,26 @@ async def create(
     )
     session.add(browser)
     await session.flush()
+    if before := cookies.get(cookie_name(settings), ""):
+        await succeed(settings, session, now, browser, digest(before))
     return browser, value
+
+
+async def succeed(settings: Settings, session: AsyncSession, now: int, successor: Session, before: bytes) -> None:
+    """`successor` takes the place of that session (its digest). Where it was the same person's and alive, clients know
+    the new one by the same name and notice nothing: somebody has signed in once more. Anybody else's ends."""
+    gone = await session.exec(delete(Session).where(col(Session.digest) == before).returning(*_KEPT))
+    for sub, sid, epoch, seen_at, expires_at in gone.all():
+        alive = expires_at > now and seen_at > now - settings.session_idle_lifetime
+        if alive and sid is not None and (sub, epoch) == (successor.sub, successor.epoch):
+            successor.sid = sid
+            session.add(successor)
+            await session.flush()
+        else:
+            await notices.sessions_ended(session, now, [EndedSession(sub, sid)])
+
+
+_KEPT = tuple(map(col, (Session.sub, Session.sid, Session.epoch, Session.last_seen_at, Session.expires_at)))
 
 
 async def find(
@@ -124,8 +146,21 @@ async def hold(session: AsyncSession, browser: Session) -> bool:
     return held.first() is not None
 
 
-async def end(settings: Settings, session: AsyncSession, cookies: Mapping[str, str]) -> None:
+async def end(settings: Settings, session: AsyncSession, now: int, cookies: Mapping[str, str]) -> None:
     """Signing out: the row goes, whatever the browser does with its cookie."""
     value = cookies.get(cookie_name(settings), "")
     if value:
-        await session.exec(delete(Session).where(col(Session.digest) == digest(value)))
+        await end_all(session, now, col(Session.digest) == digest(value))
+
+
+async def end_all(session: AsyncSession, now: int, *which: Any) -> int:
+    """Ends the sessions that fulfil these conditions, and what ends with them (`notices`); how many."""
+    ended = await take(session, *which)
+    await notices.sessions_ended(session, now, ended)
+    return len(ended)
+
+
+async def take(session: AsyncSession, *which: Any) -> list[EndedSession]:
+    """As `end_all`, for a caller that sees to all else. The database decides who has ended a session."""
+    gone = await session.exec(delete(Session).where(*which).returning(col(Session.sub), col(Session.sid)))
+    return [EndedSession(*one) for one in gone.all()]

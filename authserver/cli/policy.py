@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from authserver.oauth.grants import device_code
 from authserver.oauth.registration import GRANT_TYPES, SECONDS
 
 #: what the word `default` becomes: the column is emptied, and the server's setting holds
 DEFAULT = "default"
+#: grant types whose name nobody types
+GRANT_TYPES_BY_WORD = {"device_code": device_code.GRANT_TYPE}
 REMEMBERED = "remembered"  # how an empty `consent` is called
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -87,6 +90,20 @@ POLICY: dict[str, Any] = {
     "refresh_idle_lifetime": _lifetime("A refresh token ends when unused for so long."),
     "refresh_absolute_lifetime": _lifetime("A refresh token ends so long after the sign-in."),
     "refresh_id_token": _switch("--refresh-id-token/--no-refresh-id-token", "A refresh also gives a new ID token."),
+    "refresh_with_session": _switch(
+        "--refresh-with-session/--refresh-offline",
+        "Its refresh tokens end when the person signs out of this server, or the browser's session ends.",
+    ),
+    "post_logout_redirect_uris": Annotated[
+        list[str] | None,
+        typer.Option("--logout-uri", help="Where people may go after signing out, the whole list anew; '' for none."),
+    ],
+    "backchannel_logout_uri": Annotated[
+        str | None, typer.Option(help="Where it is told that somebody signed out (back-channel logout); '' for none.")
+    ],
+    "backchannel_logout_session_required": _switch(
+        "--backchannel-session/--no-backchannel-session", "It is told of single sessions, never of a person alone."
+    ),
     "userinfo_all_attributes": _switch(
         "--userinfo-all/--userinfo-by-scope", "Cognito's userInfo: `openid` alone gives every attribute."
     ),
@@ -123,10 +140,12 @@ def _value(name: str, given: Any) -> Any:
         if given == DEFAULT:
             return 0 if name == "code_retry_window" else None
         return int(given)
-    if name == "audience":
+    if name in ("audience", "backchannel_logout_uri"):
         return given or None
-    if name in ("resources", "exchange_from"):
+    if name in ("resources", "exchange_from", "post_logout_redirect_uris"):
         return [one for one in given if one]
+    if name == "grant_types":
+        return [GRANT_TYPES_BY_WORD.get(grant_type, grant_type) for grant_type in given]
     if name == "consent":
         return None if given == REMEMBERED else given
     return given

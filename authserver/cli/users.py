@@ -273,9 +273,9 @@ def delete(user: Name, yes: Yes = False, json: Json = False) -> None:
     """Delete an account and everything that belongs to it. Its linked applications end; its sub never comes back."""
     printing.ask(f"Delete the account {user} with its sessions and linked applications?", yes)
 
-    async def work(session: AsyncSession, _now: int) -> dict[str, Any]:
+    async def work(session: AsyncSession, now: int) -> dict[str, Any]:
         found = await named(session, user)
-        await administration.remove(session, found)
+        await administration.remove(session, found, now)
         return {"sub": found.sub, "email": found.email, "deleted": True}
 
     printing.record(on_database(work), json)

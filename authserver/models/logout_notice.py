@@ -12,7 +12,7 @@ class LogoutNotice(SQLModel, table=True):
 
     notice_id: str = Field(primary_key=True, max_length=32)
     client_id: str = Field(foreign_key="clients.client_id", ondelete="CASCADE", max_length=128)
-    sub: str = Field(max_length=255)  # as this client knows the person
+    sub: str = Field(max_length=255)  # whose; the token says it as this client knows the person
     sid: str | None = Field(default=None, max_length=36)
     created_at: int = Field(sa_column=seconds())
     due_at: int | None = Field(default=None, sa_column=seconds(nullable=True, index=True))  # None: given up or done

@@ -27,9 +27,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts import activity, assurance, sessions
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
+from authserver.languages import N_
 from authserver.models import Client, Interaction, Session, User
-from authserver.oauth import consents, id_token_hint, interactions, resources
+from authserver.oauth import consents, device_codes, id_token_hint, interactions, resources
 from authserver.oauth.consents import Remembered
+from authserver.oauth.device_codes import DEVICE
 from authserver.oauth.errors import PageError, UnmetAuthenticationRequirementsError
 from authserver.oauth.interactions import Step, next_step
 from authserver.oauth.redirects import Addressee, response_uri
@@ -47,6 +49,7 @@ KEPT = (
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
 LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "acr_values": 1024, "ui_locales": 1024, "lang": 1024}
 BOUND = frozenset({Step.VERIFY, Step.CONSENT, Step.FINISH})  # the steps of somebody who is signed in
+DEVICE_CODE_OVER = N_("The code of your device is too old, or was used. Start again at the device.")
 LONGEST_NAME = 254  # characters of an address or a user name
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
@@ -256,9 +259,15 @@ async def conclude(
     now = oauth.clock()
     if not await consents.settle(session, interaction, client, user, remembered, now):
         return Step.CONSENT
+    if DEVICE in interaction.request:
+        acr = assurance.acr_of(browser.amr, str(interaction.request.get("acr_values", "")))
+        if not await device_codes.approve(session, interaction, browser, user, acr, now):
+            raise PageError("device_code_over", DEVICE_CODE_OVER)
     if interaction.consented:
         seen = Browser({}, browser.user_agent, browser.address)
         await activity.note(session, user.sub, Kind.LINKED, now, seen, application=client.client_name)
+    if DEVICE in interaction.request:
+        return f"{oauth.issuer}/{device_codes.END}?result={device_codes.APPROVED}"
     return await finish(oauth, session, interaction.request, browser, user)
 
 
@@ -280,6 +289,7 @@ async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any]
         amr=list(browser.amr),
         acr=assurance.acr_of(browser.amr, str(kept.get("acr_values", ""))),
         issued_at=now,
+        sid=browser.sid,
     )
 
     def respond() -> Any:
@@ -308,6 +318,9 @@ async def _refuse(oauth: OAuthServer, session: AsyncSession, interaction: Intera
     if interaction.client_id is None:
         return f"{oauth.issuer}/login"
     await interactions.complete(session, interaction, oauth.clock())
+    if DEVICE in interaction.request:  # it is told at its next poll
+        await device_codes.deny(session, interaction, oauth.clock())
+        return f"{oauth.issuer}/{device_codes.END}?result={device_codes.DENIED}"
     request = protocol_request(
         oauth, {name: value for name, value in interaction.request.items() if isinstance(value, str)}, oauth.clock()
     )

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts.attempts import insert_for
 from authserver.models import AuthorizationCode, Client, Consent, Interaction, User
+from authserver.oauth import device_codes
 
 LONGEST = 2000  # characters, as in the table
 ALWAYS = "always"
@@ -172,4 +173,5 @@ async def forget(session: AsyncSession, now: int, *, sub: str | None = None, cli
             )
             .values(used_at=now)
         )
+        await device_codes.end(session, now, sub=person, client_id=client)
     return len(gone)

@@ -10,7 +10,7 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import AuthorizationCode, Client, Grant, User
-from authserver.oauth import consents
+from authserver.oauth import consents, device_codes
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ async def revoke(
         await session.exec(
             update(AuthorizationCode).where(*codes, col(AuthorizationCode.used_at).is_(None)).values(used_at=now)
         )
+        await device_codes.end(session, now, sub=sub, client_id=client_id)
     ended = await session.exec(update(Grant).where(*conditions, col(Grant.revoked_at).is_(None)).values(revoked_at=now))
     return int(ended.rowcount)
 

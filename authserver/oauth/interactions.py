@@ -17,6 +17,7 @@ from authserver.languages import N_
 from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import consents
 from authserver.oauth.consents import Remembered
+from authserver.oauth.device_codes import DEVICE, Waiting
 from authserver.oauth.errors import PageError
 from authserver.secret_values import SecretKey, SecretKeys, digest, new_secret, random_token, same
 from authserver.settings import Settings
@@ -35,6 +36,7 @@ TOO_MANY = N_("Too many people have come from your network in a short time. Wait
 class Step(StrEnum):
     """What is still missing; the value is the page's path."""
 
+    USER_CODE = "device"
     SIGN_IN = "login"
     SECOND_FACTOR = "second-factor"
     NEW_PASSWORD = "new-password"  # noqa: S105
@@ -55,8 +57,10 @@ def next_step(
     """The only place where the order of the steps is written. `session` and `user` are those of this browser, now;
     `remembered` is what this person agreed to before (`consents.find`).
 
-    Without a session that counts, what was proved in this interaction may already ask for the rest
-    (`accounts.entry`)."""
+    A device's code comes before all: without it nobody knows which application asks. Without a session that counts,
+    what was proved in this interaction may already ask for the rest (`accounts.entry`)."""
+    if interaction.request.get(DEVICE) == "":
+        return Step.USER_CODE
     if session is None or user is None or not counts(interaction, session, user):
         proved = entry.waiting(interaction, now)
         return Step(proved.missing) if proved is not None else Step.SIGN_IN
@@ -197,6 +201,13 @@ def bind(session: AsyncSession, interaction: Interaction, browser: Session) -> N
     interaction.session_digest = browser.digest
     interaction.sub = browser.sub
     interaction.consented = False
+    session.add(interaction)
+
+
+def wait_for_device(session: AsyncSession, interaction: Interaction, found: Waiting) -> None:
+    """The code that a device shows was typed: from now on it is about that application, and that device."""
+    interaction.client_id = found.client_id
+    interaction.request = {**interaction.request, **found.request}
     session.add(interaction)
 
 

@@ -8,13 +8,15 @@ import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.models import AuthorizationCode, Client, ClientSecret
+from authserver.models import AuthorizationCode, Client, ClientSecret, DeviceCode
 from authserver.oauth import consents, references
+from authserver.oauth.grants import device_code
 from authserver.oauth.keys import ALGORITHMS, LONGEST_TOKEN
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from authserver.oauth.redirects import registration_problem
@@ -30,6 +32,7 @@ GRANT_TYPES = (
     "refresh_token",
     CLIENT_CREDENTIALS,
     TOKEN_EXCHANGE,
+    device_code.GRANT_TYPE,
 )
 OF_LINKS = frozenset({"authorization_code", "refresh_token"})
 OF_SECRETS = frozenset({CLIENT_CREDENTIALS, TOKEN_EXCHANGE})  # only who authenticates may use them
@@ -69,6 +72,7 @@ def problems(client: Client) -> list[str]:
         _authentication_problems,
         _token_problems,
         _seconds_problems,
+        _logout_problems,
         _alexa_problems,
     )
     return [problem for check in checks for problem in check(client)]
@@ -152,6 +156,26 @@ def _seconds_problems(client: Client) -> list[str]:
     return found
 
 
+def _logout_problems(client: Client) -> list[str]:
+    """OpenID Connect RP-Initiated Logout 1.0 §3.1, Back-Channel Logout 1.0 §2.2."""
+    uris = client.post_logout_redirect_uris
+    found = [f"logout URI {uri!r} {problem}" for uri in uris if (problem := registration_problem(uri))]
+    if len(uris) > MOST_REDIRECT_URIS:
+        found.append(f"at most {MOST_REDIRECT_URIS} logout URIs are possible")
+    told = client.backchannel_logout_uri
+    if told is not None:
+        problem = registration_problem(told)
+        if problem is None and urlsplit(told).scheme not in ("https", "http"):
+            problem = "must be https"
+        if problem:
+            found.append(f"back-channel logout URI {told!r} {problem}")
+    elif client.backchannel_logout_session_required:
+        found.append("a session is named to a client with a back-channel logout URI only")
+    if client.refresh_with_session and device_code.GRANT_TYPE in client.grant_types:
+        found.append("refresh tokens that end with the browser's session are not for devices, which are in none")
+    return found
+
+
 def _alexa_problems(client: Client) -> list[str]:
     """contracts/alexa.md section 0; the consent page is what tells a person of a link that somebody else prepared
     (contracts/security.md 6.61)."""
@@ -175,6 +199,8 @@ def _alexa_problems(client: Client) -> list[str]:
             "an Alexa client asks for consent at every linking: somebody else's link, followed by a person who is "
             "signed in, would otherwise link that person's lamps without a word"
         )
+    if client.refresh_with_session or client.backchannel_logout_uri:
+        found.append("an Alexa client's link outlives every session: signing out must not end it")
     return found
 
 
@@ -251,6 +277,7 @@ async def remove(session: AsyncSession, client: Client) -> None:
     """The client with its secrets, codes and grants (by foreign keys). Codes go first: an exchange in flight holds its
     code and then needs the client, so that the other order would be a deadlock."""
     await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.client_id) == client.client_id))
+    await session.exec(delete(DeviceCode).where(col(DeviceCode.client_id) == client.client_id))
     await session.exec(delete(Client).where(col(Client.client_id) == client.client_id))
     await announce(session)
 

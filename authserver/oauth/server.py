@@ -14,8 +14,10 @@ from sqlalchemy.util.concurrency import await_
 from authserver.oauth import refresh_token, tokens
 from authserver.oauth.client_auth import authenticate
 from authserver.oauth.clients import Clients, RegisteredClient
+from authserver.oauth.grants import device_code
 from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
 from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
+from authserver.oauth.grants.device_code import DeviceGrant
 from authserver.oauth.grants.refresh_token import RefreshTokenGrant
 from authserver.oauth.grants.token_exchange import TokenExchangeGrant
 from authserver.oauth.keys import KeyRing
@@ -34,6 +36,7 @@ GRANT_TYPES = (
     "refresh_token",
     CLIENT_CREDENTIALS,
     TOKEN_EXCHANGE,
+    device_code.GRANT_TYPE,
 )
 RESPONSE_TYPES = ("code",)
 CODE_CHALLENGE_METHODS = ("S256",)
@@ -51,6 +54,13 @@ class IdTokenOfCode(OpenIDCode):  # type: ignore[misc]
     def exists_nonce(self, nonce: str, request: ProtocolRequest) -> bool:
         """A nonce is the client's own defence (OpenID Connect Core §3.1.2.1); the code it belongs to is used once."""
         return False
+
+    def encode_id_token(self, token: dict[str, Any], request: ProtocolRequest) -> str:
+        return str(request.server.id_token(token, request))
+
+
+class IdTokenOfDevice(OpenIDToken):  # type: ignore[misc]
+    """The same at the end of a device's waiting."""
 
     def encode_id_token(self, token: dict[str, Any], request: ProtocolRequest) -> str:
         return str(request.server.id_token(token, request))
@@ -98,6 +108,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.register_grant(RefreshTokenGrant, [IdTokenOfRefresh()])
         self.register_grant(ClientCredentialsGrant)
         self.register_grant(TokenExchangeGrant)
+        self.register_grant(DeviceGrant, [IdTokenOfDevice()])
 
     # --- Authlib's storage questions -------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ class Subject:
     issued_at: int
     resource: str | None = None
     nonce: str | None = None
+    sid: str | None = None  # the browser's session; None for a device, which is in no browser
     grant_id: str = field(default="", repr=False)
     expires_at: int | None = None  # an earlier end than the client's lifetime
     actor: dict[str, Any] | None = None  # who acts for the person (RFC 8693 §4.1)
@@ -118,6 +119,8 @@ def id_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subj
         claims["acr"] = subject.acr
     if subject.nonce is not None:
         claims["nonce"] = subject.nonce
+    if subject.sid is not None:
+        claims["sid"] = subject.sid
     return _encode(keys, client, claims, now, None)
 
 

@@ -26,7 +26,7 @@ async def choose_account(request: Request) -> Response:
             interactions.bind(session, visit.interaction, visit.browser)
             return await onward(request, session, visit)
         if action == "switch":
-            await sessions.end(services.settings, session, request.cookies)
+            await sessions.end(services.settings, session, services.clock(), request.cookies)
             interactions.sign_in_again(session, visit.interaction)
             return forget(request, leave(request, visit, f"{services.settings.issuer}/login{visit.query}"))
         if action == "cancel":

@@ -113,7 +113,7 @@ async def _choose_password(
     if begun is None:
         return None
     interaction.recovery_id = begun.recovery_id
-    await sessions.end(services.settings, session, request.cookies)
+    await sessions.end(services.settings, session, services.clock(), request.cookies)
     interactions.sign_in_again(session, interaction)
     return forget(request, go(f"{services.settings.issuer}/confirmforgotPassword{visit.query}"))
 

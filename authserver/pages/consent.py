@@ -6,15 +6,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.accounts import sessions
+from authserver.accounts import attempts, sessions
+from authserver.languages import current
 from authserver.oauth import authorization, consents, interactions
+from authserver.oauth.device_codes import DEVICE
 from authserver.oauth.errors import KEEP_ON
 from authserver.oauth.interactions import Step
 from authserver.pages import texts
 from authserver.pages.forms import read_post
 from authserver.pages.render import page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Visit, forget, leave, load, onward
+from authserver.pages.visit import Visit, forget, leave, load, network_address, onward
 from authserver.settings import Settings
 
 
@@ -36,7 +38,7 @@ async def consent(request: Request) -> Response:
         if action == "deny":
             return leave(request, visit, await authorization.refuse(services.oauth, session, visit.interaction))
         if action == "switch":
-            await sessions.end(settings, session, request.cookies)
+            await sessions.end(settings, session, visit.now, request.cookies)
             interactions.sign_in_again(session, visit.interaction)
             return forget(request, leave(request, visit, f"{settings.issuer}/login{visit.query}"))
     return page(
@@ -45,7 +47,19 @@ async def consent(request: Request) -> Response:
         redirect_uri=visit.redirect_uri,
         visit=visit,
         **_permissions(visit, settings, described),
+        device=_device(request, visit),
     )
+
+
+def _device(request: Request, visit: Visit) -> str:
+    """Where a device waits: what is known of it, since somebody else may have sent the person here (RFC 8628 §5.4)."""
+    asked = visit.interaction.request
+    if DEVICE not in asked:
+        return ""
+    address, here = str(asked.get("address", "")), network_address(request)
+    where = texts.place(services_of(request).places.of(address, current().tag)) or address
+    same = bool(address) and attempts.network_of(address) == attempts.network_of(here)
+    return texts.device_asked(texts.ago(visit.now - int(asked["asked_at"])), where, same_network=same)
 
 
 def _permissions(visit: Visit, settings: Settings, described: Mapping[str, str]) -> dict[str, Any]:

@@ -20,11 +20,16 @@ async def read_post(request: Request) -> dict[str, str]:
     The token that each form carries is checked beside it: neighbours on other ports share cookies, siblings of the
     domain are same-site. Browsers that tell neither `Origin` nor `Sec-Fetch-Site` are held by the token alone.
     """
+    check_origin(request)
+    return await read_form(request)
+
+
+def check_origin(request: Request) -> None:
+    """Raises `PageError` when another site's page sent this form."""
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "same-origin")
     if (origin is not None and origin != services_of(request).settings.origin) or site not in ("same-origin", "none"):
         raise PageError("foreign_form", START_OVER, 403)
-    return await read_form(request)
 
 
 def check_token(keys: SecretKeys, form: dict[str, str], owner: str, cookie: str) -> None:

@@ -76,7 +76,7 @@ async def second_factor_page(request: Request) -> Response:
         if action == "cancel":
             return leave(request, at.visit, await authorization.refuse(services.oauth, session, at.visit.interaction))
         if action == "restart":
-            await sessions.end(services.settings, session, request.cookies)
+            await sessions.end(services.settings, session, services.clock(), request.cookies)
             interactions.sign_in_again(session, at.visit.interaction)
             return forget(request, go(f"{services.settings.issuer}/login{at.visit.query}"))
         if action == "send":

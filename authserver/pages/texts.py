@@ -123,6 +123,20 @@ def password_refusal(reason: Reason, seconds: int, settings: PeopleSettings) -> 
     return sign_in_refusal(reason, seconds, settings)
 
 
+def too_many_codes(seconds: int) -> str:
+    """Codes of devices, which nobody mails: there is no other way to go."""
+    return _("There were too many attempts.") + " " + wait(seconds)
+
+
+def device_asked(when: str, place: str, *, same_network: bool) -> str:
+    """When and where from a device asked to be linked; `place`: '' where it is not known."""
+    if same_network:
+        return _("The device asked for it {when}, from the network that you are in.").format(when=when)
+    if place:
+        return _("The device asked for it {when}, from another network: {place}.").format(when=when, place=place)
+    return _("The device asked for it {when}.").format(when=when)
+
+
 def passkey_refusal(reason: passkeys.Reason, seconds: int = 0) -> str:
     """One that was to sign somebody in, or to prove a second factor."""
     return {

@@ -13,6 +13,9 @@ class TokenSettings(LookSettings):
     authorization_code_lifetime: int = Field(
         60, ge=10, le=600, description="Seconds that an authorization code may be used. The Alexa preset has 300."
     )
+    device_code_lifetime: int = Field(
+        600, ge=60, le=1800, description="Seconds in which the code that a device shows can be typed and agreed to."
+    )
     refresh_idle_lifetime: int = Field(
         2_592_000,
         ge=3600,

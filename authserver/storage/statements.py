@@ -29,8 +29,10 @@ from authserver.models import (
     Grant,
     Interaction,
     KnownDevice,
+    LogoutNotice,
     Mail,
     RevokedAccessToken,
+    Session,
     SignUp,
     User,
 )
@@ -39,19 +41,21 @@ from authserver.storage.hot import KeyedRead, KeyedWrite, Row, Statement
 Model = TypeVar("Model", bound=SQLModel)
 
 
-def _table(model: type[SQLModel]) -> Table:
+def table_of(model: type[SQLModel]) -> Table:
     return cast(Table, model.__table__)  # type: ignore[attr-defined]
 
 
-CODES = _table(AuthorizationCode)
-GRANTS = _table(Grant)
-USERS = _table(User)
-MAILS = _table(Mail)
-INTERACTIONS = _table(Interaction)
-SIGN_UPS = _table(SignUp)
-KNOWN_DEVICES = _table(KnownDevice)
-ACTIVITIES = _table(Activity)
-REVOKED_TOKENS = _table(RevokedAccessToken)
+CODES = table_of(AuthorizationCode)
+GRANTS = table_of(Grant)
+SESSIONS = table_of(Session)
+USERS = table_of(User)
+MAILS = table_of(Mail)
+NOTICES = table_of(LogoutNotice)
+INTERACTIONS = table_of(Interaction)
+SIGN_UPS = table_of(SignUp)
+KNOWN_DEVICES = table_of(KnownDevice)
+ACTIVITIES = table_of(Activity)
+REVOKED_TOKENS = table_of(RevokedAccessToken)
 
 ONE: ColumnElement[int] = literal_column("1")
 ZERO: ColumnElement[int] = literal_column("0")
@@ -59,7 +63,7 @@ TYPED = bindparam("typed", type_=SIGN_UPS.c.email_canonical.type)
 AT = bindparam("at", type_=GRANTS.c.created_at.type)
 
 
-def _user_stands(owned: Table) -> Exists:
+def user_stands(owned: Table) -> Exists:
     """The user may sign in and nothing issued since this row's birth was called back: disabling a user cannot race an
     exchange in flight (contracts/security.md 6.74)."""
     return exists(
@@ -87,7 +91,7 @@ CONSUME_CODE = Statement(
         CODES.c.used_at.is_(None),
         CODES.c.expires_at > AT,
         CODES.c.failures < bindparam("most"),
-        _user_stands(CODES),
+        user_stands(CODES),
     )
     .values(used_at=AT, grant_id=bindparam("new_grant"))
     .returning(CODES.c.digest)
@@ -101,6 +105,23 @@ COUNT_CODE_FAILURE = Statement(
     update(CODES).where(CODES.c.digest == bindparam("code_digest")).values(failures=CODES.c.failures + ONE)
 )
 
+#: the browser's session that clients know by this name, while it is alive; parameters: which (`sid`), at, idle (its
+#: idle lifetime, seconds)
+FIND_SESSION = Statement(
+    select(SESSIONS.c.digest, SESSIONS.c.last_seen_at).where(
+        SESSIONS.c.sid == bindparam("which"),
+        SESSIONS.c.expires_at > AT,
+        SESSIONS.c.last_seen_at + bindparam("idle", type_=SESSIONS.c.created_at.type) > AT,
+    )
+)
+
+#: its application was used, and so was the session; parameters: which (its digest), at
+NOTE_SESSION_USE = Statement(
+    update(SESSIONS)
+    .where(SESSIONS.c.digest == bindparam("which"), SESSIONS.c.last_seen_at < AT)
+    .values(last_seen_at=AT)
+)
+
 INSERT_GRANT = Statement(insert(GRANTS))
 #: nothing where there is a mail of this action already; compiled for either database, as in `accounts.attempts`
 INSERT_MAIL = Statement(postgresql.insert(MAILS).on_conflict_do_nothing(index_elements=["action"]))
@@ -109,6 +130,9 @@ INSERT_MAIL = Statement(postgresql.insert(MAILS).on_conflict_do_nothing(index_el
 OLDEST_DUE_MAIL = Statement(
     select(func.min(MAILS.c.due_at).label("due_at")).where(MAILS.c.rank == bindparam("rank"), MAILS.c.due_at <= AT)
 )
+
+#: when the first logout notice that is due was due; parameter: at
+OLDEST_DUE_NOTICE = Statement(select(func.min(NOTICES.c.due_at).label("due_at")).where(NOTICES.c.due_at <= AT))
 
 #: parameters: which, sent_at, kept_until, error, details
 SETTLE_MAIL = Statement(
@@ -157,7 +181,7 @@ ROTATE_GRANT = KeyedWrite(
             GRANTS.c.generation <= given["presented"],
             GRANTS.c.revoked_at.is_(None),
             GRANTS.c.expires_at > given["at"],
-            _user_stands(GRANTS),
+            user_stands(GRANTS),
         )
         .values(generation=given["successor"], rotated_at=given["at"], last_used_at=given["at"])
         .returning(GRANTS.c.grant_id, GRANTS.c.generation)
@@ -273,7 +297,7 @@ def model_of(kind: type[Model], row: Row) -> Model:
     """The row as its model, in no session: for those who only read it. The raw drivers give JSON as text, and SQLite's
     truth values are numbers."""
     values: dict[str, Any] = dict(row)
-    for column in _table(kind).c:
+    for column in table_of(kind).c:
         if values[column.name] is None:
             continue
         if isinstance(column.type, JSON):

@@ -3,7 +3,9 @@
 OAUTH_ERRORS = {
     "access_denied": "The person pressed Cancel or refused consent.",
     "account_selection_required": "`prompt=none`, and the person would have to choose an account.",
+    "authorization_pending": "Nobody has decided yet about this device: ask again after `interval` seconds.",
     "consent_required": "`prompt=none`, and the person would have to agree first.",
+    "expired_token": "Nobody has decided about this device in time: it may begin anew.",
     "insufficient_scope": "403. The access token lacks the scope that this endpoint needs (RFC 6750 §3.1).",
     "interaction_required": "`prompt=none`, and a page would have to be shown.",
     "invalid_client": "401. The client is unknown, its secret is wrong, or it may not authenticate in this way.",
@@ -19,6 +21,7 @@ OAUTH_ERRORS = {
     "request_not_supported": "Request objects (`request`) are not taken.",
     "request_uri_not_supported": "`request_uri` is not taken, and never fetched.",
     "server_error": "500. A fault of the server; the log has it.",
+    "slow_down": "As `authorization_pending`, and from now on five seconds more between two questions.",
     "temporarily_unavailable": "503 with `Retry-After`. Trouble of the server's own: try again, nothing is lost.",
     "unauthorized_client": "The client may not use this grant or response type.",
     "unmet_authentication_requirements": "The person has nothing that reaches a level of `acr_values` (RFC 9470 §5).",

@@ -324,6 +324,57 @@ async def unlinked(visitor: Visitor) -> None:
     await visitor.press("unlink")
 
 
+async def device_code(visitor: Visitor) -> str:
+    """What a television shows that has just asked."""
+    given = ("--public", "--grant-type", "device_code", "--grant-type", "authorization_code", "--redirect-uri")
+    made = visitor.authserver.cli_json("client", "add", "Television", *given, visitor.alexa.redirect_uri)
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        asked = {"client_id": made["client_id"]}
+        told = (await client.post(f"{visitor.url}/oauth2/device_authorization", data=asked)).json()
+    return str(told["user_code"])
+
+
+async def device(visitor: Visitor) -> None:
+    await visitor.open("device")
+
+
+async def device_wrong(visitor: Visitor) -> None:
+    await device(visitor)
+    await visitor.page.fill("#user_code", "BCDF-GHJK")
+    await visitor.press("continue")
+
+
+async def device_compared(visitor: Visitor) -> None:
+    await visitor.open(f"device?user_code={await device_code(visitor)}")
+
+
+async def device_consent(visitor: Visitor) -> None:
+    await device_compared(visitor)
+    await visitor.press("continue")
+    await visitor.sign_in()
+
+
+async def device_approved(visitor: Visitor) -> None:
+    await device_consent(visitor)
+    await visitor.press("allow")
+
+
+async def device_denied(visitor: Visitor) -> None:
+    await device_consent(visitor)
+    await visitor.press("deny")
+
+
+async def sign_out(visitor: Visitor) -> None:
+    """Asked for by an application that does not say of which session."""
+    await account()(visitor)
+    await visitor.open(f"oauth2/logout?client_id={visitor.alexa.client_id}")
+
+
+async def signed_out(visitor: Visitor) -> None:
+    await sign_out(visitor)
+    await visitor.press("sign_out")
+
+
 async def nowhere(visitor: Visitor) -> None:
     await visitor.open("nowhere")
 
@@ -406,6 +457,14 @@ PAGES: dict[tuple[str, str], Reach] = {
     ("account_deleted.html", ""): account_deleted,
     ("unlink.html", ""): unlink,
     ("unlink.html", "done"): unlinked,
+    ("device.html", ""): device,
+    ("device.html", "refused"): device_wrong,
+    ("device.html", "compared"): device_compared,
+    ("consent.html", "device"): device_consent,
+    ("device_done.html", "approved"): device_approved,
+    ("device_done.html", "denied"): device_denied,
+    ("sign_out.html", ""): sign_out,
+    ("signed_out.html", ""): signed_out,
     ("error.html", "nowhere"): nowhere,
     ("error.html", "over"): over,
     ("mailbox.html", ""): mailbox,

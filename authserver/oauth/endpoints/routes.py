@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from authserver.oauth.endpoints.authorize import authorize
+from authserver.oauth.endpoints.device_authorization import device_authorization
 from authserver.oauth.endpoints.discovery import jwks, openid_configuration
 from authserver.oauth.endpoints.revoke import revoke
 from authserver.oauth.endpoints.token import token
@@ -13,6 +14,7 @@ from authserver.oauth.endpoints.userinfo import userinfo
 #: what programs call, from any origin: errors are JSON
 MACHINE = {
     "/oauth2/token": (token, ["POST"]),
+    "/oauth2/device_authorization": (device_authorization, ["POST"]),
     "/oauth2/revoke": (revoke, ["POST"]),
     "/oauth2/userInfo": (userinfo, ["GET", "POST"]),
     "/.well-known/jwks.json": (jwks, ["GET"]),

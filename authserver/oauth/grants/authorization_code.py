@@ -1,21 +1,19 @@
 """The authorization code grant (RFC 6749 §4.1) with PKCE (RFC 7636), closed where Authlib leaves it open."""
 
 import logging
-import uuid
 from typing import Any
 
-import orjson
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, OAuth2Error
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc7636 import CodeChallenge
 from sqlalchemy.util.concurrency import await_
 
 from authserver.models import AuthorizationCode
-from authserver.oauth import resources
+from authserver.oauth.grants import new_grant, session_use
 from authserver.oauth.redirects import response_uri
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
-from authserver.secret_values import digest, new_secret, random_token
+from authserver.secret_values import digest, new_secret
 from authserver.storage.hot import Row, Transaction
 from authserver.storage.statements import (
     CONSUME_CODE,
@@ -129,6 +127,7 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
                 auth_time=subject.auth_time,
                 amr=subject.amr,
                 acr=subject.acr,
+                sid=subject.sid,
                 created_at=request.now,
                 expires_at=request.now + request.client.authorization_code_lifetime,
             )
@@ -172,30 +171,13 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
         """
         row, now, client = authorization_code.row, self.request.now, self.request.client
         self.server.keys.signing(client.row.signing_alg, now)  # trouble of ours must not burn the code
-        target = self._target(authorization_code)
-        subject = self._new_subject(row, target)
-        seed = random_token(24).encode()[:32]
-        grant = {
-            "grant_id": subject.grant_id,
-            "origin_jti": subject.origin_jti,
-            "sub": subject.sub,
-            "client_id": client.client_id,
-            "scope": row["scope"],
-            "seed": seed,
-            "generation": 1,
-            "epoch": row["epoch"],
-            "auth_time": row["auth_time"],
-            "amr": row["amr"],
-            "acr": row["acr"],
-            "claims": orjson.dumps({"resource": row["resource"]} if row["resource"] else {}).decode(),
-            "dpop_jkt": row["dpop_jkt"],
-            "sid": row["sid"],
-            "created_at": now,
-            "rotated_at": None,
-            "last_used_at": now,
-            "expires_at": now + client.refresh_absolute_lifetime,
-            "revoked_at": None,
-        }
+        target = new_grant.target(self.request, authorization_code, row["resource"])
+        if client.row.refresh_with_session and not session_use.stands(self.server, row["sid"], now):
+            raise InvalidGrantError(INVALID_CODE)
+        grant = new_grant.of_row(
+            self.request, row, resource=row["resource"], target=target, nonce=row["nonce"], sid=row["sid"]
+        )
+        subject = grant.subject
         mail = self.server.linked_mail(client, subject, now)
 
         def consume(transaction: Transaction) -> bool:
@@ -203,7 +185,7 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
                 CONSUME_CODE, code_digest=row["digest"], at=now, new_grant=subject.grant_id, most=MOST_FAILURES
             )
             if consumed is not None:
-                transaction.run(INSERT_GRANT, **grant)
+                transaction.run(INSERT_GRANT, **grant.values)
                 if mail is not None:
                     transaction.run(INSERT_MAIL, **mail)
                 return True
@@ -216,35 +198,8 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
         if not await_(self.server.hot.write(consume)):
             raise InvalidGrantError(INVALID_CODE)
         self.request.subject = subject
-        self.request.refresh_value = self.server.refresh_token(subject.grant_id, 1, client.client_id, seed)
+        self.request.refresh_value = self.server.refresh_token(subject.grant_id, 1, client.client_id, grant.seed)
         return subject
-
-    def _target(self, presented: PresentedCode) -> str | None:
-        """RFC 8707 §2.2; before the code is consumed. Raises `InvalidTargetError`, `InvalidScopeError`."""
-        granted, asked = presented.row["resource"], self.request.parameters.get("resource")
-        if not granted and not asked:
-            return None
-        servers = self.server.resource_servers()
-        target = resources.chosen(servers, self.request.client.row, granted, asked)
-        presented.scope = servers.scope_for(presented.scope, target)
-        return target
-
-    def _new_subject(self, row: Row, target: str | None) -> Subject:
-        return Subject(
-            sub=row["sub"],
-            username=row["username"],
-            email=row["email"],
-            email_verified=bool(row["email_verified"]),
-            attributes=orjson.loads(row["attributes"]),
-            origin_jti=str(uuid.uuid4()),
-            auth_time=row["auth_time"],
-            amr=orjson.loads(row["amr"]),
-            acr=row["acr"],
-            issued_at=self.request.now,
-            resource=target,
-            nonce=row["nonce"],
-            grant_id=random_token(16),
-        )
 
     def delete_authorization_code(self, authorization_code: PresentedCode) -> None:
         """The row stays, so that a second use is recognised; housekeeping purges it."""

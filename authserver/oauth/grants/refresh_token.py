@@ -10,6 +10,7 @@ from sqlalchemy.util.concurrency import await_
 
 from authserver.oauth import refresh_token, resources
 from authserver.oauth.clients import RegisteredClient
+from authserver.oauth.grants import session_use
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
 from authserver.storage.hot import Row
@@ -74,6 +75,8 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         genuine = refresh_token.is_genuine(token, self.server.secret_keys, client.client_id, seed)
         if row is None or not genuine or not alive(row, client, now):
             raise InvalidGrantError(INVALID_TOKEN)
+        if client.row.refresh_with_session and not session_use.stands(self.server, row["sid"], now):
+            raise InvalidGrantError(INVALID_TOKEN)
         return PresentedGrant(row, token.generation, value if token.key_id == self.server.key_id else "")
 
     def _validate_token_scope(self, token: PresentedGrant) -> None:
@@ -108,6 +111,7 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
             acr=row["acr"],
             issued_at=self.request.now,
             resource=target,
+            sid=row["sid"],
         )
         self.request.subject = subject
         return subject

@@ -44,7 +44,7 @@ async def devices(request: Request) -> Response:
             name = form["device"]
             if await rules.end(services.settings, services.secret_keys, session, now, found.user, name):
                 done = "?done=device"
-        elif form.get("action") == "end_others" and await rules.end_others(session, found.user, found.browser):
+        elif form.get("action") == "end_others" and await rules.end_others(session, now, found.user, found.browser):
             done = "?done=devices"
         if done:
             await note(session, found.user.sub, Kind.SIGNED_OUT_DEVICES, now, browser_of(request))

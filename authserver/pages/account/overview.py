@@ -38,7 +38,7 @@ async def overview(request: Request) -> Response:
         if form.get("action") != "sign_out":
             return go(f"{services.settings.issuer}/account")
         async with services.database.unit() as session:
-            await sessions.end(services.settings, session, request.cookies)
+            await sessions.end(services.settings, session, services.clock(), request.cookies)
         return forget(request, go(f"{services.settings.issuer}/login"))
     async with services.database.unit() as session:
         parts = await _parts(request, session, found)

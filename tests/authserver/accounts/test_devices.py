@@ -115,7 +115,7 @@ async def test_all_others_end_at_once_and_nobody_elses(people: People) -> None:
     others = [(await begin(people, user))[1] for _ in range(3)]
     _, theirs = await begin(people, somebody)
     async with people.services.database.unit() as session:
-        assert await devices.end_others(session, user, here) == 3
+        assert await devices.end_others(session, people.clock(), user, here) == 3
     assert [await lives(people, one) for one in (mine, theirs, *others)] == [True, True, False, False, False]
 
 
@@ -125,7 +125,7 @@ async def test_browsers_that_end_each_other_at_once_do_not_lock_each_other(peopl
 
     async def end_others(here: Session) -> None:
         async with people.services.database.unit() as session:
-            await devices.end_others(session, user, here)
+            await devices.end_others(session, people.clock(), user, here)
 
     await asyncio.gather(*(end_others(here) for here in begun))
     assert len(await seen(people, user, begun[0])) <= 1

@@ -304,7 +304,7 @@ async def test_a_session_that_has_ended_asks_for_nothing_and_confirms_nothing(pe
     change = await ask(people, person, new_address())
     known = await guess(people, change, await people.code(change.email))
     async with people.services.database.unit() as session:
-        await sessions.end(people.services.settings, session, here)
+        await sessions.end(people.services.settings, session, people.clock(), here)
     with pytest.raises(OutdatedError):
         await complete(people, person, change, known)
     with pytest.raises(OutdatedError):

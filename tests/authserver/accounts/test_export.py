@@ -144,7 +144,7 @@ async def test_the_end_of_an_account_empties_every_table_and_nobody_elses(people
         changes = [
             one.change_id for one in (await session.exec(select(EmailChange).where(EmailChange.sub == user.sub))).all()
         ]
-        await administration.remove(session, await session.get_one(User, user.sub))
+        await administration.remove(session, await session.get_one(User, user.sub), people.clock())
     assert await counts(people, user) == dict.fromkeys(TABLES, 0)
     assert await counts(people, somebody) == before
     async with people.services.database.unit() as session:

@@ -202,9 +202,9 @@ async def test_a_device_is_no_longer_known_after(people: People, end: str) -> No
             await administration.set_password(session, stored, user.password_hash, people.clock())
         elif end == "signing out all other devices":
             browser = (await session.exec(select(Session).where(Session.sub == user.sub))).one()
-            await devices.end_others(session, stored, browser)
+            await devices.end_others(session, people.clock(), stored, browser)
         elif end == "the account":
-            await administration.remove(session, stored)
+            await administration.remove(session, stored, people.clock())
     if end == "400 days":
         people.clock.advance(400 * DAY)
     assert here

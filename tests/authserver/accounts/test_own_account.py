@@ -148,7 +148,7 @@ async def test_a_session_that_was_ended_meanwhile_changes_no_password(people: Pe
     _, here = await begin(people, user)
     new = await check(people, user)
     async with people.services.database.unit() as session:
-        await sessions.end(people.services.settings, session, here)
+        await sessions.end(people.services.settings, session, people.clock(), here)
     with pytest.raises(OutdatedError):
         await change(people, new, here)
     assert isinstance(await people.sign_in(user.email), SignedIn)

@@ -86,7 +86,7 @@ async def test_a_session_that_ended_meanwhile_adds_nothing(people: People, holde
     )
     assert isinstance(new, NewPasskey)
     async with people.services.database.unit() as session:
-        await administration.end_sessions(session, holder.user)
+        await administration.end_sessions(session, holder.user, holder.people.clock())
     assert await holder.add(new) == OUTDATED
 
 
@@ -165,7 +165,7 @@ def test_a_name_is_kept_as_it_can_be_read(typed: str, kept: str | None) -> None:
 async def test_passkeys_end_with_the_account(people: People, holder: Holder) -> None:
     await holder.register()
     async with people.services.database.unit() as session:
-        await administration.remove(session, await session.get_one(User, holder.user.sub))
+        await administration.remove(session, await session.get_one(User, holder.user.sub), holder.people.clock())
     async with people.services.database.unit() as session:
         assert not (await session.exec(select(Passkey).where(col(Passkey.sub) == holder.user.sub))).all()
     assert await holder.sign_in() == WRONG

@@ -89,7 +89,7 @@ async def test_an_id_that_is_not_ours_is_never_adopted(people: People) -> None:
 async def test_signing_out_ends_the_row_and_not_only_the_cookie(people: People) -> None:
     cookies = await begin(people, await people.add())
     async with people.services.database.unit() as session:
-        await sessions.end(people.services.settings, session, cookies)
+        await sessions.end(people.services.settings, session, people.clock(), cookies)
     assert await who(people, cookies) is None
 
 

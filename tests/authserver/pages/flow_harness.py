@@ -18,6 +18,7 @@ from authserver.accounts import sessions
 from authserver.models import (
     AuthorizationCode,
     Consent,
+    DeviceCode,
     EmailChange,
     Grant,
     Interaction,
@@ -140,6 +141,8 @@ async def effects(run: Run) -> Effects:
             return int(found.one())
 
         counts = {"codes": await count(AuthorizationCode, col(AuthorizationCode.sub).in_(subs))}
+        approved = (col(DeviceCode.sub).in_(subs), col(DeviceCode.decision) == "approved")
+        counts["devices"] = await count(DeviceCode, *approved)
         counts["grants"] = await count(Grant, col(Grant.sub).in_(subs), col(Grant.revoked_at).is_(None))
         for model in (Consent, Totp, Passkey, RecoveryCode, EmailChange):
             counts[model.__name__] = await count(model, col(model.sub).in_(subs))

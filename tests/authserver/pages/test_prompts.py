@@ -398,7 +398,7 @@ async def test_a_session_that_ends_while_prompt_none_is_answered_gives_an_error_
     async with services.database.unit() as session:
         browser, found = await sessions.find(services.settings, session, people.clock(), cookies)
         async with services.database.unit() as other:
-            await sessions.end(services.settings, other, cookies)
+            await sessions.end(services.settings, other, people.clock(), cookies)
         to = Addressee(client, own.redirect_uri, True)
         location = await authorization.silently(services.oauth, session, kept, to, browser, found)
     assert location.startswith(f"{own.redirect_uri}?error=login_required&")

@@ -218,7 +218,7 @@ async def test_what_was_proved_about_another_state_of_the_account_proves_nothing
         if change == "password":
             await administration.set_password(session, stored, new_hash, people.clock())
         elif change == "deleted":
-            await administration.remove(session, stored)
+            await administration.remove(session, stored, people.clock())
         elif change.startswith("disabled"):
             await administration.disable(session, stored, people.clock())
             if change.endswith("enabled"):

@@ -114,7 +114,7 @@ async def test_a_step_up_ends_with_the_session_that_it_began_in(people: People, 
     assert asks(page, "totp")
     if how == "ended elsewhere":
         async with people.services.database.unit() as session:
-            await administration.end_sessions(session, user)
+            await administration.end_sessions(session, user, people.clock())
     else:
         home = await linking.browser.press(await linking.browser.open(linking.url("/account")), "sign_out")
         if how == "another person signs in":

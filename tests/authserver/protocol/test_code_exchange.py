@@ -252,7 +252,6 @@ async def test_a_code_of_a_person_who_was_called_back_meanwhile_is_refused(
         "password",
         "implicit",
         "client_credentials",
-        "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:token-exchange",
         "AUTHORIZATION_CODE",
         " authorization_code",

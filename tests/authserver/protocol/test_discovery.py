@@ -47,6 +47,7 @@ async def test_the_metadata_says_what_alexa_and_careful_clients_look_for(server:
         "refresh_token",
         "client_credentials",
         "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:device_code",
     }
     assert read["code_challenge_methods_supported"] == ["S256"]
     assert {"client_secret_basic", "client_secret_post"} <= set(read["token_endpoint_auth_methods_supported"])

@@ -9,18 +9,25 @@ from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Reque
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc8628 import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from authlib.oidc.core.grants.code import OpenIDCode, OpenIDToken
+from authlib.oidc.rpinitiated import EndSessionEndpoint
 
 from authserver.cli import logs
 from authserver.models import User
+from authserver.oauth import logout
 from authserver.oauth.clients import RegisteredClient
+from authserver.oauth.endpoints.device_authorization import DeviceAuthorization
 from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
 from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
+from authserver.oauth.grants.device_code import DeviceGrant
 from authserver.oauth.grants.refresh_token import RefreshTokenGrant
 from authserver.oauth.grants.token_exchange import ACCESS_TOKEN, TokenExchangeGrant
+from authserver.oauth.logout import EndSession
 from authserver.oauth.presets import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from authserver.oauth.requests import ProtocolRequest
-from authserver.oauth.server import IdTokenOfCode, IdTokenOfRefresh, OAuthServer
+from authserver.oauth.server import IdTokenOfCode, IdTokenOfDevice, IdTokenOfRefresh, OAuthServer
+from tests.authserver.protocol.devices import GRANTS, decide, poll, refused, waiting
 from tests.authserver.protocol.harness import Server, challenge_of
 from tests.authserver.protocol.test_authorization_request import answered
 
@@ -32,7 +39,11 @@ class TokenEndpoint(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
 #: our class, Authlib's, and what is our own in it
 CLASSES: dict[type, tuple[type, set[str]]] = {
     OAuthServer: (AuthorizationServer, {"_generate", "id_token", "refresh_token", "resource_servers"}),
-    AuthorizationCodeGrant: (authlib_grants.AuthorizationCodeGrant, {"_target", "_new_subject"}),
+    AuthorizationCodeGrant: (authlib_grants.AuthorizationCodeGrant, set()),
+    DeviceGrant: (DeviceCodeGrant, set()),
+    DeviceAuthorization: (DeviceAuthorizationEndpoint, set()),
+    EndSession: (EndSessionEndpoint, set()),
+    IdTokenOfDevice: (OpenIDToken, set()),
     Sha256CodeChallenge: (CodeChallenge, set()),
     IdTokenOfCode: (OpenIDCode, set()),
     IdTokenOfRefresh: (OpenIDToken, set()),
@@ -68,7 +79,8 @@ def test_every_name_that_we_override_is_one_of_authlibs(ours: type) -> None:
 async def test_every_hook_runs_in_a_linking(
     server: Server, person: User, ours: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every grant once, from the authorization request on: what Authlib never calls here guards nothing."""
+    """From the authorization request to a refresh, from a device to its tokens, a machine, an exchange, and out: what
+    Authlib never calls here guards nothing."""
     ran: Counter[str] = Counter()
 
     def watched(name: str, original: Any) -> Any:
@@ -87,7 +99,7 @@ async def test_every_hook_runs_in_a_linking(
         token_endpoint_auth_methods=["client_secret_basic"],
         redirect_uris=["https://a.b/c"],
         scopes=["openid", f"{api}/read"],
-        grant_types=["authorization_code", "refresh_token", CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
+        **GRANTS | {"grant_types": [*GRANTS["grant_types"], CLIENT_CREDENTIALS, TOKEN_EXCHANGE]},
     )
     verifier = "v" * 50
     asked = client.authorization(
@@ -104,6 +116,12 @@ async def test_every_hook_runs_in_a_linking(
     assert (await client.token(grant_type=CLIENT_CREDENTIALS)).status_code == 200
     subject = {"subject_token": answer.json()["access_token"], "subject_token_type": ACCESS_TOKEN}
     assert (await client.token(grant_type=TOKEN_EXCHANGE, **subject)).status_code == 200
+    device_code = (await waiting(client))["device_code"]
+    assert refused(await poll(client, device_code)) == (400, "authorization_pending")
+    await decide(server, device_code, person)
+    assert (await poll(client, device_code)).status_code == 200
+    asked = {"id_token_hint": answer.json()["id_token"], "post_logout_redirect_uri": "https://a.b/out"}
+    assert (await logout.read(server.services.oauth, asked)).client is not None
     assert overrides(ours) - set(ran) == set()
 
 

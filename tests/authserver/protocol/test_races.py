@@ -125,7 +125,7 @@ async def delete(server: Server, client: Asker, person: User) -> None:
     async with server.services.database.unit() as session:
         row = await session.get(User, person.sub)
         assert row is not None
-        await administration.remove(session, row)
+        await administration.remove(session, row, server.clock())
 
 
 async def revoke_all(server: Server, client: Asker, person: User) -> None:
