@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from bench import load, machine, report, targets
-from bench.cases import directive, people, size, start, storm, token
+from bench.cases import directive, introspection, people, size, start, storm, token
 from bench.measuring import take_turns
 from bench.peers import oidc_provider
 from bench.plan import QUICK, WHOLE
@@ -40,6 +40,13 @@ async def measure_token(found: Report) -> None:
         take_turns(rows, plan.rounds, say)
         found.rows += rows
         found.memories += [start.memory(contender.server) for contender in contenders[:3]]
+
+
+async def measure_introspection(found: Report) -> None:
+    with Servers() as servers:
+        rows = await introspection.rows(servers, secrets.token_urlsafe(40), found.plan)
+        take_turns(rows, found.plan.rounds, say)
+        found.rows += rows
 
 
 async def measure_directive(found: Report) -> None:
@@ -112,6 +119,7 @@ async def _small(servers: Servers, secret_key: str) -> directive.Service:
 
 PARTS: dict[str, Callable[[Report], Awaitable[None]]] = {
     "token": measure_token,
+    "introspection": measure_introspection,
     "directive": measure_directive,
     "storm": measure_storm,
     "people": measure_people,

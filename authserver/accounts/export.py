@@ -30,6 +30,7 @@ from authserver.models import (
     Totp,
     User,
 )
+from authserver.oauth import consents
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ async def _applications(session: AsyncSession, asked: Asked) -> list[dict[str, A
     return [
         {
             "application": client.client_name,
-            "permissions": grant.scope.split(),
+            "permissions": consents.with_claims(grant.scope, grant.claims).split(),
             "linked": _moment(grant.created_at),
             "last_used": _moment(grant.last_used_at),
             "ends": _moment(grant.expires_at),

@@ -7,12 +7,12 @@ import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.cli import printing
-from authserver.cli.clients import RedirectUris, Scopes, ensure_key, shown
+from authserver.cli.clients import RedirectUris, Scopes, ensure_keys, shown
 from authserver.cli.policy import takes_policy
 from authserver.cli.printing import Json
 from authserver.cli.running import WRONG, fail, on_database, settings_of
 from authserver.models import Client
-from authserver.oauth import presets, registration
+from authserver.oauth import presets, registration, token_rules
 from authserver.oauth.alexa_console import account_linking_request, console_fields, vendor_id_problem
 from authserver.oauth.clients import registered
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
@@ -50,8 +50,8 @@ def add_alexa(
 
     async def work(session: AsyncSession, now: int) -> tuple[Client, str, dict[str, Any]]:
         client, secret = await registration.register(session, name, columns, now)
-        if client.signing_alg != "RS256":
-            await ensure_key(session, settings, client.signing_alg, now)
+        if token_rules.algorithms(client) != {"RS256"}:
+            await ensure_keys(session, settings, client, now)
         return client, secret or "", await shown(session, client, secret)
 
     client, secret, made = on_database(work, settings)

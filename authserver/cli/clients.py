@@ -6,11 +6,11 @@ import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.cli import printing
-from authserver.cli.policy import REMEMBERED, takes_policy
+from authserver.cli.policy import ALGORITHM_COLUMNS, REMEMBERED, takes_policy
 from authserver.cli.printing import Json, Yes
 from authserver.cli.running import WRONG, NotFoundError, commands, fail, on_database, secret_keys_of, settings_of
 from authserver.models import Client
-from authserver.oauth import keys, logos, presets, registration
+from authserver.oauth import keys, logos, presets, registration, token_rules
 from authserver.settings import DatabaseSettings, Settings
 
 app = commands("Applications: Alexa, your own, other people's.")
@@ -44,18 +44,20 @@ async def named(session: AsyncSession, client_id: str) -> Client:
     return client
 
 
-async def ensure_key(session: AsyncSession, settings: DatabaseSettings, alg: str, now: int) -> None:
+async def ensure_keys(session: AsyncSession, settings: DatabaseSettings, client: Client, now: int) -> None:
     """The first key of another algorithm than RS256, which every start provides for. Raises `SettingsError` when the
     secret key is not this database's."""
-    if alg in keys.ALGORITHMS and isinstance(settings, Settings):
+    if isinstance(settings, Settings):
         secret_keys = secret_keys_of(settings)
         await keys.prepare(session, settings, secret_keys, now)
-        await keys.ensure(session, secret_keys.current, alg, now)
+        for alg in sorted(token_rules.algorithms(client)):
+            await keys.ensure(session, secret_keys.current, alg, now)
 
 
 def settings_for(policy: dict[str, Any]) -> DatabaseSettings:
     """Signing with another algorithm may need a new key, and that the secret key; all else the database alone."""
-    return settings_of(Settings if policy.get("signing_alg", "RS256") != "RS256" else DatabaseSettings)
+    named = [policy.get(name) for name in ("signing_alg", *ALGORITHM_COLUMNS)]
+    return settings_of(Settings if any(alg not in (None, "RS256") for alg in named) else DatabaseSettings)
 
 
 @app.command()
@@ -82,7 +84,7 @@ def add(
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
         client, secret = await registration.register(session, name, columns, now)
-        await ensure_key(session, settings, client.signing_alg, now)
+        await ensure_keys(session, settings, client, now)
         return await shown(session, client, secret)
 
     printing.record(on_database(work, settings), json)
@@ -145,8 +147,7 @@ def update(
                 uris = [other for other in uris if other != uri]
             columns["redirect_uris"] = uris
         await registration.change(session, client, columns, now)
-        if "signing_alg" in columns:
-            await ensure_key(session, settings, client.signing_alg, now)
+        await ensure_keys(session, settings, client, now)
         return await shown(session, client)
 
     printing.record(on_database(work, settings), json)

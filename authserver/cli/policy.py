@@ -5,11 +5,14 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from authserver.oauth.grants import device_code
 from authserver.oauth.registration import GRANT_TYPES, SECONDS
 
+#: empty: what the column's option says of `default`
+ALGORITHM_COLUMNS = ("id_token_signing_alg", "userinfo_signing_alg", "introspection_signing_alg")
 #: what the word `default` becomes: the column is emptied, and the server's setting holds
 DEFAULT = "default"
 #: grant types whose name nobody types
@@ -38,6 +41,10 @@ def _switch(names: str, words: str) -> Any:
     return Annotated[bool | None, typer.Option(names, help=words, show_default=False)]
 
 
+def _alg(words: str) -> Any:
+    return Annotated[str | None, typer.Option(metavar="ALG", help=words)]
+
+
 #: column of `Client` -> its option
 POLICY: dict[str, Any] = {
     "first_party": _switch("--first-party/--third-party", "Your own application: people are not asked for consent."),
@@ -54,6 +61,42 @@ POLICY: dict[str, Any] = {
         str | None,
         typer.Option(help="`aud` of its access tokens: the resource server that shall take them; '' for none."),
     ],
+    "id_token_signing_alg": _alg("How its ID tokens are signed; `default`: as its access tokens."),
+    "userinfo_signing_alg": _alg("userInfo answers with a JWT signed so; `default`: with JSON."),
+    "introspection_signing_alg": _alg("Introspection always answers with a JWT signed so; `default`: where asked for."),
+    "token_claims": Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON", help='Claims of its tokens besides the protocol\'s: {"access": {...}, "id": {...}}, or {}.'
+        ),
+    ],
+    "subject_type": Annotated[
+        str | None,
+        typer.Option(
+            metavar="public|pairwise",
+            help="Whether it knows people by the same `sub` as others; only while none is linked.",
+        ),
+    ],
+    "sector_identifier": Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST",
+            help="Clients of one sector share pairwise subjects. By default the host of the redirect URIs.",
+        ),
+    ],
+    "introspects": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--introspects",
+            metavar="AUDIENCE",
+            help="It is the resource server of this `aud` and may introspect such tokens of all clients; repeat for "
+            "each, '' for none. Its own tokens every confidential client may.",
+        ),
+    ],
+    "revoke_access_tokens": _switch(
+        "--revoke-access-tokens/--no-revoke-access-tokens",
+        "Whether an access token can be revoked alone; otherwise Cognito's `unsupported_token_type`.",
+    ),
     "grant_types": Annotated[
         list[str] | None,
         typer.Option(
@@ -135,17 +178,31 @@ def takes_policy(command: Callable[..., None]) -> Callable[..., None]:
     return with_policy
 
 
+def _claims(text: str) -> dict[str, Any]:
+    try:
+        claims = orjson.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter("is not JSON", param_hint="--token-claims") from error
+    if not isinstance(claims, dict):
+        raise typer.BadParameter("is not a JSON object", param_hint="--token-claims")
+    return claims
+
+
 def _value(name: str, given: Any) -> Any:
     if name in SECONDS:
         if given == DEFAULT:
             return 0 if name == "code_retry_window" else None
         return int(given)
-    if name in ("audience", "backchannel_logout_uri"):
+    if name in ("audience", "sector_identifier", "backchannel_logout_uri"):
         return given or None
-    if name in ("resources", "exchange_from", "post_logout_redirect_uris"):
+    if name in ALGORITHM_COLUMNS:
+        return None if given == DEFAULT else given
+    if name in ("resources", "exchange_from", "post_logout_redirect_uris", "introspects"):
         return [one for one in given if one]
     if name == "grant_types":
         return [GRANT_TYPES_BY_WORD.get(grant_type, grant_type) for grant_type in given]
+    if name == "token_claims":
+        return _claims(given)
     if name == "consent":
         return None if given == REMEMBERED else given
     return given

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import administration, invitations, second_factor, usernames
+from authserver.accounts import administration, groups, invitations, second_factor, usernames
 from authserver.accounts.administration import AccountError
 from authserver.accounts.invitations import Temporary
 from authserver.accounts.names import (
@@ -239,7 +239,8 @@ def show(user: Name, json: Json = False) -> None:
         found = await named(session, user)
         held = await administration.holdings(session, found, now)
         factors = await second_factor.set_up(session, found)
-        return shown(found, now) | {"sessions": held.sessions, "grants": held.grants, "second_factors": factors}
+        of_person = {"groups": list(await groups.of_person(session, found)), "second_factors": factors}
+        return shown(found, now) | {"sessions": held.sessions, "grants": held.grants} | of_person
 
     printing.record(on_database(work), json)
 

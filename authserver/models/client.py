@@ -57,6 +57,7 @@ class Client(SQLModel, table=True):
     exchange_from: list[str] = Field(default_factory=list, sa_column=json_column())  # clients whose tokens it exchanges
     #: whether an access token can be revoked alone; False: Cognito's `unsupported_token_type`
     revoke_access_tokens: bool = True
+    introspects: list[str] = Field(default_factory=list, sa_column=json_column())  # audiences that it stands for
     post_logout_redirect_uris: list[str] = Field(default_factory=list, sa_column=json_column())
     backchannel_logout_uri: str | None = Field(default=None, max_length=2000)
     backchannel_logout_session_required: bool = False

@@ -6,8 +6,9 @@ from authserver.models.columns import seconds
 
 
 class ServerState(SQLModel, table=True):
-    """`secret-check` tells whether the secret key fits this database; `revision` counts changes of clients and keys, so
-    that running workers drop what they cached; `lease:<job>` says until when a replica does the job."""
+    """`secret-check` tells whether the secret key fits this database; `pairwise-key` is that of
+    oauth/pairwise.py; `revision` counts changes of clients and keys, so that running workers drop what they cached;
+    `lease:<job>` says until when a replica does the job."""
 
     __tablename__ = "server_state"
 

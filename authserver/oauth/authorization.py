@@ -29,7 +29,7 @@ from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.languages import N_
 from authserver.models import Client, Interaction, Session, User
-from authserver.oauth import consents, device_codes, id_token_hint, interactions, resources
+from authserver.oauth import consents, device_codes, id_token_hint, interactions, requested_claims, resources
 from authserver.oauth.consents import Remembered
 from authserver.oauth.device_codes import DEVICE
 from authserver.oauth.errors import PageError, UnmetAuthenticationRequirementsError
@@ -47,7 +47,9 @@ KEPT = (
     "resource", "prompt", "max_age", "acr_values", "login_hint", "ui_locales", "lang",
 )  # fmt: skip
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
-LONGEST = {"state": 8192, "nonce": 4096, "scope": 4096, "acr_values": 1024, "ui_locales": 1024, "lang": 1024}
+LONGEST = {
+    "state": 8192, "nonce": 4096, "scope": 4096, "claims": 4096, "acr_values": 1024, "ui_locales": 1024, "lang": 1024,
+}  # fmt: skip
 BOUND = frozenset({Step.VERIFY, Step.CONSENT, Step.FINISH})  # the steps of somebody who is signed in
 DEVICE_CODE_OVER = N_("The code of your device is too old, or was used. Start again at the device.")
 LONGEST_NAME = 254  # characters of an address or a user name
@@ -141,15 +143,22 @@ async def validate(
     request = protocol_request(oauth, {**parameters, "redirect_uri": to.redirect_uri}, now)
     try:
         await greenlet_spawn(_validate, oauth, request, repeated)
+        asked = requested_claims.read(parameters.get("claims") or "{}", to.client.row.scopes)
         hinted = id_token_hint.read(oauth.keys, oauth.issuer, to.client.client_id, parameters.get("id_token_hint", ""))
+        if hinted is not None and asked.sub not in ("", hinted.sub):
+            raise InvalidRequestError("claims and id_token_hint name different people")
     except OAuth2Error as error:
         error.redirect_uri = to.redirect_uri
         raise
-    kept = {name: parameters[name] for name in KEPT if parameters.get(name)}
-    if hinted is not None:
-        kept[interactions.HINTED_SUB] = hinted.sub
-        if hinted.email:
-            kept.setdefault("login_hint", hinted.email)
+    kept: dict[str, Any] = {name: parameters[name] for name in KEPT if parameters.get(name)}
+    if asked.names:
+        kept["claims"] = asked.names
+    if asked.acr_values:
+        kept["acr_values"] = asked.acr_values
+    if subject := hinted.sub if hinted else asked.sub:
+        kept[interactions.HINTED_SUB] = oauth.keys.account_of(to.client.row, subject)
+    if hinted is not None and hinted.email:
+        kept.setdefault("login_hint", hinted.email)
     if len(kept.get("login_hint", "")) > LONGEST_NAME:  # nobody's name: half of one is of no use to anybody
         del kept["login_hint"]
     if to.client.row.preset == "alexa":
@@ -157,6 +166,7 @@ async def validate(
         # linking that cannot end
         kept.pop("resource", None)
         kept.pop("acr_values", None)
+        kept.pop("claims", None)
     return {**kept, "redirect_uri": to.redirect_uri, "redirect_uri_sent": to.sent, "scope": request.scope}
 
 
@@ -278,6 +288,7 @@ async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any]
     now = oauth.clock()
     request = protocol_request(oauth, parameters, now, unit=session)
     request.redirect_uri_sent = bool(kept.get("redirect_uri_sent", True))
+    request.requested_claims = kept.get("claims", {})
     request.subject = Subject(
         sub=user.sub,
         username=user.username,

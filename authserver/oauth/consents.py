@@ -4,6 +4,7 @@ A remembered consent is looked up when the next step is decided, and held when t
 back in between gives no code (docs/adr/0026). Clients of the Alexa preset have none (contracts/security.md 6.61).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts.attempts import insert_for
 from authserver.models import AuthorizationCode, Client, Consent, Interaction, User
 from authserver.oauth import device_codes
+from authserver.oauth.requested_claims import PLACES
+from authserver.oauth.userinfo import scope_of
 
 LONGEST = 2000  # characters, as in the table
 ALWAYS = "always"
@@ -48,6 +51,18 @@ def prompts(request: dict[str, Any]) -> list[str]:
     return str(request.get("prompt", "")).split()
 
 
+def asked(request: dict[str, Any]) -> str:
+    """The scopes that have to be agreed to: those of the request, and those that open the claims which it names one by
+    one (OpenID Connect Core §5.5). Who is told "see your name and profile" agreed to no less than is given."""
+    return with_claims(str(request.get("scope", "")), request.get("claims", {}))
+
+
+def with_claims(scope: str, claims: Mapping[str, Any]) -> str:
+    """`claims`: as a request, a code or a grant keeps them."""
+    opened = [scope_of(name) or "" for place in PLACES for name in claims.get(place, ())]
+    return " ".join(dict.fromkeys([*scope.split(), *filter(None, opened)]))
+
+
 def given(interaction: Interaction, client: Client, user: User, remembered: Remembered | None) -> bool:
     """Whether nothing has to be asked: it was agreed to here, it was agreed to before, or the client is the operator's
     own. `prompt=consent` wants to see it done here, of whichever client."""
@@ -57,7 +72,7 @@ def given(interaction: Interaction, client: Client, user: User, remembered: Reme
         return False
     if client.first_party:
         return True
-    scope = str(interaction.request.get("scope", ""))
+    scope = asked(interaction.request)
     return not asks_always(client) and remembered is not None and remembered.covers(user, client, scope)
 
 
@@ -87,7 +102,7 @@ async def settle(
     held until the unit of work ends. False when it was taken back meanwhile."""
     if interaction.consented:
         if not client.first_party and not asks_always(client):
-            await _remember(session, user, client, str(interaction.request.get("scope", "")), now)
+            await _remember(session, user, client, asked(interaction.request), now)
         return True
     return client.first_party or (remembered is not None and await _hold(session, remembered))
 

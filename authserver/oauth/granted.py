@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import AuthorizationCode, Client, Grant, User
 from authserver.oauth import consents, device_codes
+from authserver.oauth.requested_claims import PLACES
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Granted:
     client_id: str
     client_name: str
     scope: str
+    claims: list[str]  # asked for one by one, besides those of the scope
     state: str
     created_at: int
     last_used_at: int
@@ -37,7 +39,7 @@ async def granted(
     query = (
         select(
             col(Grant.origin_jti), col(Grant.sub), col(User.email), col(Grant.client_id), col(Client.client_name),
-            col(Grant.scope), col(Grant.created_at), col(Grant.last_used_at), col(Grant.expires_at),
+            col(Grant.scope), col(Grant.claims), col(Grant.created_at), col(Grant.last_used_at), col(Grant.expires_at),
             col(Grant.revoked_at), (col(User.active) & (col(User.epoch) == col(Grant.epoch))).label("user_stands"),
         )  # type: ignore[call-overload]
         .join(User, col(User.sub) == col(Grant.sub))
@@ -56,6 +58,7 @@ async def granted(
             row.client_id,
             row.client_name,
             row.scope,
+            sorted({name for place in PLACES for name in row.claims.get(place, ())}),
             _state(row.revoked_at, row.expires_at, bool(row.user_stands), now),
             row.created_at,
             row.last_used_at,

@@ -15,7 +15,8 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.models import ServerState, SigningKey
+from authserver.models import Client, ServerState, SigningKey
+from authserver.oauth import pairwise
 from authserver.oauth.compact import Key, Signer
 from authserver.secret_values import SealError, SecretKey, SecretKeys
 from authserver.settings import Settings, SettingsError
@@ -49,6 +50,28 @@ class KeyRing:
     keys: tuple[LoadedKey, ...]
     jwks: bytes
     etag: str
+    pairwise_key: SecretKey | None = field(default=None, repr=False)
+
+    def ready(self, client: Client, now: int) -> None:
+        """Raises `KeyRingError` where this client's tokens could not be signed: before a grant consumes anything."""
+        self.signing(client.signing_alg, now)
+        if client.id_token_signing_alg:
+            self.signing(client.id_token_signing_alg, now)
+
+    def subject_of(self, client: Client, sub: str) -> str:
+        """What this client knows the person as. Raises `KeyRingError`."""
+        if client.subject_type == "public":
+            return sub
+        return pairwise.subject_of(self._pairwise(), client, sub)
+
+    def account_of(self, client: Client, subject: str) -> str:
+        """The way back: '' where nobody can be meant. Raises `KeyRingError`."""
+        return pairwise.account_of(self._pairwise(), client, subject) if pairwise.is_pairwise(client) else subject
+
+    def _pairwise(self) -> SecretKey:
+        if self.pairwise_key is None:
+            raise KeyRingError("no key for pairwise subjects")
+        return self.pairwise_key
 
     def signing(self, alg: str, now: int) -> LoadedKey:
         """The key that signs with this algorithm now. Raises `KeyRingError`."""
@@ -122,7 +145,8 @@ async def load(session: AsyncSession, secret_keys: SecretKeys, now: int, known: 
         else _open(row, secret_keys)
         for row in live
     )
-    return KeyRing(keys, jwks, f'"{hashlib.sha256(jwks).hexdigest()[:32]}"')
+    etag = f'"{hashlib.sha256(jwks).hexdigest()[:32]}"'
+    return KeyRing(keys, jwks, etag, await pairwise.load(session, secret_keys))
 
 
 def check_value(secret_key: SecretKey) -> str:
@@ -145,6 +169,7 @@ async def prepare(session: AsyncSession, settings: Settings, secret_keys: Secret
             "AUTHSERVER_SECRET_KEY is not the one that this database was made with; nothing is answered with it. "
             "Set the former key, or give it as AUTHSERVER_SECRET_KEY_PREVIOUS and run `authserver key rewrap`"
         )
+    await pairwise.prepare(session, secret_keys.current, now)
     await ensure(session, secret_keys.current, "RS256", now)
 
 
@@ -199,7 +224,8 @@ async def revoke(session: AsyncSession, secret_key: SecretKey, kid: str, now: in
 
 
 async def rewrap(session: AsyncSession, secret_keys: SecretKeys) -> int:
-    """Seal every key and the check value with the present secret key; returns how many keys. Raises `SettingsError`."""
+    """Seal every key, that of pairwise subjects too, and the check value with the present secret key; returns how many
+    signing keys. Raises `SettingsError`."""
     rows = (await session.exec(select(SigningKey))).all()
     for row in rows:
         private = _open(row, secret_keys).key.private_key.private_bytes(  # type: ignore[union-attr]
@@ -207,6 +233,7 @@ async def rewrap(session: AsyncSession, secret_keys: SecretKeys) -> int:
         )
         row.private_sealed = secret_keys.current.seal(SEAL, private, row.kid)
         session.add(row)
+    await pairwise.rewrap(session, secret_keys)
     stored = await session.get(ServerState, "secret-check")
     if stored is not None:
         stored.value = check_value(secret_keys.current)

@@ -19,6 +19,7 @@ ALEXA: dict[str, Any] = {
     "refresh_idle_lifetime": 400 * DAY,
     "refresh_absolute_lifetime": 3650 * DAY,
     "refresh_id_token": False,
+    "revoke_access_tokens": False,  # Cognito's answer; and whoever asks userinfo is never told that a live link ended
 }
 
 CONFIDENTIAL: dict[str, Any] = {

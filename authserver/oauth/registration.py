@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.models import AuthorizationCode, Client, ClientSecret, DeviceCode
-from authserver.oauth import consents, references
+from authserver.models import AuthorizationCode, Client, ClientSecret, DeviceCode, Grant
+from authserver.oauth import consents, pairwise, references, token_rules
 from authserver.oauth.grants import device_code
 from authserver.oauth.keys import ALGORITHMS, LONGEST_TOKEN
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE
@@ -71,6 +71,7 @@ def problems(client: Client) -> list[str]:
         _consent_problems,
         _authentication_problems,
         _token_problems,
+        *token_rules.CHECKS,
         _seconds_problems,
         _logout_problems,
         _alexa_problems,
@@ -137,8 +138,8 @@ def _authentication_problems(client: Client) -> list[str]:
 
 def _token_problems(client: Client) -> list[str]:
     found = []
-    if client.signing_alg not in ALGORITHMS:
-        found.append(f"the signing algorithm is one of {', '.join(ALGORITHMS)}")
+    if not token_rules.algorithms(client) <= set(ALGORITHMS):
+        found.append(f"signing algorithms are of {', '.join(ALGORITHMS)}")
     audience = client.audience
     if audience == client.client_id:
         found.append("the audience is the resource server, never the client's id")
@@ -194,6 +195,8 @@ def _alexa_problems(client: Client) -> list[str]:
         )
     if client.token_endpoint_auth_methods == ["none"]:
         found.append("an Alexa client has a secret: Amazon demands one")
+    if client.subject_type != "public":
+        found.append("an Alexa client has public subjects: lamps are stored under the sub that the skill sees")
     if client.first_party or client.consent != consents.ALWAYS:
         found.append(
             "an Alexa client asks for consent at every linking: somebody else's link, followed by a person who is "
@@ -245,6 +248,7 @@ async def register(session: AsyncSession, name: str, policy: Mapping[str, Any], 
     `Client`. Raises `RegistrationError`."""
     client = Client(client_id=new_id(), client_name=name, created_at=now, updated_at=now, **policy)
     client.redirect_uris, client.scopes = _once(client.redirect_uris), _once(client.scopes)
+    _settle_sector(client)
     _check(client)
     await _check_named(session, client)
     session.add(client)
@@ -259,6 +263,7 @@ async def register(session: AsyncSession, name: str, policy: Mapping[str, Any], 
 async def change(session: AsyncSession, client: Client, policy: Mapping[str, Any], now: int) -> None:
     """Sets what `policy` names and nothing else (Cognito resets what an update omits). Raises `RegistrationError`."""
     was_public = client.token_endpoint_auth_methods == ["none"]
+    sector = _sector(client)
     if policy.get("consent") == consents.ALWAYS:  # what was remembered so far is not kept for later
         await consents.forget(session, now, client_id=client.client_id)
     for name, value in policy.items():
@@ -266,11 +271,39 @@ async def change(session: AsyncSession, client: Client, policy: Mapping[str, Any
     client.updated_at = now
     if (client.token_endpoint_auth_methods == ["none"]) != was_public:
         raise RegistrationError("a public client cannot become a confidential one, nor the other way; register another")
+    _settle_sector(client)
     _check(client)
     if references.NAMING & set(policy):
         await _check_named(session, client)
+    if _sector(client) != sector and await _is_linked(session, client, now):
+        raise RegistrationError(
+            "people are linked under the sub that this client knows; to it they would all become somebody else. "
+            "Register another client, or end the links first: authserver grant revoke --client"
+        )
     session.add(client)
     await announce(session)
+
+
+def _sector(client: Client) -> str | None:
+    """On what its people's `sub` depends; None where they have the same for all."""
+    return client.sector_identifier if pairwise.is_pairwise(client) else None
+
+
+def _settle_sector(client: Client) -> None:
+    """The host of the redirect URIs (OpenID Connect Core §8.1) is written down, so that a new redirect URI changes
+    nobody's `sub`."""
+    if pairwise.is_pairwise(client) and client.sector_identifier is None:
+        hosts = {urlsplit(uri).hostname for uri in client.redirect_uris}
+        if len(hosts) == 1:
+            client.sector_identifier = hosts.pop()
+
+
+async def _is_linked(session: AsyncSession, client: Client, now: int) -> bool:
+    live = select(Grant.grant_id).where(
+        Grant.client_id == client.client_id, col(Grant.revoked_at).is_(None), col(Grant.expires_at) > now
+    )
+    with session.no_autoflush:  # the change that is asked about is not in the database yet
+        return (await session.exec(live.limit(1))).first() is not None
 
 
 async def remove(session: AsyncSession, client: Client) -> None:

@@ -115,6 +115,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.redirect_uri_sent = True  # whether the authorization request named it
         self.server: Any = None  # the OAuthServer that handles it
         self.refresh_value = ""
+        self.requested_claims: dict[str, list[str]] = {}  # `requested_claims.Requested.names`
 
     @property
     def form(self) -> dict[str, str]:

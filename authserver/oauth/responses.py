@@ -45,6 +45,11 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     return Response(encoded, status, {**NO_STORE, **CORS, **headers}, media_type="application/json")
 
 
+def jwt_response(token: str, media_type: str) -> Response:
+    """A signed answer."""
+    return Response(token, 200, {**NO_STORE, **CORS}, media_type)
+
+
 def error_response(error: str, description: str, status: int = 400, headers: dict[str, str] | None = None) -> Response:
     """RFC 6749 §5.2."""
     return json_response({"error": error, "error_description": description}, status, headers)

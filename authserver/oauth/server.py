@@ -20,12 +20,14 @@ from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
 from authserver.oauth.grants.device_code import DeviceGrant
 from authserver.oauth.grants.refresh_token import RefreshTokenGrant
 from authserver.oauth.grants.token_exchange import TokenExchangeGrant
+from authserver.oauth.introspection import Introspection
 from authserver.oauth.keys import KeyRing
 from authserver.oauth.presets import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from authserver.oauth.redirects import response_uri
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.resources import Resources, ResourceServers
 from authserver.oauth.responses import Answer
+from authserver.oauth.revocation import Revocation
 from authserver.oauth.tokens import Subject
 from authserver.secret_values import SecretKeys
 from authserver.settings import Settings
@@ -109,6 +111,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.register_grant(ClientCredentialsGrant)
         self.register_grant(TokenExchangeGrant)
         self.register_grant(DeviceGrant, [IdTokenOfDevice()])
+        self.register_endpoint(Revocation)
+        self.register_endpoint(Introspection)
 
     # --- Authlib's storage questions -------------------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ class Subject:
     resource: str | None = None
     nonce: str | None = None
     sid: str | None = None  # the browser's session; None for a device, which is in no browser
+    groups: tuple[str, ...] = ()  # in the order of tokens
+    singly: tuple[str, ...] = ()  # claims that the ID token shall have besides those of the scope (OIDC Core §5.5)
     grant_id: str = field(default="", repr=False)
     expires_at: int | None = None  # an earlier end than the client's lifetime
     actor: dict[str, Any] | None = None  # who acts for the person (RFC 8693 §4.1)
@@ -56,20 +58,22 @@ def lifetime(client: RegisteredClient, subject: Subject) -> int:
     return min(client.access_token_lifetime, subject.expires_at - subject.issued_at)
 
 
-def _encode(keys: KeyRing, client: RegisteredClient, claims: dict[str, Any], now: int, typ: str | None) -> str:
+def _encode(keys: KeyRing, alg: str, claims: dict[str, Any], now: int, typ: str | None) -> str:
     """Without `typ` the header says `JWT`."""
-    return keys.signing(client.row.signing_alg, now).signer.sign(orjson.dumps(claims), typ or "JWT")
+    return keys.signing(alg, now).signer.sign(orjson.dumps(claims), typ or "JWT")
 
 
 def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subject, scope: str) -> str:
     """Cognito's claims; explicitly typed `at+jwt` after RFC 8725 §3.11, so that no other token of ours passes for one.
 
     `aud` only where the request's `resource` (RFC 8707) or the client sets it, never the client's id. A machine's token
-    has nothing of what tells of a person or a grant. Raises `KeyRingError`.
+    has nothing of what tells of a person or a grant. To a client with pairwise subjects the person has no other name
+    than that (docs/adr/0038). Raises `KeyRingError`.
     """
-    now = subject.issued_at
+    now, row = subject.issued_at, client.row
+    sub = subject.sub if subject.is_machine else keys.subject_of(row, subject.sub)
     claims: dict[str, Any] = {
-        "sub": subject.sub,
+        "sub": sub,
         "iss": issuer,
         "version": 2,
         "client_id": client.client_id,
@@ -79,34 +83,44 @@ def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: 
         "iat": now,
         "jti": str(uuid.uuid4()),
     }
+    if row.token_claims:
+        claims = row.token_claims.get("access", {}) | claims
     if not subject.is_machine:
         claims["origin_jti"] = subject.origin_jti
         claims["event_id"] = str(uuid.uuid4())
         claims["auth_time"] = subject.auth_time
-        claims["username"] = subject.username
+        claims["username"] = subject.username if sub == subject.sub else sub
+    if subject.groups:
+        claims["cognito:groups"] = subject.groups
     if subject.acr:
         claims["acr"] = subject.acr
     if subject.amr:
         claims["amr"] = subject.amr
-    audience = subject.resource or client.row.audience
+    audience = subject.resource or row.audience
     if audience:
         claims["aud"] = audience
     if subject.actor:
         claims["act"] = subject.actor
-    return _encode(keys, client, claims, now, "at+jwt")
+    return _encode(keys, row.signing_alg, claims, now, "at+jwt")
 
 
 def id_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subject, scope: str, access: str) -> str:
     """OpenID Connect Core §2 with Cognito's `token_use` and `cognito:username`. Raises `KeyRingError`."""
-    now = subject.issued_at
-    claims = claims_of_scope(subject.email, subject.email_verified, subject.attributes, scope)
+    now, row = subject.issued_at, client.row
+    alg = row.id_token_signing_alg or row.signing_alg
+    sub = keys.subject_of(row, subject.sub)
+    claims = claims_of_scope(subject.email, subject.email_verified, subject.attributes, scope, singly=subject.singly)
+    if row.token_claims:
+        claims = row.token_claims.get("id", {}) | claims
+    if subject.groups:
+        claims["cognito:groups"] = subject.groups
     claims |= {
-        "sub": subject.sub,
+        "sub": sub,
         "iss": issuer,
         "aud": client.client_id,
         "token_use": "id",
-        "cognito:username": subject.username,
-        "at_hash": half_hash(access, client.row.signing_alg),
+        "cognito:username": subject.username if sub == subject.sub else sub,
+        "at_hash": half_hash(access, alg),
         "origin_jti": subject.origin_jti,
         "event_id": str(uuid.uuid4()),
         "jti": str(uuid.uuid4()),
@@ -121,7 +135,13 @@ def id_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subj
         claims["nonce"] = subject.nonce
     if subject.sid is not None:
         claims["sid"] = subject.sid
-    return _encode(keys, client, claims, now, None)
+    return _encode(keys, alg, claims, now, None)
+
+
+def signed(keys: KeyRing, alg: str, claims: dict[str, Any], now: int, typ: str | None = None) -> str:
+    """A JWT of another kind, each with claims of its own that keep it from passing for one of the above. Raises
+    `KeyRingError`."""
+    return _encode(keys, alg, claims, now, typ)
 
 
 def half_hash(value: str, alg: str) -> str:

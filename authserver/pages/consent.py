@@ -65,7 +65,7 @@ def _device(request: Request, visit: Visit) -> str:
 def _permissions(visit: Visit, settings: Settings, described: Mapping[str, str]) -> dict[str, Any]:
     """In plain words, each once. `added`: what was not agreed to before, where something was; `agreed`: the rest."""
     assert visit.client is not None
-    scope = str(visit.interaction.request.get("scope", ""))
+    scope = consents.asked(visit.interaction.request)
     words = texts.permissions(scope, visit.client, settings, described)
     if "refresh_token" in visit.client.grant_types:
         words.append(_("Stay linked until you end it"))

@@ -6,6 +6,7 @@ import orjson
 from sqlalchemy import (
     JSON,
     Boolean,
+    String,
     Table,
     and_,
     bindparam,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import ColumnElement, Exists
 from sqlmodel import SQLModel
@@ -27,6 +29,8 @@ from authserver.models import (
     Activity,
     AuthorizationCode,
     Grant,
+    Group,
+    GroupMember,
     Interaction,
     KnownDevice,
     LogoutNotice,
@@ -55,6 +59,8 @@ INTERACTIONS = table_of(Interaction)
 SIGN_UPS = table_of(SignUp)
 KNOWN_DEVICES = table_of(KnownDevice)
 ACTIVITIES = table_of(Activity)
+GROUPS = table_of(Group)
+MEMBERS = table_of(GroupMember)
 REVOKED_TOKENS = table_of(RevokedAccessToken)
 
 ONE: ColumnElement[int] = literal_column("1")
@@ -71,6 +77,24 @@ def user_stands(owned: Table) -> Exists:
     )
 
 
+#: The user's groups as `oauth.userinfo.groups_of` reads them: `3:admins :guests`; NULL for none, which is one probe of
+#: an index. They are put in order there: not every SQLite orders within an aggregate.
+GROUPS_OF_USER = (
+    select(
+        func.aggregate_strings(
+            func.coalesce(as_type(GROUPS.c.precedence, String), literal_column("''"))
+            + literal_column("':'", String)
+            + GROUPS.c.name,
+            literal_column("' '"),  # type: ignore[arg-type]
+        )
+    )
+    .select_from(MEMBERS.join(GROUPS, GROUPS.c.name == MEMBERS.c.group_name))
+    .where(MEMBERS.c.sub == USERS.c.sub)
+    .correlate(USERS)
+    .scalar_subquery()
+    .label("groups")
+)
+
 #: an authorization code by its digest, with the user as it is now
 FIND_CODE = KeyedRead(
     select(
@@ -79,6 +103,7 @@ FIND_CODE = KeyedRead(
         USERS.c.email,
         USERS.c.email_verified,
         USERS.c.attributes,
+        GROUPS_OF_USER,
     ).join(USERS, USERS.c.sub == CODES.c.sub),
     CODES.c.digest,
 )
@@ -160,6 +185,7 @@ _GRANT_WITH_USER = select(
     USERS.c.email,
     USERS.c.email_verified,
     USERS.c.attributes,
+    GROUPS_OF_USER,
     and_(USERS.c.active.is_(true()), USERS.c.epoch == GRANTS.c.epoch).label("user_stands"),
 ).join(USERS, USERS.c.sub == GRANTS.c.sub)
 
@@ -171,6 +197,9 @@ FIND_GRANT_OF_ACCESS_TOKEN = KeyedRead(_GRANT_WITH_USER, GRANTS.c.origin_jti)
 
 #: an access token that was revoked alone, by its `jti`
 FIND_REVOKED_ACCESS_TOKEN = KeyedRead(select(REVOKED_TOKENS.c.jti), REVOKED_TOKENS.c.jti)
+
+#: parameters: jti, expires_at
+REVOKE_ACCESS_TOKEN = Statement(postgresql.insert(REVOKED_TOKENS).on_conflict_do_nothing(index_elements=["jti"]))
 
 #: parameters: which, presented, successor, at. No row: another refresh was first, or the grant has ended.
 ROTATE_GRANT = KeyedWrite(

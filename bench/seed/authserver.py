@@ -53,6 +53,9 @@ class BenchClient:
     def machine_request(self, path: str) -> bytes:
         return self.token_request(path, "grant_type=client_credentials")
 
+    def introspection_request(self, path: str, token: str) -> bytes:
+        return self.token_request(path, f"token={token}")
+
     def code_request(self, path: str, code: str) -> bytes:
         redirect = quote(REDIRECT, safe="")
         return self.token_request(path, f"grant_type=authorization_code&code={code}&redirect_uri={redirect}")
@@ -113,16 +116,19 @@ class Grants:
     last_used: int | None = None
     keep: int = 1
     kept: list[tuple[str, bytes]] = field(default_factory=list)
+    origins: list[tuple[str, str]] = field(default_factory=list)  # of the kept: `sub` and `origin_jti`
 
     def rows(self) -> Iterator[list[Any]]:
         people, source, now = self.people, self.people.source, self.people.now
         for number in range(self.count):
             grant_id, seed = source.grant_id(), source.bytes(32)
             noted = now - HOUR * (1 + number // self.keep % 6) if self.last_used is None else self.last_used
+            sub, origin_jti = people.subs[number % people.count], source.uuid()
             if number % self.keep == 0:
                 self.kept.append((grant_id, seed))
+                self.origins.append((sub, origin_jti))
             yield [
-                *(grant_id, source.uuid(), people.subs[number % people.count], self.client.client_id, "openid", seed),
+                *(grant_id, origin_jti, sub, self.client.client_id, "openid", seed),
                 *(1, 0, now - YEAR, '["pwd"]', None, "{}", None, None),
                 *(now - YEAR, None, noted, now + 9 * YEAR, None),
             ]
@@ -212,6 +218,7 @@ class Seeded:
     """What can be proven to a seeded server: refresh tokens of both clients, codes of the first; and whom it knows."""
 
     kept: list[str]
+    origins: list[tuple[str, str]]  # of the grants of `kept`
     rotating: list[str]
     codes: list[str]
     emails: list[str]
@@ -238,4 +245,6 @@ async def seed(
     written: bulk.Written = [(User, people.rows()), (Grant, first.rows()), (Grant, second.rows())]
     await bulk.write(url, [*clients(now), *written, (AuthorizationCode, made.rows())])
     key = SecretKey.of(secret_key)
-    return Seeded(first.tokens(key), second.tokens(key), made.codes, [f"{sub}@example.org" for sub in people.subs])
+    return Seeded(
+        first.tokens(key), first.origins, second.tokens(key), made.codes, [f"{sub}@example.org" for sub in people.subs]
+    )

@@ -29,7 +29,7 @@ class Mint:
         self._client = await Clients(database, self.settings).get(KEPT.client_id)
         await database.close()
 
-    def token(self, sub: str) -> str:
+    def token(self, sub: str, origin_jti: str | None = None) -> str:
         assert self._ring is not None, "opened"
         now = int(time.time())
         subject = Subject(
@@ -38,7 +38,7 @@ class Mint:
             email=f"{sub}@example.org",
             email_verified=True,
             attributes={},
-            origin_jti=str(uuid.uuid4()),
+            origin_jti=origin_jti or str(uuid.uuid4()),
             auth_time=now,
             amr=["pwd"],
             acr=None,

@@ -94,6 +94,8 @@ def resource(
     settings = skill_settings(migrated_database("skill", database_kind), port, issuer, listed, **more)
     skill = Service("skill", settings, module_folder, port)
     person = add_person(authserver)
+    authserver.cli_json("group", "add", "family")
+    authserver.cli_json("group", "add-member", "family", person.email)
     with skill:
         yield Resource(authserver, skill, person, add_lamp(skill, person.sub), clients)
 
@@ -204,6 +206,7 @@ async def test_an_access_token_has_exactly_the_claims_of_the_profile(resource: R
     assert set(token.claims["scope"].split()) == set(resource.clients[kind].scope.split())
     assert token.claims["exp"] - token.claims["iat"] == given.tokens["expires_in"]
     assert {type(token.claims[name]) for name in ("exp", "iat", "auth_time", "version")} == {int}
+    assert token.claims["cognito:groups"] == ["family"]
     if kind == "audience":
         assert token.claims["aud"] == AUDIENCE
 

@@ -194,6 +194,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("resources", sa.JSON(), nullable=False, server_default=sa.text("'[]'")))
         batch_op.add_column(sa.Column("exchange_from", sa.JSON(), nullable=False, server_default=sa.text("'[]'")))
         batch_op.add_column(sa.Column("revoke_access_tokens", sa.Boolean(), nullable=False, server_default=sa.true()))
+        batch_op.add_column(sa.Column("introspects", sa.JSON(), nullable=False, server_default=sa.text("'[]'")))
         batch_op.add_column(
             sa.Column("post_logout_redirect_uris", sa.JSON(), nullable=False, server_default=sa.text("'[]'"))
         )
@@ -205,6 +206,9 @@ def upgrade() -> None:
         )
         batch_op.add_column(sa.Column("about", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
         batch_op.add_column(sa.Column("registration_digest", sa.LargeBinary(length=32), nullable=True))
+
+    # as Cognito answers, and as new clients of this preset are made
+    op.execute(sa.text("UPDATE clients SET revoke_access_tokens = false WHERE preset = 'alexa'"))
 
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.add_column(sa.Column("dpop_jkt", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True))
@@ -235,6 +239,7 @@ def downgrade() -> None:
     op.drop_column("clients", "resources")
     op.drop_column("clients", "exchange_from")
     op.drop_column("clients", "revoke_access_tokens")
+    op.drop_column("clients", "introspects")
     op.drop_column("clients", "post_logout_redirect_uris")
     op.drop_column("clients", "backchannel_logout_uri")
     op.drop_column("clients", "backchannel_logout_session_required")

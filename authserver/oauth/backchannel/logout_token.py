@@ -21,7 +21,7 @@ def make(keys: KeyRing, issuer: str, client: RegisteredClient, notice: LogoutNot
     """Signed as this client's ID tokens are (§2.6). Raises `KeyRingError`."""
     claims: dict[str, Any] = {
         "iss": issuer,
-        "sub": notice.sub,
+        "sub": keys.subject_of(client.row, notice.sub),
         "aud": client.client_id,
         "iat": now,
         "exp": now + LIFETIME,

@@ -8,12 +8,14 @@ from starlette.responses import Response
 
 from authserver.accounts import second_factor
 from authserver.languages import TAGS
+from authserver.oauth.pairwise import SUBJECT_TYPES
 from authserver.oauth.responses import CORS
 from authserver.oauth.server import CODE_CHALLENGE_METHODS, GRANT_TYPES, RESPONSE_TYPES
 from authserver.oauth.userinfo import PROFILE_CLAIMS
 from authserver.services import Services
 
 AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
+SECRET_METHODS = ["client_secret_basic", "client_secret_post"]
 
 
 def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str, Any]:
@@ -26,31 +28,35 @@ def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str,
         "device_authorization_endpoint": f"{issuer}/oauth2/device_authorization",
         "end_session_endpoint": f"{issuer}/oauth2/logout",
         "revocation_endpoint": f"{issuer}/oauth2/revoke",
+        "introspection_endpoint": f"{issuer}/oauth2/introspect",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "response_types_supported": list(RESPONSE_TYPES),
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANT_TYPES),
-        "subject_types_supported": ["public"],
+        "subject_types_supported": list(SUBJECT_TYPES),
         "id_token_signing_alg_values_supported": algorithms,
-        "scopes_supported": ["openid", "email", "phone", "profile"],
+        "userinfo_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
+        "scopes_supported": ["openid", "email", "phone", "profile", "address"],
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "introspection_endpoint_auth_methods_supported": SECRET_METHODS,
         "code_challenge_methods_supported": list(CODE_CHALLENGE_METHODS),
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "claims_parameter_supported": False,
+        "claims_parameter_supported": True,
         "ui_locales_supported": list(TAGS),
         "display_values_supported": ["page", "popup", "touch"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "acr_values_supported": levels,
         "claims_supported": sorted(
             {
-                "acr", "amr", "at_hash", "aud", "auth_time", "cognito:username", "email", "email_verified", "exp",
-                "iat", "iss", "jti", "nonce", "origin_jti", "phone_number", "phone_number_verified", "sid", "sub",
-                "token_use",
+                "acr", "address", "amr", "at_hash", "aud", "auth_time", "cognito:groups", "cognito:username", "email",
+                "email_verified", "exp", "iat", "iss", "jti", "nonce", "origin_jti", "phone_number",
+                "phone_number_verified", "sid", "sub", "token_use",
                 *PROFILE_CLAIMS,
             }
         ),

@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Route
 from authserver.oauth.endpoints.authorize import authorize
 from authserver.oauth.endpoints.device_authorization import device_authorization
 from authserver.oauth.endpoints.discovery import jwks, openid_configuration
+from authserver.oauth.endpoints.introspect import introspect
 from authserver.oauth.endpoints.revoke import revoke
 from authserver.oauth.endpoints.token import token
 from authserver.oauth.endpoints.userinfo import userinfo
@@ -16,6 +17,7 @@ MACHINE = {
     "/oauth2/token": (token, ["POST"]),
     "/oauth2/device_authorization": (device_authorization, ["POST"]),
     "/oauth2/revoke": (revoke, ["POST"]),
+    "/oauth2/introspect": (introspect, ["POST"]),
     "/oauth2/userInfo": (userinfo, ["GET", "POST"]),
     "/.well-known/jwks.json": (jwks, ["GET"]),
     "/.well-known/openid-configuration": (openid_configuration, ["GET"]),

@@ -1,18 +1,16 @@
 """`/oauth2/userInfo` (OpenID Connect Core §5.3), in Cognito's spelling."""
 
-from typing import Any
-
 import orjson
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authserver.oauth import access_token
+from authserver.oauth import live, tokens
+from authserver.oauth.requested_claims import singly_named
 from authserver.oauth.requests import read_form
-from authserver.oauth.responses import error_response, json_response
+from authserver.oauth.responses import error_response, json_response, jwt_response
 from authserver.oauth.userinfo import claims_of_scope
 from authserver.services import Services
-from authserver.storage.statements import FIND_GRANT_OF_ACCESS_TOKEN
 
 
 def _refused(error: str, description: str, status: int) -> Response:
@@ -43,26 +41,29 @@ async def userinfo(request: Request) -> Response:
         return _refused("invalid_request", error.description or "The request is not valid", error.status_code or 400)
     if not value:
         return error_response("invalid_token", "An access token is needed", 401, {"WWW-Authenticate": "Bearer"})
-    claims = access_token.verify(services.keys, services.settings.issuer, value, services.clock())
-    row = (
-        await services.hot.read_key(FIND_GRANT_OF_ACCESS_TOKEN, str(claims["origin_jti"]))
-        if claims and "origin_jti" in claims
-        else None
-    )
-    client = await services.clients.get(row["client_id"]) if row is not None else None
-    if claims is None or row is None or client is None or row["revoked_at"] is not None or not row["user_stands"]:
+    now = services.clock()
+    found = await live.find(services.oauth, value, now)
+    if found is None or found.row is None:  # a machine is nobody
         return _refused("invalid_token", "The access token is expired, revoked or not valid", 401)
+    claims, row, client = found.claims, found.row, found.client.row
     scope = str(claims["scope"])
     if "openid" not in scope.split():
         return _refused("insufficient_scope", "The access token lacks the scope openid", 403)
-    info: dict[str, Any] = {"sub": row["sub"], "username": row["username"]}
-    info |= claims_of_scope(
+    info = claims_of_scope(
         row["email"],
         bool(row["email_verified"]),
         orjson.loads(row["attributes"]),
         scope,
-        everything=client.row.userinfo_all_attributes and scope == "openid",
+        everything=client.userinfo_all_attributes and scope == "openid",
+        singly=singly_named(orjson.loads(row["claims"]), "userinfo", row["scope"], scope),
     )
-    if client.row.userinfo_string_booleans:  # Cognito's way
+    if client.userinfo_string_booleans:  # Cognito's way
         info = {name: str(value).lower() if isinstance(value, bool) else value for name, value in info.items()}
-    return json_response(info)
+    # as the token itself names the person: to a client with pairwise subjects no other name is told
+    info |= {"sub": claims["sub"], "username": claims["username"]}
+    alg = client.userinfo_signing_alg
+    if alg is None:
+        return json_response(info)
+    # OpenID Connect Core §5.3.2; no `token_use` and no `exp`: it passes for no token of ours
+    signed = info | {"iss": services.settings.issuer, "aud": client.client_id}
+    return jwt_response(tokens.signed(services.keys, alg, signed, now), "application/jwt")

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import orjson
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, OAuth2Error
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -128,6 +129,7 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
                 amr=subject.amr,
                 acr=subject.acr,
                 sid=subject.sid,
+                claims=request.requested_claims,
                 created_at=request.now,
                 expires_at=request.now + request.client.authorization_code_lifetime,
             )
@@ -170,12 +172,18 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
         Raises `InvalidGrantError`; the revocation is committed with the refusal.
         """
         row, now, client = authorization_code.row, self.request.now, self.request.client
-        self.server.keys.signing(client.row.signing_alg, now)  # trouble of ours must not burn the code
+        self.server.keys.ready(client.row, now)  # trouble of ours must not burn the code
         target = new_grant.target(self.request, authorization_code, row["resource"])
         if client.row.refresh_with_session and not session_use.stands(self.server, row["sid"], now):
             raise InvalidGrantError(INVALID_CODE)
         grant = new_grant.of_row(
-            self.request, row, resource=row["resource"], target=target, nonce=row["nonce"], sid=row["sid"]
+            self.request,
+            row,
+            resource=row["resource"],
+            target=target,
+            nonce=row["nonce"],
+            sid=row["sid"],
+            claims=orjson.loads(row["claims"]),
         )
         subject = grant.subject
         mail = self.server.linked_mail(client, subject, now)

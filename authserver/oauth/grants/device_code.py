@@ -103,11 +103,11 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
         """Consumes the code and makes the grant, in one transaction that the database decides: who polls twice at once
         gets tokens once, and keeps them. Raises `InvalidGrantError`, `KeyRingError`."""
         row, client, now = self.request.credential.row, self.request.client, self.request.now
-        self.server.keys.signing(client.row.signing_alg, now)  # trouble of ours must not burn the code
+        self.server.keys.ready(client.row, now)  # trouble of ours must not burn the code
         # in no browser's session: whoever signs out at the phone does not switch off the television
         granted = _resource(row)
         target = new_grant.target(self.request, self.request.credential, granted)
-        grant = new_grant.of_row(self.request, row, resource=granted, target=target, nonce=None, sid=None)
+        grant = new_grant.of_row(self.request, row, resource=granted, target=target, nonce=None, sid=None, claims={})
         subject = grant.subject
         mail = self.server.linked_mail(client, subject, now)
 

@@ -9,6 +9,7 @@ import orjson
 from authserver.oauth import resources
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
+from authserver.oauth.userinfo import groups_of
 from authserver.secret_values import random_token
 from authserver.storage.hot import Row
 
@@ -52,10 +53,11 @@ def of_row(
     target: str | None,
     nonce: str | None,
     sid: str | None,
+    claims: dict[str, Any],
 ) -> NewGrant:
     """`request`: of the token endpoint, its client known; `row`: an authorization code or a device code with its person
     (`FIND_CODE`, `FIND_DEVICE_CODE`); `resource`: all that was granted, `target`: whom these tokens are for; `sid`: the
-    browser's session that the grant belongs to, if any."""
+    browser's session that the grant belongs to, if any; `claims`: those asked for one by one."""
     client, now = request.client, request.now
     subject = Subject(
         sub=row["sub"],
@@ -71,6 +73,8 @@ def of_row(
         resource=target,
         nonce=nonce,
         sid=sid,
+        groups=groups_of(row["groups"]),
+        singly=tuple(claims.get("id_token", ())),
         grant_id=random_token(16),
     )
     values = {
@@ -85,7 +89,7 @@ def of_row(
         "auth_time": row["auth_time"],
         "amr": row["amr"],
         "acr": row["acr"],
-        "claims": orjson.dumps({"resource": resource} if resource else {}).decode(),
+        "claims": orjson.dumps(claims | ({"resource": resource} if resource else {})).decode(),
         "dpop_jkt": row["dpop_jkt"],
         "sid": sid,
         "created_at": now,

@@ -11,8 +11,10 @@ from sqlalchemy.util.concurrency import await_
 from authserver.oauth import refresh_token, resources
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.grants import session_use
+from authserver.oauth.requested_claims import singly_named
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
+from authserver.oauth.userinfo import groups_of
 from authserver.storage.hot import Row
 from authserver.storage.statements import FIND_GRANT, NOTE_USE, REVOKE_GRANT, ROTATE_GRANT
 
@@ -50,6 +52,23 @@ def alive(row: Row, client: RegisteredClient, now: int) -> bool:
         and row["last_used_at"] + client.refresh_idle_lifetime > now
         and row["user_stands"]
     )
+
+
+def in_grace(row: Row, client: RegisteredClient, now: int) -> bool:
+    return bool(now - (row["rotated_at"] or 0) <= client.refresh_rotation_grace)
+
+
+def is_taken(row: Row, generation: int, client: RegisteredClient, now: int) -> bool:
+    """Whether a refresh token of this generation of a live grant would be answered with tokens."""
+    behind = row["generation"] - generation
+    if behind <= 0:
+        return True
+    lenient = client.row.preset == "alexa"
+    if not client.row.refresh_rotation and not lenient:
+        return False
+    if behind == 1:
+        return lenient or in_grace(row, client, now)
+    return behind == 2 and lenient and in_grace(row, client, now)
 
 
 class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
@@ -90,8 +109,9 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         """Applies the client's rotation policy and returns for whom tokens are made. Raises `InvalidGrantError`,
         `KeyRingError`."""
         row, client = presented.row, self.request.client
-        self.server.keys.signing(client.row.signing_alg, self.request.now)  # raises before anything is rotated
-        target = self._target(orjson.loads(row["claims"]).get("resource"))
+        claims = orjson.loads(row["claims"])
+        self.server.keys.ready(client.row, self.request.now)  # raises before anything is rotated
+        target = self._target(claims.get("resource"))
         generation = self._rotated(presented) if client.row.refresh_rotation else self._kept(presented)
         if generation == presented.generation and presented.value:
             self.request.refresh_value = presented.value  # what would be derived again
@@ -99,6 +119,7 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
             self.request.refresh_value = self.server.refresh_token(
                 row["grant_id"], generation, client.client_id, row["seed"]
             )
+        claims = orjson.loads(row["claims"])
         subject = Subject(
             sub=row["sub"],
             username=row["username"],
@@ -112,6 +133,8 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
             issued_at=self.request.now,
             resource=target,
             sid=row["sid"],
+            groups=groups_of(row["groups"]),
+            singly=tuple(singly_named(claims, "id_token", row["scope"], self.request.parameters["scope"])),
         )
         self.request.subject = subject
         return subject
@@ -163,14 +186,9 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         its successor has been used, and nothing is ever revoked (contracts/alexa.md section 0, decision 2)."""
         client: RegisteredClient = self.request.client
         now = self.request.now
-        behind = row["generation"] - generation
-        in_grace = now - (row["rotated_at"] or 0) <= client.refresh_rotation_grace
-        lenient = client.row.preset == "alexa"
-        if behind == 1 and (in_grace or lenient):
+        if is_taken(row, generation, client, now):
             return int(row["generation"])
-        if behind == 2 and in_grace and lenient:
-            return int(row["generation"])
-        if not in_grace and not lenient:
+        if not in_grace(row, client, now) and client.row.preset != "alexa":
             log.warning("refresh token of client %s used again after its grace: the grant ends", client.client_id)
             await_(
                 self.server.hot.write(lambda transaction: transaction.run(REVOKE_GRANT, which=row["grant_id"], at=now))

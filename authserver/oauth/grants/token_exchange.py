@@ -18,6 +18,7 @@ from authserver.oauth.presets import TOKEN_EXCHANGE
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.resources import ResourceServers
 from authserver.oauth.tokens import Subject
+from authserver.oauth.userinfo import groups_of
 from authserver.storage.hot import Row
 
 log = logging.getLogger(__name__)
@@ -152,6 +153,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
             acr=row["acr"],
             issued_at=self.request.now,
             resource=self.target,
+            groups=groups_of(row["groups"]),
             expires_at=int(self.claims["exp"]),
             actor=acting(self.request.client.client_id, self.claims),
         )

@@ -113,11 +113,12 @@ async def _shown(request: Request, session: AsyncSession, link: Granted) -> Link
     client = await services_of(request).clients.get(link.client_id, session)
     row: Client | None = client.row if client else None
     described = (await services_of(request).oauth.resources.get(session)).scopes
+    agreed = consents.with_claims(link.scope, {"userinfo": link.claims})
     return LinkedApplication(
         link,
         texts.day(link.created_at),
         texts.day(link.last_used_at),
-        texts.permissions(link.scope, row, services_of(request).settings, described) if row else [],
+        texts.permissions(agreed, row, services_of(request).settings, described) if row else [],
         row is not None and row.preset == "alexa",
         logos.path(client),
     )

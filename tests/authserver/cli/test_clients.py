@@ -78,6 +78,46 @@ def test_every_unregistrable_uri_is_named_and_nothing_is_registered(on_sqlite: S
         {"scopes": []},
         {"scopes": ['a"b']},
         {"signing_alg": "HS256"},
+        {"id_token_signing_alg": "none"},
+        {"userinfo_signing_alg": "HS256"},
+        {"introspection_signing_alg": "none"},
+        {"subject_type": "secret"},
+        {"subject_type": "pairwise"},  # nobody has written down its sector
+        {"subject_type": "pairwise", "sector_identifier": "https://example.org"},
+        {"introspects": ["c" * 26]},
+        {"introspects": ["two\nlines"]},
+        {"introspects": [""]},
+        {"introspects": [f"https://api.example/{n}" for n in range(51)]},
+        {
+            "introspects": ["https://api.example"],
+            "token_endpoint_auth_methods": ["none"],
+            "require_pkce": True,
+            "refresh_rotation": True,
+        },
+        {"token_claims": {"refresh": {}}},
+        {"token_claims": {"access": []}},
+        {"token_claims": {"access": {"": 1}}},
+        {"token_claims": {"access": {"x": "y" * 1000}}},
+        *(
+            {"token_claims": {place: {name: "x"}}}
+            for place in ("access", "id")
+            for name in (
+                "sub",
+                "client_id",
+                "token_use",
+                "scope",
+                "aud",
+                "cnf",
+                "act",
+                "sid",
+                "username",
+                "cognito:groups",
+                "email",
+                "custom:x",
+                "nonce",
+                "name",
+            )
+        ),
         {"signing_alg": "none"},
         {"audience": "c" * 26},
         {"audience": ""},
@@ -236,6 +276,48 @@ def test_an_update_changes_what_it_names_and_nothing_else(on_sqlite: Service) ->
     assert changed == on_sqlite.cli_json("client", "show", client_id)
     assert on_sqlite.cli("client", "update", client_id, "--access-token-lifetime", "soon").returncode == 2
     assert on_sqlite.cli("client", "update", "nothing", "--name", "x").returncode == 1
+
+
+@pytest.mark.spec("cognito 9.57", "OpenID Connect Core §8.1")
+def test_every_option_of_tokens_subjects_and_introspection_sets_its_column_alone(on_sqlite: Service) -> None:
+    made = on_sqlite.cli_json("client", "add", "An app", "--redirect-uri", CALLBACK)
+    del made["client_secret"]
+    assert made["revoke_access_tokens"] is True
+    api = "https://api.example.org"
+    steps: list[tuple[list[str], dict[str, object]]] = [
+        (["--id-token-signing-alg", "ES256"], {"id_token_signing_alg": "ES256"}),
+        (["--userinfo-signing-alg", "EdDSA"], {"userinfo_signing_alg": "EdDSA"}),
+        (["--introspection-signing-alg", "RS256"], {"introspection_signing_alg": "RS256"}),
+        (["--token-claims", '{"access": {"tier": "gold"}}'], {"token_claims": {"access": {"tier": "gold"}}}),
+        (["--introspects", api, "--introspects", api + "/2"], {"introspects": [api, api + "/2"]}),
+        (["--no-revoke-access-tokens"], {"revoke_access_tokens": False}),
+        (["--sector-identifier", "example.org"], {"sector_identifier": "example.org"}),
+        (["--subject-type", "pairwise"], {"subject_type": "pairwise"}),
+        (["--id-token-signing-alg", "default"], {"id_token_signing_alg": None}),
+        (["--userinfo-signing-alg", "default"], {"userinfo_signing_alg": None}),
+        (["--introspects", ""], {"introspects": []}),
+        (["--token-claims", "{}"], {"token_claims": {}}),
+        (
+            ["--subject-type", "public", "--sector-identifier", ""],
+            {"subject_type": "public", "sector_identifier": None},
+        ),
+        (["--subject-type", "pairwise"], {"subject_type": "pairwise", "sector_identifier": "app.example.org"}),
+    ]
+    before = made
+    for options, columns in steps:
+        changed = on_sqlite.cli_json("client", "update", made["client_id"], *options)
+        assert changed == before | columns | {"updated_at": changed["updated_at"]}, options
+        before = changed
+    assert {"RS256", "ES256", "EdDSA"} <= {key["alg"] for key in on_sqlite.cli_json("key", "list")}
+    for wrong in ("{", "[]", "gold"):
+        assert on_sqlite.cli("client", "update", made["client_id"], "--token-claims", wrong).returncode == 2
+    assert on_sqlite.cli_json("client", "show", made["client_id"]) == before
+
+
+@pytest.mark.spec("alexa 0", "cognito 9.42")
+def test_an_alexa_client_answers_the_revocation_of_an_access_token_as_cognito(operator: Service) -> None:
+    alexa = operator.cli_json("client", "add-alexa", "--vendor-id", VENDOR_ID)
+    assert operator.cli_json("client", "show", alexa["client_id"])["revoke_access_tokens"] is False
 
 
 def test_a_client_has_at_most_two_secrets_and_keeps_the_last(operator: Service) -> None:

@@ -23,7 +23,7 @@ def test_an_account_is_found_by_address_sub_and_in_the_list(operator: Service) -
     assert made["username"] == made["sub"]
     for name in (address.upper(), made["sub"]):
         shown = operator.cli_json("user", "show", name)
-        assert shown == made | {"sessions": 0, "grants": 0, "second_factors": []}
+        assert shown == made | {"sessions": 0, "grants": 0, "groups": [], "second_factors": []}
     assert made in operator.cli_json("user", "list")
     assert "password" not in str(made)
 

@@ -1,6 +1,7 @@
 """Consent: what the page says, what is remembered of it, and what nobody else can make of that."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest_asyncio
 from sqlmodel import select
 
 from authserver.accounts import administration, sessions
+from authserver.accounts.export import export
 from authserver.models import Activity, AuthorizationCode, Client, Consent, ResourceScope, Session, User
 from authserver.oauth import authorization, consents, granted, interactions
 from authserver.oauth.consents import Remembered
@@ -100,6 +102,43 @@ async def test_a_new_permission_is_asked_for_and_told_from_the_old_ones(
     assert not await silent(visit, scope="openid profile")
     (row,) = await stored(people, user)
     assert set(row.scope.split()) == {"openid", "email", "lamps"}
+
+
+@pytest.mark.spec("security 6.57", "security 6.80", "OpenID Connect Core §5.5")
+async def test_a_claim_asked_for_alone_is_agreed_to_like_its_scope(
+    people: People, visit: Linking, user: User, other_app: Asker
+) -> None:
+    claims = json.dumps({"userinfo": {"name": None}, "id_token": {"phone_number": None}})
+    page = await visit.start(scope="openid")
+    page = await visit.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+    assert "See your name and profile" not in page.text
+    visit.returned(await visit.browser.press(page, "allow"))
+    assert await silent(visit, scope="openid")
+    assert not await silent(visit, scope="openid", claims=claims)
+    page = await visit.start(scope="openid", claims=claims)
+    assert "See your name and profile" in page.text
+    assert "phone" not in page.text  # the client has no such scope, and is given no such claim
+    visit.returned(await visit.browser.press(page, "allow"))
+    assert await silent(visit, scope="openid", claims=claims)
+    assert await silent(visit, scope="openid profile")  # in the same words
+    assert not await silent(visit, scope="openid email")
+    (row,) = await stored(people, user)
+    assert set(row.scope.split()) == {"openid", "profile"}
+
+
+@pytest.mark.spec("security 6.57", "OpenID Connect Core §5.5")
+async def test_a_link_tells_its_owner_of_claims_asked_for_alone(
+    people: People, visit: Linking, user: User, other_app: Asker
+) -> None:
+    claims = json.dumps({"userinfo": {"name": None}})
+    code = (await allow(visit, user, scope="openid", claims=claims))["code"]
+    assert (await other_app.exchange(code)).status_code == 200
+    assert "See your name and profile" in (await visit.browser.open(visit.url("/account/applications"))).text
+    async with people.services.database.unit() as session:
+        (link,) = await granted.granted(session, people.server.clock(), sub=user.sub)
+        file = await export(session, user, people.server.clock())
+    assert (link.scope, link.claims) == ("openid", ["name"])
+    assert file["linked_applications"][0]["permissions"] == ["openid", "profile"]
 
 
 async def test_a_refusal_is_not_an_agreement(people: People, visit: Linking, user: User) -> None:

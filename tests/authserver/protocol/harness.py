@@ -30,6 +30,7 @@ from authserver.models import (
     ResourceServer,
     User,
 )
+from authserver.oauth import keys
 from authserver.oauth.presets import ALEXA, CONFIDENTIAL, MACHINE, PUBLIC, alexa_redirect_uris
 from authserver.secret_values import digest, random_token
 from authserver.services import Services
@@ -131,6 +132,10 @@ class Asker:
     async def revoke(self, token: str, **others: str) -> httpx2.Response:
         data, headers = self._credentials({"token": token} | others)
         return await self.server.post("/oauth2/revoke", data, headers)
+
+    async def introspect(self, token: str, accept: str = "", **others: str) -> httpx2.Response:
+        data, headers = self._credentials({"token": token} | others)
+        return await self.server.post("/oauth2/introspect", data, headers | ({"accept": accept} if accept else {}))
 
     async def linked(self, person: User, **code: Any) -> dict[str, Any]:
         """The tokens of a new grant."""
@@ -258,6 +263,14 @@ class Server:
             await announce(session)
         self.services.oauth.resources.forget()  # as the announcement does, within a second
         return identifier
+
+    async def ensure_algorithm(self, alg: str) -> None:
+        """A key of this algorithm, as `client add` makes it."""
+        services = self.services
+        async with services.database.unit() as session:
+            await keys.ensure(session, services.secret_keys.current, alg, self.clock())
+        async with services.database.unit() as session:
+            services.oauth.keys = await keys.load(session, services.secret_keys, self.clock(), services.keys.keys)
 
     async def add_person(self, **fields: Any) -> User:
         """An account with a confirmed address and no password: these tests do not sign in."""

@@ -8,7 +8,9 @@ import pytest
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
+from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oauth2.rfc8628 import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from authlib.oidc.core.grants.code import OpenIDCode, OpenIDToken
 from authlib.oidc.rpinitiated import EndSessionEndpoint
@@ -23,9 +25,11 @@ from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
 from authserver.oauth.grants.device_code import DeviceGrant
 from authserver.oauth.grants.refresh_token import RefreshTokenGrant
 from authserver.oauth.grants.token_exchange import ACCESS_TOKEN, TokenExchangeGrant
+from authserver.oauth.introspection import Introspection
 from authserver.oauth.logout import EndSession
 from authserver.oauth.presets import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from authserver.oauth.requests import ProtocolRequest
+from authserver.oauth.revocation import Revocation
 from authserver.oauth.server import IdTokenOfCode, IdTokenOfDevice, IdTokenOfRefresh, OAuthServer
 from tests.authserver.protocol.devices import GRANTS, decide, poll, refused, waiting
 from tests.authserver.protocol.harness import Server, challenge_of
@@ -50,6 +54,8 @@ CLASSES: dict[type, tuple[type, set[str]]] = {
     RefreshTokenGrant: (authlib_grants.RefreshTokenGrant, {"_target", "_kept", "_rotated", "_of_predecessor"}),
     ClientCredentialsGrant: (authlib_grants.ClientCredentialsGrant, set()),
     TokenExchangeGrant: (TokenEndpoint, {"_check_form", "_may_exchange", "_scope", "_subject"}),
+    Revocation: (RevocationEndpoint, {"_grant_of", "_alone"}),
+    Introspection: (IntrospectionEndpoint, {"_access_token", "_refresh_token"}),
     # `get_client_id` belongs to the mixin; nothing that we use of Authlib asks for it
     RegisteredClient: (ClientMixin, {"client_id", "is_public", "needs_pkce", "get_client_id"}),
 }
@@ -113,6 +119,7 @@ async def test_every_hook_runs_in_a_linking(
     assert answer.status_code == 200, answer.text
     assert (await client.refresh(answer.json()["refresh_token"])).status_code == 200
     assert (await client.refresh("wrong")).status_code == 400
+    assert (await client.introspect(answer.json()["access_token"])).json()["active"]
     assert (await client.token(grant_type=CLIENT_CREDENTIALS)).status_code == 200
     subject = {"subject_token": answer.json()["access_token"], "subject_token_type": ACCESS_TOKEN}
     assert (await client.token(grant_type=TOKEN_EXCHANGE, **subject)).status_code == 200
@@ -122,6 +129,7 @@ async def test_every_hook_runs_in_a_linking(
     assert (await poll(client, device_code)).status_code == 200
     asked = {"id_token_hint": answer.json()["id_token"], "post_logout_redirect_uri": "https://a.b/out"}
     assert (await logout.read(server.services.oauth, asked)).client is not None
+    assert (await client.revoke(answer.json()["access_token"])).status_code == 200
     assert overrides(ours) - set(ran) == set()
 
 

@@ -47,6 +47,8 @@ async def everything_that_asks(
         "refresh": await client.refresh(tokens["refresh_token"]),
         "revoke": await client.revoke(tokens["refresh_token"]),
         "userinfo": await server.userinfo(tokens["access_token"]),
+        "introspect": await client.introspect(tokens["access_token"]),
+        "introspect-refresh": await client.introspect(tokens["refresh_token"]),
         "authorize": await server.authorize(client.authorization()),
         "unknown-client": await server.authorize(client.authorization(client_id="nobody")),
         "wrong-client": await Asker(server, "nobody", "x", client.redirect_uri).refresh("x"),
@@ -101,6 +103,29 @@ async def test_a_database_file_that_is_no_database_any_more_is_503(on_sqlite: Se
     other.close()
     assert (await client.exchange(code)).status_code == 200
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
+
+
+@pytest.mark.spec("security 6.53", "decision 7", "RFC 7009 §2.2.1")
+async def test_what_could_not_be_revoked_is_never_said_to_be(on_sqlite: Server) -> None:
+    """fosite CVE-2020-15223: an error of the storage became a 200, and the token lived on."""
+    client, person = await on_sqlite.add_client(), await on_sqlite.add_person()
+    tokens = await client.linked(person)
+    other = sqlite3.connect(on_sqlite.settings.database_url.get_secret_value().removeprefix("sqlite:///"))
+    other.execute("ALTER TABLE revoked_access_tokens RENAME TO away")
+    other.commit()
+    assert_try_later(await client.revoke(tokens["access_token"]))
+    assert_try_later(await client.introspect(tokens["access_token"]))  # neither active nor not
+    assert_try_later(await on_sqlite.userinfo(tokens["access_token"]))
+    other.execute("ALTER TABLE away RENAME TO revoked_access_tokens")
+    other.execute("ALTER TABLE grants RENAME TO grants_away")
+    other.commit()
+    assert_try_later(await client.revoke(tokens["refresh_token"]))
+    other.execute("ALTER TABLE grants_away RENAME TO grants")
+    other.commit()
+    other.close()
+    assert (await on_sqlite.userinfo(tokens["access_token"])).status_code == 200
+    assert (await client.revoke(tokens["access_token"])).status_code == 200
+    assert (await on_sqlite.userinfo(tokens["access_token"])).status_code == 401
 
 
 @pytest.mark.spec("A23", "decision 7", "decision 13", "alexa 1.5")

@@ -66,6 +66,21 @@ async def test_of_twenty_uses_of_one_code_at_once_exactly_one_succeeds(
         assert (await server.userinfo(winner["access_token"])).status_code == (200 if lives else 401)
 
 
+@pytest.mark.spec("security 6.53", "RFC 7009 §2.1")
+async def test_twenty_revocations_of_one_access_token_at_once_all_end_it(
+    replicas: list[Server], confidential: Asker, person: User
+) -> None:
+    token = (await confidential.linked(person))["access_token"]
+    answers = await asyncio.gather(
+        *(at(replicas[number % 2], confidential).revoke(token) for number in range(AT_ONCE)),
+        *(at(replicas[number % 2], confidential).introspect(token) for number in range(AT_ONCE)),
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    for replica in replicas:
+        assert (await replica.userinfo(token)).status_code == 401
+        assert (await at(replica, confidential).introspect(token)).json() == {"active": False}
+
+
 @pytest.mark.spec("A20", "alexa 1.5", "security 6.29")
 async def test_twenty_refreshes_at_once_with_one_token_all_succeed_for_alexa(
     replicas: list[Server], alexa: Asker, person: User

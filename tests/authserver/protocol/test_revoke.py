@@ -3,7 +3,8 @@
 import httpx2
 import pytest
 
-from authserver.models import User
+from authserver.housekeeping import purge
+from authserver.models import RevokedAccessToken, User
 from tests.authserver.protocol.harness import Asker, Clock, Server, claims_of
 from tests.authserver.protocol.test_code_exchange import assert_refused
 
@@ -72,15 +73,105 @@ async def test_who_does_not_authenticate_revokes_nothing(server: Server, confide
     assert (await confidential.refresh(token)).status_code == 200
 
 
-@pytest.mark.spec("cognito 9.42", "RFC 7009 §2.2.1")
+async def assert_refreshes(client: Asker, tokens: dict[str, str]) -> None:
+    assert (await client.refresh(tokens["refresh_token"])).status_code == 200
+
+
+@pytest.mark.spec("RFC 7009 §2.1", "security 6.53", "cognito 9.43")
+@pytest.mark.parametrize("preset", ["confidential", "public"])
+@pytest.mark.parametrize("hint", ["access_token", "refresh_token", "unheard_of", ""])
+async def test_an_access_token_ends_alone(server: Server, person: User, preset: str, hint: str) -> None:
+    """At userinfo and introspection, which look; its grant and the grant's other tokens live on."""
+    client = await server.add_client(preset)
+    tokens = await client.linked(person)
+    other = (await client.refresh(tokens["refresh_token"])).json()
+    for _ in range(2):
+        assert_done(await client.revoke(tokens["access_token"], **({"token_type_hint": hint} if hint else {})))
+    assert (await server.userinfo(tokens["access_token"])).status_code == 401
+    assert (await server.userinfo(other["access_token"])).status_code == 200
+    await assert_refreshes(client, other)
+    if preset == "confidential":
+        assert (await client.introspect(tokens["access_token"])).json() == {"active": False}
+        assert (await client.introspect(other["access_token"])).json()["active"] is True
+
+
+@pytest.mark.spec("cognito 9.42", "RFC 7009 §2.2.1", "alexa 0")
 @pytest.mark.parametrize("kind", ["access_token", "id_token"])
-async def test_tokens_that_live_until_they_expire_cannot_be_revoked(
-    confidential: Asker, person: User, kind: str
-) -> None:
+@pytest.mark.parametrize("preset", ["alexa", "confidential"])
+async def test_cognitos_answer_where_the_client_is_set_so(server: Server, person: User, preset: str, kind: str) -> None:
+    client = await server.add_client(preset, revoke_access_tokens=False)
+    tokens = await client.linked(person)
+    assert_refused(await client.revoke(tokens[kind], token_type_hint="access_token"), "unsupported_token_type")
+    assert (await server.userinfo(tokens["access_token"])).status_code == 200
+    await assert_refreshes(client, tokens)
+
+
+@pytest.mark.spec("alexa 0", "cognito 9.42")
+async def test_alexas_preset_is_set_so(alexa: Asker, person: User) -> None:
+    """Whoever asks userinfo for a live link is never told that it ended."""
+    tokens = await alexa.linked(person)
+    assert_refused(await alexa.revoke(tokens["access_token"]), "unsupported_token_type")
+    assert (await alexa.server.userinfo(tokens["access_token"])).status_code == 200
+
+
+@pytest.mark.spec("security 6.53", "RFC 7009 §2.1")
+@pytest.mark.parametrize("preset", ["confidential", "public"])
+async def test_an_access_token_of_another_client_is_left_alone(server: Server, person: User, preset: str) -> None:
+    owner, thief = await server.add_client(preset), await server.add_client(preset)
+    token = (await owner.linked(person))["access_token"]
+    assert_done(await thief.revoke(token))
+    assert (await server.userinfo(token)).status_code == 200
+
+
+@pytest.mark.spec("security 6.53", "security 6.69", "RFC 7009 §2.2.1")
+async def test_an_id_token_cannot_be_revoked(confidential: Asker, person: User) -> None:
     tokens = await confidential.linked(person)
-    answer = await confidential.revoke(tokens[kind], token_type_hint="access_token")
-    assert_refused(answer, "unsupported_token_type")
-    assert (await confidential.refresh(tokens["refresh_token"])).status_code == 200
+    assert_refused(await confidential.revoke(tokens["id_token"]), "unsupported_token_type")
+    await assert_refreshes(confidential, tokens)
+
+
+@pytest.mark.spec("security 6.53")
+async def test_an_expired_or_altered_access_token_is_revoked_already(
+    server: Server, clock: Clock, confidential: Asker, person: User
+) -> None:
+    token = (await confidential.linked(person))["access_token"]
+    for altered in (token + "=", token[:-4] + "AAAA", token.rsplit(".", 1)[0] + "."):
+        assert_done(await confidential.revoke(altered))
+    assert (await server.userinfo(token)).status_code == 200
+    clock.advance(3601)
+    assert_done(await confidential.revoke(token))
+    async with server.services.database.unit() as session:
+        assert await session.get(RevokedAccessToken, claims_of(token)["jti"]) is None
+
+
+@pytest.mark.spec("security 6.53", "RFC 7009 §2.1")
+async def test_who_does_not_authenticate_revokes_no_access_token(
+    server: Server, confidential: Asker, person: User
+) -> None:
+    token = (await confidential.linked(person))["access_token"]
+    impostor = Asker(server, confidential.client_id, "wrong", confidential.redirect_uri)
+    assert_refused(await impostor.revoke(token), "invalid_client", 401)
+    nobody = Asker(server, confidential.client_id, "", confidential.redirect_uri, "none")
+    assert_refused(await nobody.revoke(token), "invalid_client", 401)
+    assert (await server.userinfo(token)).status_code == 200
+
+
+@pytest.mark.spec("security 6.35")
+async def test_a_revoked_access_token_is_remembered_until_it_would_have_expired(
+    server: Server, clock: Clock, confidential: Asker, person: User
+) -> None:
+    token = (await confidential.linked(person))["access_token"]
+    await confidential.revoke(token)
+    jti = claims_of(token)["jti"]
+    await purge(server.services, clock())
+    async with server.services.database.unit() as session:
+        kept = await session.get(RevokedAccessToken, jti)
+        assert kept is not None
+        assert kept.expires_at == claims_of(token)["exp"]
+    clock.advance(3602)
+    await purge(server.services, clock())
+    async with server.services.database.unit() as session:
+        assert await session.get(RevokedAccessToken, jti) is None
 
 
 @pytest.mark.spec("RFC 7009 §2.1")

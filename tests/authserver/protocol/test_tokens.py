@@ -126,6 +126,46 @@ async def test_sub_stays_when_the_address_changes(server: Server, person: User, 
     assert claims_of(again["access_token"])["sub"] == claims_of(tokens["access_token"])["sub"] == person.sub
 
 
+@pytest.mark.spec("decision 8", "security 6.66")
+async def test_a_client_may_have_claims_of_its_own_that_override_nothing(server: Server) -> None:
+    person = await server.add_person(attributes={"name": "Anna"})
+    evil = dict.fromkeys(("sub", "token_use", "iss", "exp", "jti", "origin_jti", "aud"), "evil")
+    of_access, of_id = {"client_id": "evil", "scope": "evil", "username": "evil"}, {"name": "evil", "nonce": "evil"}
+    client = await server.add_client(
+        audience="https://api.example.org",
+        scopes=["openid", "profile"],
+        token_claims={"access": {"tier": "gold"} | evil | of_access, "id": {"plan": [1]} | evil | of_id},
+    )
+    tokens = await client.linked(person)
+    for made in (tokens, (await client.refresh(tokens["refresh_token"])).json()):
+        access, identity = claims_of(made["access_token"]), claims_of(made["id_token"])
+        assert (access["tier"], identity["plan"], "plan" in access, "tier" in identity) == ("gold", [1], False, False)
+        assert identity.pop("nonce") == "evil"  # none was sent; no registration takes a claim of this name
+        assert "evil" not in str([access, identity])
+
+
+@pytest.mark.spec("decision 8")
+async def test_id_tokens_may_be_signed_otherwise_than_access_tokens(server: Server, person: User) -> None:
+    await server.ensure_algorithm("EdDSA")
+    client = await server.add_client(id_token_signing_alg="EdDSA")
+    tokens = await client.linked(person)
+    assert [header_of(tokens[kind])["alg"] for kind in ("access_token", "id_token")] == ["RS256", "EdDSA"]
+    half = hashlib.sha512(tokens["access_token"].encode()).digest()[:32]
+    assert claims_of(tokens["id_token"])["at_hash"] == base64.urlsafe_b64encode(half).decode().rstrip("=")
+
+
+@pytest.mark.spec("decision 7", "cognito 9.9")
+async def test_a_code_is_not_burnt_where_the_id_token_could_not_be_signed(server: Server, person: User) -> None:
+    client = await server.add_client(id_token_signing_alg="ES512")
+    code, _ = await server.add_code(client, person)
+    assert (await client.exchange(code)).status_code == 503
+    registered = await server.services.clients.get(client.client_id)
+    assert registered is not None
+    await server.change(registered.row, id_token_signing_alg=None)
+    server.services.clients.forget()
+    assert (await client.exchange(code)).status_code == 200
+
+
 @pytest.mark.spec("cognito 9.31", "decision 8")
 async def test_a_user_name_of_its_own_is_said_in_both_tokens(server: Server, confidential: Asker) -> None:
     person = await server.add_person(username="buffy")

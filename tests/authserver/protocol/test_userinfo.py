@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from joserfc import jws
+from joserfc import jws, jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from authserver.models import User
@@ -58,6 +58,67 @@ async def test_openid_alone_gives_everything_only_where_the_client_is_set_so(ser
     assert info["name"] == "Buffy"
     alexa = await server.add_client("alexa")
     assert set((await server.userinfo((await alexa.linked(person))["access_token"])).json()) == {"sub", "username"}
+
+
+@pytest.mark.spec("OpenID Connect Core §5.1.1", "oidcc scope-address", "cognito 1")
+async def test_the_postal_address_has_a_scope_and_custom_attributes_belong_to_the_profile(server: Server) -> None:
+    address = {"locality": "Sunnydale", "country": "US"}
+    person = await server.add_person(attributes={"address": address, "custom:rank": "7", "customs": "no"})
+    client = await server.add_client(scopes=["openid", "address", "profile"])
+    expected: dict[str, dict[str, Any]] = {
+        "openid": {},
+        "openid address": {"address": address},
+        "openid profile": {"custom:rank": "7"},
+    }
+    for scope, claims in expected.items():
+        tokens = await client.linked(person, scope=scope)
+        info = (await server.userinfo(tokens["access_token"])).json()
+        assert info == {"sub": person.sub, "username": person.username} | claims
+        assert claims.items() <= claims_of(tokens["id_token"]).items()
+        assert not {"address", "custom:rank", "customs"} & set(claims_of(tokens["access_token"]))
+    generous = await server.add_client(userinfo_all_attributes=True)
+    info = (await server.userinfo((await generous.linked(person))["access_token"])).json()
+    assert (info["address"], info["custom:rank"], "customs" in info) == (address, "7", False)
+
+
+@pytest.mark.spec("OpenID Connect Core §5.3.2", "security 6.69", "security 6.80")
+@pytest.mark.parametrize("alg", ["RS256", "ES256", "EdDSA"])
+async def test_a_signed_answer_is_for_the_client_and_passes_for_no_token(
+    server: Server, person: User, alg: str
+) -> None:
+    await server.ensure_algorithm(alg)
+    client = await server.add_client(userinfo_signing_alg=alg, scopes=["openid", "email"], first_party=True)
+    tokens = await client.linked(person)
+    answer = await server.userinfo(tokens["access_token"])
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/jwt")
+    assert answer.headers["cache-control"] == "no-store"
+    assert header_of(answer.text)["alg"] == alg
+    key = next(key.key for key in server.services.keys.keys if key.kid == header_of(answer.text)["kid"])
+    assert jwt.decode(answer.text, key, algorithms=[alg]).claims == {
+        "iss": server.settings.issuer,
+        "aud": client.client_id,
+        "sub": person.sub,
+        "username": person.username,
+        "email": person.email,
+        "email_verified": True,
+    }
+    assert_invalid_token(await server.userinfo(answer.text))
+    assert (await client.introspect(answer.text)).json() == {"active": False}
+    cookie = await server.signed_in(person)
+    hinted = await server.authorize(client.authorization(id_token_hint=answer.text, prompt="none"), **cookie)
+    assert "error=invalid_request" in hinted.headers["location"]
+    assert_invalid_token(await server.userinfo(tokens["id_token"]))
+
+
+@pytest.mark.spec("decision 7")
+async def test_an_algorithm_without_a_key_is_our_trouble(server: Server, person: User) -> None:
+    client = await server.add_client()
+    tokens = await client.linked(person)
+    registered = await server.services.clients.get(client.client_id)
+    assert registered is not None
+    await server.change(registered.row, userinfo_signing_alg="ES512")
+    server.services.clients.forget()
+    assert (await server.userinfo(tokens["access_token"])).status_code == 503
 
 
 @pytest.mark.spec("oidcc userinfo-post-header", "oidcc userinfo-post-body", "RFC 6750 §2.2")

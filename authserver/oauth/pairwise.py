@@ -1,0 +1,85 @@
+"""Pairwise subjects (OpenID Connect Core §8.1): clients of different sectors cannot tell whether two of their people
+are one.
+
+The `sub` that such a client sees is the person's own, encrypted as one block under a key of the client's sector: always
+the same for one sector, never the same for two people, and readable by this server alone, which needs no table to know
+whom an `id_token_hint` means (docs/adr/0038). The key is made once and never changes, since every `sub` would change
+with it; it lies in the database, sealed with the server's secret key.
+"""
+
+import base64
+import binascii
+import secrets
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from authserver.models import Client, ServerState
+from authserver.secret_values import SealError, SecretKey, SecretKeys
+from authserver.settings import SettingsError
+
+NAME = "pairwise-key"  # in `ServerState`
+SEAL = "pairwise key"
+PAIRWISE = "pairwise"
+SUBJECT_TYPES = ("public", PAIRWISE)
+
+
+def _purpose(client: Client) -> str:
+    return f"pairwise sector {client.sector_identifier}"
+
+
+def is_pairwise(client: Client) -> bool:
+    return client.subject_type == PAIRWISE
+
+
+def subject_of(key: SecretKey, client: Client, sub: str) -> str:
+    """What this client knows the person as: `sub` itself unless the client's subjects are pairwise."""
+    if client.subject_type != PAIRWISE:
+        return sub
+    block = key.permute(_purpose(client), UUID(sub).bytes)
+    return base64.urlsafe_b64encode(block).decode().rstrip("=")
+
+
+def account_of(key: SecretKey, client: Client, subject: str) -> str:
+    """The `sub` of the account whom this client knows as `subject`; '' where nobody can be meant. What was made up
+    names an account that does not exist: whether there is one is not checked here."""
+    if client.subject_type != PAIRWISE:
+        return subject
+    try:
+        block = base64.b64decode(subject + "==", altchars=b"-_", validate=True) if len(subject) == 22 else b""
+    except (binascii.Error, ValueError):
+        return ""
+    return str(UUID(bytes=key.permute(_purpose(client), block, back=True))) if len(block) == 16 else ""
+
+
+async def prepare(session: AsyncSession, secret_key: SecretKey, now: int) -> None:
+    """Makes the key where there has never been one."""
+    if await session.get(ServerState, NAME) is None:
+        sealed = secret_key.seal(SEAL, secrets.token_bytes(32), NAME)
+        session.add(ServerState(name=NAME, value=base64.b64encode(sealed).decode(), number=now))
+
+
+def _open(row: ServerState, secret_keys: SecretKeys) -> bytes:
+    for secret_key in secret_keys.all():
+        try:
+            return secret_key.unseal(SEAL, base64.b64decode(row.value), NAME)
+        except SealError:
+            continue
+    raise SettingsError(
+        "the key of pairwise subjects cannot be opened with AUTHSERVER_SECRET_KEY; set the key that this database was "
+        "made with, as AUTHSERVER_SECRET_KEY or AUTHSERVER_SECRET_KEY_PREVIOUS"
+    )
+
+
+async def load(session: AsyncSession, secret_keys: SecretKeys) -> SecretKey | None:
+    """None before the first start. Raises `SettingsError` when it does not open."""
+    row = await session.get(ServerState, NAME)
+    return SecretKey(_open(row, secret_keys)) if row is not None else None
+
+
+async def rewrap(session: AsyncSession, secret_keys: SecretKeys) -> None:
+    """Seal it with the present secret key. Raises `SettingsError`."""
+    row = await session.get(ServerState, NAME)
+    if row is not None:
+        row.value = base64.b64encode(secret_keys.current.seal(SEAL, _open(row, secret_keys), NAME)).decode()
+        session.add(row)
