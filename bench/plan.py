@@ -33,6 +33,11 @@ class Plan:
         return 10_000 * self.seconds
 
     @property
+    def proofs(self) -> int:
+        """DPoP proofs of one run, and grants that are refreshed with them."""
+        return 2000 * self.seconds
+
+    @property
     def new_tokens(self) -> int:
         return 1500 * self.seconds
 

@@ -61,6 +61,7 @@ class _Verdict:
     scopes: frozenset[str]
     expires_at: float
     valid_from: float
+    key: str | None  # thumbprint of the key that it is bound to (RFC 9449 §6.1)
 
 
 class AccessTokens:
@@ -73,8 +74,11 @@ class AccessTokens:
         self._verdicts: dict[bytes, _Verdict] = {}
         self._generation = keys.generation
 
-    async def verify(self, token: str | None, moment: Moment) -> Caller:
-        """Raises the AlexaError that contract 2.7 names for the first check that fails."""
+    async def verify(self, token: str | None, moment: Moment, proven: str | None = None) -> Caller:
+        """Raises the AlexaError that contract 2.7 names for the first check that fails.
+
+        `proven`: the thumbprint of the key that the sender has proved to hold; None where the token is all there is.
+        """
         if token is None:
             raise InvalidCredential("The directive carries no token.")
         if len(token) > LONGEST_TOKEN:
@@ -90,6 +94,12 @@ class AccessTokens:
                 del self._verdicts[next(iter(self._verdicts))]
             if self._generation == self._keys.generation:
                 self._verdicts[digest] = verdict
+        if verdict.key != proven:  # RFC 9449 §7.2: without its proof it opens nothing, and no other with one
+            raise InvalidCredential(
+                "The token is bound to another key, or to none."
+                if proven
+                else "The token is bound to a key and is no bearer token."
+            )
         self._check_use(verdict, moment)
         return Caller(verdict.sub, verdict.client_id)
 
@@ -136,8 +146,10 @@ class AccessTokens:
             or not_before is None
         ):
             raise InvalidCredential("The token is no access token of a person.")
-        if claims.get("cnf") is not None:  # RFC 9449 §6: without its proof it opens nothing
-            raise InvalidCredential("The token is bound to a key and is no bearer token.")
+        confirmation = claims.get("cnf")
+        key = confirmation.get("jkt") if isinstance(confirmation, dict) else None
+        if confirmation is not None and not _text(key):  # RFC 7800 §3.1: a way that we do not know
+            raise InvalidCredential("The token is bound in a way that the service does not know.")
         audience = claims.get("aud")
         if audience is not None and (
             self._audience is None or self._audience not in (audience if isinstance(audience, list) else [audience])
@@ -146,7 +158,7 @@ class AccessTokens:
             raise InternalError("The token is for another audience than the service is set up for.")
         # Thousands are kept, and most hold the same words: once in memory is enough.
         who, client = sys.intern(str(sub)), sys.intern(str(client_id))
-        return _Verdict(who, client, _words(scope), expires_at, max(issued_at, not_before))
+        return _Verdict(who, client, _words(scope), expires_at, max(issued_at, not_before), key)
 
     def _check_use(self, verdict: _Verdict, moment: Moment) -> None:
         if verdict.client_id not in self._clients:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from skill.endpoint import DirectiveEndpoint
+from skill.own_lamps import PATH, own_lamps
 from skill.service import Service
 from skill.settings import Settings
 
@@ -43,7 +44,7 @@ class Application(Router):
 def build(settings: Settings) -> Application:
     """The ASGI application; `.service` is the running service."""
     service = Service(settings)
-    pages = _health(service)
+    pages = [*_health(service), Route(PATH, own_lamps(service), methods=["GET"])]
     if settings.development:
         from skill.simulator import simulator_routes
 

@@ -5,10 +5,11 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
 
-from skill.access_token import AccessTokens, Moment
+from skill import possession
+from skill.access_token import AccessTokens, Caller, Moment
 from skill.boundary import Boundary, refusal
 from skill.bridge_call import BridgeCall
 from skill.directives import loads
@@ -18,6 +19,7 @@ from skill.drivers.simulated import SimulatedDriver
 from skill.errors import InternalError
 from skill.jwks import IssuerFetcher, IssuerKeys
 from skill.lamps import Lamps, LampView
+from skill.possession import NotProven
 from skill.responses import Message
 from skill.settings import Settings
 from skill.storage.database import SCHEMA, revision
@@ -32,6 +34,19 @@ PURGE_MARGIN = 120  # seconds that the clock of another replica may be behind
 SAY_EVERY = 3.0  # seconds between two lines about a database that is not there
 
 
+BEARER, DPOP = "Bearer", "DPoP"
+
+
+class Presented(NamedTuple):
+    """An access token as it came over HTTP, with the DPoP headers of the request and what they must be for."""
+
+    scheme: str
+    token: str
+    proofs: Sequence[str]
+    method: str
+    path: str
+
+
 class Service:
     """Opens in the background, so that `/healthz` answers at once and `/readyz` can say what is missing."""
 
@@ -42,6 +57,7 @@ class Service:
         self._store: Store | None = None
         self._keys: IssuerKeys | None = None
         self._lamps: Lamps | None = None
+        self._tokens: AccessTokens | None = None
         self._boundary: Boundary | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = contextlib.AsyncExitStack()
@@ -68,6 +84,22 @@ class Service:
         answer = await self.answer(body, None)
         assert answer is not None  # only a signature can be used before
         return answer
+
+    async def caller(self, presented: Presented) -> Caller:
+        """Who presents an access token over HTTP. Raises NotProven, or the AlexaError of `AccessTokens.verify`."""
+        if self._tokens is None or self._store is None:
+            raise InternalError("The service is starting.")
+        now = self.clock()
+        if presented.scheme == BEARER:
+            return await self._tokens.verify(presented.token, Moment(now, now))
+        if self.settings.public_url is None:
+            raise NotProven("The service does not know its own address.")
+        uri = self.settings.public_url.rstrip("/") + presented.path
+        held = possession.verify(presented.proofs, presented.method, uri, presented.token, now)
+        caller = await self._tokens.verify(presented.token, Moment(now, now), held.thumbprint)
+        if not await self._store.claim_signature(held.digest, held.expires_at):
+            raise NotProven("The DPoP proof was used before.")
+        return caller
 
     async def owner_lamps(self, owner: str) -> list[LampView]:
         return [] if self._lamps is None else await self._lamps.views(owner)
@@ -97,7 +129,8 @@ class Service:
         await keys.load()
         drivers = {"simulated": SimulatedDriver(store, self.clock), "mqtt": self._mqtt()}
         self._store, self._keys, self._lamps = store, keys, Lamps(store, drivers)
-        self._boundary = Boundary(AccessTokens(self.settings, keys), self._lamps)
+        self._tokens = AccessTokens(self.settings, keys)
+        self._boundary = Boundary(self._tokens, self._lamps)
         self._missing = None
         self._spawn(keys.keep_fresh())
         self._spawn(self._purge(store))

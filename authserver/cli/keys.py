@@ -33,7 +33,7 @@ def rotate(
     alg: Annotated[str, typer.Option(help="RS256, ES256 or EdDSA.")] = "RS256",
     json: Json = False,
 ) -> None:
-    """Make a successor now; it signs two hours from now, when all verifiers have seen it."""
+    """Make a successor now; it signs when all verifiers have seen it: after AUTHSERVER_SIGNING_KEY_LEAD seconds."""
     if alg not in keys.ALGORITHMS:
         raise typer.BadParameter(f"one of {', '.join(keys.ALGORITHMS)}", param_hint="--alg")
     settings = settings_of(Settings)

@@ -56,6 +56,9 @@ POLICY: dict[str, Any] = {
         ),
     ],
     "require_pkce": _switch("--require-pkce/--no-require-pkce", "Refuse authorization requests without PKCE (S256)."),
+    "dpop_bound_access_tokens": _switch(
+        "--require-dpop/--no-require-dpop", "Refuse token requests without a DPoP proof (RFC 9449)."
+    ),
     "signing_alg": Annotated[str | None, typer.Option(help="RS256, ES256 or EdDSA: how its tokens are signed.")],
     "audience": Annotated[
         str | None,

@@ -32,6 +32,7 @@ from authserver.models import Client, Interaction, Session, User
 from authserver.oauth import consents, device_codes, id_token_hint, interactions, requested_claims, resources
 from authserver.oauth.consents import Remembered
 from authserver.oauth.device_codes import DEVICE
+from authserver.oauth.dpop.binding import authorization_key
 from authserver.oauth.errors import PageError, UnmetAuthenticationRequirementsError
 from authserver.oauth.interactions import Step, next_step
 from authserver.oauth.redirects import Addressee, response_uri
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 #: what of a request outlives it, in the interaction
 KEPT = (
     "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-    "resource", "prompt", "max_age", "acr_values", "login_hint", "ui_locales", "lang",
+    "resource", "prompt", "max_age", "acr_values", "login_hint", "ui_locales", "lang", "dpop_jkt",
 )  # fmt: skip
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
 LONGEST = {
@@ -131,6 +132,7 @@ def _validate(oauth: OAuthServer, request: ProtocolRequest, repeated: bool) -> N
     if any(len(parameters.get(name, "")) > longest for name, longest in LONGEST.items()):
         raise InvalidRequestError("A parameter is too long")
     named = resources.split(parameters["resource"]) if parameters.get("resource") else []
+    authorization_key(parameters)
     oauth.get_authorization_grant(request).validate_authorization_request()
     if named and request.client.row.preset != "alexa":  # where it is dropped, whatever it is
         oauth.resource_servers().check(request.client.row, named)
@@ -167,6 +169,7 @@ async def validate(
         kept.pop("resource", None)
         kept.pop("acr_values", None)
         kept.pop("claims", None)
+        kept.pop("dpop_jkt", None)
     return {**kept, "redirect_uri": to.redirect_uri, "redirect_uri_sent": to.sent, "scope": request.scope}
 
 

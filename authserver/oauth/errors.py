@@ -2,6 +2,8 @@
 
 from authlib.oauth2.rfc6749 import OAuth2Error
 
+DPOP_NONCE = "DPoP-Nonce"  # the header, RFC 9449 §8
+
 
 class InvalidTargetError(OAuth2Error):  # type: ignore[misc]
     """RFC 8707 §2."""
@@ -13,6 +15,39 @@ class UnsupportedTokenTypeError(OAuth2Error):  # type: ignore[misc]
     """RFC 7009 §2.2.1: 400. Authlib's class of this name is a resource server's: 401, without a description."""
 
     error = "unsupported_token_type"
+
+
+class InvalidTokenError(OAuth2Error):  # type: ignore[misc]
+    """RFC 6750 §3.1: the access token is not taken here."""
+
+    error = "invalid_token"
+    status_code = 401
+
+
+class InsufficientScopeError(OAuth2Error):  # type: ignore[misc]
+    """RFC 6750 §3.1."""
+
+    error = "insufficient_scope"
+    status_code = 403
+
+
+class InvalidDpopProofError(OAuth2Error):  # type: ignore[misc]
+    """RFC 9449 §5, §7.1."""
+
+    error = "invalid_dpop_proof"
+
+
+class UseDpopNonceError(OAuth2Error):  # type: ignore[misc]
+    """RFC 9449 §8, §9: `nonce` is what the next proof must carry."""
+
+    error = "use_dpop_nonce"
+
+    def __init__(self, description: str, nonce: str) -> None:
+        super().__init__(description)
+        self.nonce = nonce
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        return [*super().get_headers(), (DPOP_NONCE, self.nonce)]
 
 
 class PageError(Exception):

@@ -2,7 +2,8 @@
 
 The state of a key follows from its times, so that all replicas agree without talking: the newest key of an algorithm
 whose `signs_from` has come signs; each is published until it expires or is revoked. A successor is published
-`signing_key_lead` seconds before it signs, since verifiers cache a JWKS for up to two hours (contracts/cognito.md 8).
+`signing_key_lead` seconds before it signs: verifiers cache a JWKS for up to two hours (contracts/cognito.md 8), and
+what they fetch may be some minutes old itself, from a cache on the way or a replica that has not heard of it.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from authserver.storage.changes import announce
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 LONGEST_TOKEN = 86_400  # seconds; the upper bound of every token lifetime that can be set
+LINGERING = 600  # seconds that a key stays beyond its last token: clocks differ, of replicas and of verifiers
 SEAL = "signing key"
 
 
@@ -185,8 +187,9 @@ async def rotate(session: AsyncSession, settings: Settings, secret_key: SecretKe
     signs_from = now + settings.signing_key_lead
     rows = (await session.exec(select(SigningKey).where(SigningKey.alg == alg))).all()
     successor = generate(secret_key, alg, now, signs_from)
+    last_token_ends = signs_from + LONGEST_TOKEN + LINGERING
     for row in _published(rows, now):
-        row.expires_at = min(row.expires_at or signs_from + LONGEST_TOKEN, signs_from + LONGEST_TOKEN)
+        row.expires_at = min(row.expires_at or last_token_ends, last_token_ends)
         session.add(row)
     session.add(successor)
     await announce(session)

@@ -31,8 +31,11 @@ async def find(oauth: "OAuthServer", value: str, now: int) -> LiveAccessToken | 
     """None for everything that is not good now, whatever the reason. Raises `StorageError`: what cannot be looked up is
     neither good nor bad."""
     claims = access_token.verify(oauth.keys, oauth.issuer, value, now)
-    if claims is None:
-        return None
+    return None if claims is None else await of(oauth, claims)
+
+
+async def of(oauth: "OAuthServer", claims: dict[str, Any]) -> LiveAccessToken | None:
+    """The same for one whose signature and time are known to be good (`access_token.verify`)."""
     client_id, jti, origin = str(claims.get("client_id")), str(claims.get("jti")), claims.get("origin_jti")
     row: Row | None = None
     if origin is None:

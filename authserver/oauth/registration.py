@@ -197,6 +197,8 @@ def _alexa_problems(client: Client) -> list[str]:
         found.append("an Alexa client has a secret: Amazon demands one")
     if client.subject_type != "public":
         found.append("an Alexa client has public subjects: lamps are stored under the sub that the skill sees")
+    if client.dpop_bound_access_tokens:
+        found.append("Alexa sends no DPoP proofs: with tokens that need one every link would fail")
     if client.first_party or client.consent != consents.ALWAYS:
         found.append(
             "an Alexa client asks for consent at every linking: somebody else's link, followed by a person who is "

@@ -1,7 +1,7 @@
 """Requests as Authlib wants to read them, from a body and a query that were parsed strictly."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -92,6 +92,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         now: int,
         *,
         authorization: str = "",
+        dpop_headers: Sequence[str] = (),
         unit: Any = None,
     ) -> None:
         # Not `super().__init__`, which looks at each request whether the URI is https or loopback: settings did at the
@@ -116,6 +117,14 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.server: Any = None  # the OAuthServer that handles it
         self.refresh_value = ""
         self.requested_claims: dict[str, list[str]] = {}  # `requested_claims.Requested.names`
+        self.dpop_headers = dpop_headers
+        self.bound_jkt: str | None = None  # the key that the presented code or refresh token is bound to
+        self.proof: Any = None  # dpop.proof.Proof, once it is verified and used up
+
+    @property
+    def jkt(self) -> str | None:
+        """The thumbprint that the access token is bound to (RFC 9449 §6); None makes a bearer token."""
+        return None if self.proof is None else str(self.proof.jkt)
 
     @property
     def form(self) -> dict[str, str]:

@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 STRICT = {"Strict-Transport-Security": "max-age=31536000"}  # seconds; on https
+#: what a program in a browser may read of an answer beside its body; answers with one of them name it
+EXPOSED = {"Access-Control-Expose-Headers": "DPoP-Nonce, WWW-Authenticate"}
 CORS = {"Access-Control-Allow-Origin": "*"}  # as Cognito; never with credentials
 
 
@@ -42,12 +44,12 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     encoded = orjson.dumps(body)
     if not headers:
         return _Json(encoded, status)
-    return Response(encoded, status, {**NO_STORE, **CORS, **headers}, media_type="application/json")
+    return Response(encoded, status, {**NO_STORE, **CORS, **EXPOSED, **headers}, media_type="application/json")
 
 
-def jwt_response(token: str, media_type: str) -> Response:
+def jwt_response(token: str, media_type: str, headers: dict[str, str] | None = None) -> Response:
     """A signed answer."""
-    return Response(token, 200, {**NO_STORE, **CORS}, media_type)
+    return Response(token, 200, {**NO_STORE, **CORS, **(headers or {})}, media_type)
 
 
 def error_response(error: str, description: str, status: int = 400, headers: dict[str, str] | None = None) -> Response:

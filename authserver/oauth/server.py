@@ -4,7 +4,7 @@ Authlib is synchronous. It runs in a greenlet (`greenlet_spawn`), and its hooks 
 no threads, one code path. Everything is registered at start; what belongs to a request is on the request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, OAuth2Error
@@ -14,6 +14,9 @@ from sqlalchemy.util.concurrency import await_
 from authserver.oauth import refresh_token, tokens
 from authserver.oauth.client_auth import authenticate
 from authserver.oauth.clients import Clients, RegisteredClient
+from authserver.oauth.dpop.binding import ProofOfPossession
+from authserver.oauth.dpop.proof import Proofs
+from authserver.oauth.dpop.resource import BEARER, DPOP
 from authserver.oauth.grants import device_code
 from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
 from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
@@ -105,6 +108,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.keys = keys
         self.linked_mail = linked_mail
         self.resources = resources
+        self.dpop = Proofs(settings.issuer, secret_keys, nonce_required=settings.dpop_nonce_required)
         self.register_token_generator("default", self._generate)
         self.register_grant(AuthorizationCodeGrant, [Sha256CodeChallenge(required=False), IdTokenOfCode()])
         self.register_grant(RefreshTokenGrant, [IdTokenOfRefresh()])
@@ -113,6 +117,10 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.register_grant(DeviceGrant, [IdTokenOfDevice()])
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
+
+    def register_grant(self, grant_cls: type[Any], extensions: Sequence[Any] | None = None) -> None:
+        """Every grant with the proof of possession: none can be registered without."""
+        super().register_grant(grant_cls, [*(extensions or ()), ProofOfPossession()])
 
     # --- Authlib's storage questions -------------------------------------------------------------------------------
 
@@ -130,6 +138,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
     def save_token(self, token: dict[str, Any], request: ProtocolRequest) -> None:
         """The grant's row was written before the tokens were made; only the refresh token, which belongs to a
         generation that the grant chose, is still missing."""
+        if request.proof is not None and token["token_type"] != DPOP:
+            raise RuntimeError("a grant forgot to bind its token: Subject.jkt is request.jkt")
         if "refresh_token" in token:
             token["refresh_token"] = request.refresh_value
 
@@ -150,7 +160,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         if include_refresh_token:
             token["refresh_token"] = ""  # `save_token` puts it in
         return token | {
-            "token_type": "Bearer",
+            "token_type": DPOP if user.jkt else BEARER,
             "expires_in": tokens.lifetime(client, user),
             "scope": scope,
         }

@@ -35,6 +35,7 @@ class Subject:
     grant_id: str = field(default="", repr=False)
     expires_at: int | None = None  # an earlier end than the client's lifetime
     actor: dict[str, Any] | None = None  # who acts for the person (RFC 8693 §4.1)
+    jkt: str | None = None  # the key that its access tokens are bound to (RFC 9449 §6): `request.jkt`
 
     @property
     def id(self) -> str:
@@ -46,9 +47,9 @@ class Subject:
         return not self.origin_jti
 
 
-def machine(client_id: str, now: int, resource: str | None) -> Subject:
+def machine(client_id: str, now: int, resource: str | None, jkt: str | None = None) -> Subject:
     """The client in its own name (RFC 6749 §4.4)."""
-    return Subject(client_id, "", "", False, {}, "", 0, [], None, now, resource)
+    return Subject(client_id, "", "", False, {}, "", 0, [], None, now, resource, jkt=jkt)
 
 
 def lifetime(client: RegisteredClient, subject: Subject) -> int:
@@ -101,6 +102,8 @@ def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: 
         claims["aud"] = audience
     if subject.actor:
         claims["act"] = subject.actor
+    if subject.jkt:
+        claims["cnf"] = {"jkt": subject.jkt}
     return _encode(keys, row.signing_alg, claims, now, "at+jwt")
 
 

@@ -32,11 +32,17 @@ class TokenSettings(LookSettings):
         le=60,
         description="Seconds in which the predecessor of a rotated refresh token gives the same successor again.",
     )
+    dpop_nonce_required: bool = Field(
+        False,
+        description="Whether DPoP proofs must carry a nonce of this server (RFC 9449 section 8): one more round trip "
+        "for each client every few minutes, and no proof can be made in advance. Clients without DPoP notice nothing.",
+    )
     signing_key_period: int = Field(
         7_776_000, ge=86400, description="Seconds that a signing key signs before its successor takes over."
     )
     signing_key_lead: int = Field(
-        7200,
+        7800,
         ge=7200,
-        description="Seconds that a new key is published before it signs; verifiers cache JWKS for two hours.",
+        description="Seconds that a new key is published before it signs; verifiers cache JWKS for two hours, and what "
+        "they fetch may come from a cache on the way.",
     )

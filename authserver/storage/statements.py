@@ -38,6 +38,7 @@ from authserver.models import (
     RevokedAccessToken,
     Session,
     SignUp,
+    SpentToken,
     User,
 )
 from authserver.storage.hot import KeyedRead, KeyedWrite, Row, Statement
@@ -62,6 +63,7 @@ ACTIVITIES = table_of(Activity)
 GROUPS = table_of(Group)
 MEMBERS = table_of(GroupMember)
 REVOKED_TOKENS = table_of(RevokedAccessToken)
+SPENT = table_of(SpentToken)
 
 ONE: ColumnElement[int] = literal_column("1")
 ZERO: ColumnElement[int] = literal_column("0")
@@ -231,6 +233,20 @@ REVOKE_GRANT = Statement(
     .where(GRANTS.c.grant_id == bindparam("which"), GRANTS.c.revoked_at.is_(None))
     .values(revoked_at=AT)
     .returning(GRANTS.c.grant_id)
+)
+
+#: the key that this grant's refreshes have to prove from now on (RFC 9449 §5); parameters: which, jkt. No row: it has
+#: one already.
+BIND_GRANT = Statement(
+    update(GRANTS)
+    .where(GRANTS.c.grant_id == bindparam("which"), GRANTS.c.dpop_jkt.is_(None))
+    .values(dpop_jkt=bindparam("jkt"))
+    .returning(GRANTS.c.grant_id)
+)
+
+#: what may be used once; parameters: digest, expires_at. No row: it was used before. Compiled for either database.
+SPEND = Statement(
+    postgresql.insert(SPENT).on_conflict_do_nothing(index_elements=["digest"]).returning(SPENT.c.expires_at)
 )
 
 #: parameters: which, at

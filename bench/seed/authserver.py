@@ -4,7 +4,7 @@ import base64
 import hashlib
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -176,9 +176,9 @@ class Codes:
             )
 
 
-def clients(now: int) -> bulk.Written:
+def clients(now: int, kinds: Sequence[BenchClient] = (KEPT, ROTATING, OWN)) -> bulk.Written:
     rows, digests = [], []
-    for client in (KEPT, ROTATING, OWN):
+    for client in kinds:
         model = Client(
             client_id=client.client_id,
             client_name="A client of the bench",

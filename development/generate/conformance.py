@@ -23,6 +23,7 @@ DOCUMENTS = {
     "alexa ": "Notes on Alexa",
     "cognito ": "Notes on Cognito",
     "performance ": "Notes on performance",
+    "security ": "Notes on security",
     "Cognito": "Notes on Cognito",
     "decision ": "Decisions of the design",
     "design ": "Decisions of the design",

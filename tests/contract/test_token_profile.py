@@ -16,12 +16,15 @@ from joserfc.jwk import KeySet
 from joserfc.util import urlsafe_b64decode
 
 from authserver.oauth import tokens as minting
+from authserver.oauth.dpop.proof import ALGORITHMS as AUTHSERVER_ALGORITHMS
 from skill import access_token as verifying
+from skill.possession import ALGORITHMS as SKILL_ALGORITHMS
 from tests.conftest import MigratedDatabase
 from tests.running.bridge import Bridge
 from tests.running.home import add_alexa, add_lamp, add_person, skill_settings
 from tests.running.linking import Alexa, Linked, Person
 from tests.running.ports import free_port
+from tests.running.proving import ProvingKey
 from tests.running.service import Service
 from tests.vectors.alexa import STATE_737
 
@@ -197,7 +200,7 @@ async def test_an_access_token_has_exactly_the_claims_of_the_profile(resource: R
     assert set(token.header) == {"alg", "kid", "typ"}
     assert token.header["typ"] == "at+jwt"
     claims = documented("## Access token")
-    optional = {"aud"} if kind != "audience" else set()
+    optional = {"cnf"} if kind == "audience" else {"cnf", "aud"}
     assert set(token.claims) == set(claims) - optional
     assert token.claims["token_use"] == "access"
     assert token.claims["client_id"] == resource.clients[kind].client_id
@@ -236,6 +239,55 @@ async def test_two_tokens_of_one_grant_differ_only_in_ids_and_times(resource: Re
     assert first["jti"] != second["jti"]
 
 
+async def with_proof(
+    key: ProvingKey, method: str, url: str, token: str, *, htu: str = "", **claims: Any
+) -> httpx2.Response:
+    headers = {"authorization": f"DPoP {token}", "dpop": key.proof(method, htu or url, time.time(), token, **claims)}
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        return await client.request(method, url, headers=headers)
+
+
+@pytest.mark.spec("RFC 9449 §6.1", "RFC 9449 §7", "security 6.70")
+@pytest.mark.parametrize("alg", sorted({*SKILL_ALGORITHMS, *AUTHSERVER_ALGORITHMS}))
+async def test_a_bound_token_of_authserver_opens_userinfo_and_the_skill_to_its_key_alone(
+    resource: Resource, alg: str
+) -> None:
+    client, key, other = resource.clients["public"], ProvingKey(alg), ProvingKey(alg)
+    linked = await client.authorize(resource.person, STATE_737)
+    proof = key.proof("POST", f"{client.issuer}/oauth2/token", time.time())
+    answer = await client.exchange(linked.code, headers={"dpop": proof})
+    assert answer.json().get("token_type") == "DPoP", answer.text
+    token = answer.json()["access_token"]
+    resource.authserver.must_not_log(token, proof)
+    resource.skill.must_not_log(token)
+    assert set(part(token, 1)) == set(documented("## Access token")) - {"aud"}
+    assert part(token, 1)["cnf"] == {"jkt": key.jkt}
+
+    userinfo, lamps = f"{client.issuer}/oauth2/userInfo", f"{resource.skill.url}/api/lamps"
+    for url, algorithms in ((userinfo, AUTHSERVER_ALGORITHMS), (lamps, SKILL_ALGORITHMS)):
+        opened = await with_proof(key, "GET", url, token)
+        assert opened.status_code == (200 if alg in algorithms else 401), opened.text
+        for refused in (
+            await with_proof(other, "GET", url, token),
+            await with_proof(key, "GET", url, token, htu=f"{url}/"),
+            await with_proof(key, "GET", url, token, ath="x"),
+            await with_proof(key, "GET", url, token, iat=time.time() - 90),
+        ):
+            assert refused.status_code == 401
+        async with httpx2.AsyncClient(trust_env=False) as plain:
+            bearer = await plain.get(url, headers={"authorization": f"Bearer {token}"})
+        assert (bearer.status_code, bearer.json()["error"]) == (401, "invalid_token")
+    assert (await resource.turn_on(token))["payload"]["type"] == "INVALID_AUTHORIZATION_CREDENTIAL"
+
+
+def test_the_profile_names_the_algorithms_of_proofs_that_both_take() -> None:
+    row = next(line for line in PROFILE.read_text().splitlines() if line.startswith("| `alg` | asymmetric:"))
+    both, _, more = row.partition("; authserver")
+    named = set(re.findall(r"(?:[EPR]S[0-9]{3}|Ed\w+)", both))
+    assert named == set(SKILL_ALGORITHMS)
+    assert named | set(re.findall(r"ES[0-9]{3}", more)) == set(AUTHSERVER_ALGORITHMS)
+
+
 @pytest.mark.spec("security 6.52", "S17")
 async def test_a_token_with_another_signature_is_refused(resource: Resource) -> None:
     token = (await linked(resource, "alexa")).access_token
@@ -247,7 +299,7 @@ async def test_a_token_with_another_signature_is_refused(resource: Resource) -> 
 def test_the_profile_says_who_checks_each_claim() -> None:
     """Everything that the verifier reads stands in the profile."""
     source = Path(verifying.__file__).read_text()
-    read = set(re.findall(r'claims\.get\("(\w+)"', source)) - {"cnf", "nbf"}
+    read = set(re.findall(r'claims\.get\("(\w+)"', source)) - {"nbf"}
     assert read <= set(documented("## Access token"))
     for name in read:
         assert "skill" in documented("## Access token")[name], (

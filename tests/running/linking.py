@@ -67,9 +67,9 @@ class Alexa:
             asked["code_challenge_method"] = "S256"
         return f"{self.issuer}/oauth2/authorize?{urlencode(asked | others, quote_via=quote)}"
 
-    async def token_request(self, **asked: str) -> httpx2.Response:
+    async def token_request(self, *, headers: dict[str, str] | None = None, **asked: str) -> httpx2.Response:
         """One POST to the token endpoint with this client's credentials."""
-        headers = {"user-agent": "Apache-HttpClient/4.5.13 (Java/11.0.22)"}
+        headers = {"user-agent": "Apache-HttpClient/4.5.13 (Java/11.0.22)"} | (headers or {})
         if self.credentials == "basic":
             pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret, safe='')}"
             headers["authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
@@ -80,14 +80,15 @@ class Alexa:
         async with httpx2.AsyncClient(trust_env=False, timeout=30, verify=False) as client:
             return await client.post(f"{self.issuer}/oauth2/token", data=asked, headers=headers)
 
-    async def exchange(self, code: str, **others: str) -> httpx2.Response:
+    async def exchange(self, code: str, *, headers: dict[str, str] | None = None, **others: str) -> httpx2.Response:
         asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
         if self.pkce:
             asked["code_verifier"] = self.verifier
-        return await self.token_request(**(asked | others))
+        return await self.token_request(headers=headers, **(asked | others))
 
     async def refresh(self, refresh_token: str, **others: str) -> httpx2.Response:
-        return await self.token_request(**({"grant_type": "refresh_token", "refresh_token": refresh_token} | others))
+        asked = {"grant_type": "refresh_token", "refresh_token": refresh_token} | others
+        return await self.token_request(headers=None, **asked)
 
     async def authorize(self, person: Person, state: str = STATE_737, browser: Browser | None = None) -> Linked:
         """Sign in and allow; the code has not been exchanged yet."""

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from authserver.accounts import second_factor
 from authserver.languages import TAGS
+from authserver.oauth.dpop.proof import ALGORITHMS as DPOP_ALGORITHMS
 from authserver.oauth.pairwise import SUBJECT_TYPES
 from authserver.oauth.responses import CORS
 from authserver.oauth.server import CODE_CHALLENGE_METHODS, GRANT_TYPES, RESPONSE_TYPES
@@ -45,6 +46,7 @@ def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str,
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "claims_parameter_supported": True,

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from authserver.oauth.errors import DPOP_NONCE
 from authserver.oauth.refresh_token import UnknownKeyError
 from authserver.oauth.requests import ProtocolRequest, read_form
 from authserver.oauth.responses import json_response, unavailable
@@ -15,6 +16,8 @@ from authserver.oauth.server import GRANT_TYPES
 from authserver.services import Services
 
 log = logging.getLogger(__name__)
+
+TOLD = ("WWW-Authenticate", DPOP_NONCE)
 
 
 async def token(request: Request) -> Response:
@@ -40,6 +43,7 @@ async def token(request: Request) -> Response:
         parameters,
         services.clock(),
         authorization=request.headers.get("authorization", ""),
+        dpop_headers=[value.decode("latin-1") for name, value in request.scope["headers"] if name == b"dpop"],
     )
     try:
         answer = await greenlet_spawn(oauth.create_token_response, protocol_request)
@@ -48,7 +52,11 @@ async def token(request: Request) -> Response:
     if answer.status != 200:  # an operator with "unable to link" finds the reason here; no code or token is in it
         asking = getattr(protocol_request.client, "client_id", None) or parameters.get("client_id", "")[:128]
         log.info("token: %s refused to client %r: %s", grant_type, asking, dict(answer.body).get("error"))
-    headers = {name: value for name, value in answer.headers.items() if name == "WWW-Authenticate"}
+    headers = {name: value for name, value in answer.headers.items() if name in TOLD}
+    if protocol_request.proof is not None and (
+        nonce := oauth.dpop.next_nonce(protocol_request.proof, protocol_request.now)
+    ):
+        headers[DPOP_NONCE] = nonce
     return json_response(dict(answer.body), answer.status, headers)
 
 

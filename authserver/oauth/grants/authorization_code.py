@@ -125,6 +125,7 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
                 nonce=parameters.get("nonce"),
                 code_challenge=parameters.get("code_challenge"),
                 resource=parameters.get("resource"),
+                dpop_jkt=parameters.get("dpop_jkt"),
                 auth_time=subject.auth_time,
                 amr=subject.amr,
                 acr=subject.acr,
@@ -148,6 +149,7 @@ class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ig
         sent = self.request.parameters.get("redirect_uri")
         if (sent is not None or row["redirect_uri_sent"]) and sent != row["redirect_uri"]:
             raise InvalidGrantError("redirect_uri differs from the one of the authorization request")
+        self.request.bound_jkt = row["dpop_jkt"]
         return presented
 
     def validate_token_request(self) -> None:

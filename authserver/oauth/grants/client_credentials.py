@@ -37,5 +37,5 @@ class ClientCredentialsGrant(authlib_grants.ClientCredentialsGrant):  # type: ig
 
     def generate_token(self, **options: Any) -> Any:
         """Authlib's names nobody for whom the token is."""
-        subject = tokens.machine(self.request.client.client_id, self.request.now, self.target)
+        subject = tokens.machine(self.request.client.client_id, self.request.now, self.target, self.request.jkt)
         return super().generate_token(user=subject, **options)

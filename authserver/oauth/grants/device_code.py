@@ -12,6 +12,7 @@ from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.device_codes import APPROVED, DENIED
 from authserver.oauth.grants import new_grant
 from authserver.oauth.requests import ProtocolRequest
+from authserver.oauth.tokens import Subject
 from authserver.secret_values import digest
 from authserver.storage.device_statements import (
     CONSUME_DEVICE_CODE,
@@ -81,6 +82,7 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
                 row["client_id"],
             )
             raise InvalidGrantError(INVALID_CODE)
+        self.request.bound_jkt = row["dpop_jkt"]
         return PresentedDeviceCode(row, self.request.now)
 
     def query_user_grant(self, user_code: PresentedDeviceCode) -> tuple[Row, bool] | None:
@@ -99,9 +101,14 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
 
         return bool(await_(self.server.hot.write(poll)))
 
-    def create_token_response(self) -> Any:
-        """Consumes the code and makes the grant, in one transaction that the database decides: who polls twice at once
-        gets tokens once, and keeps them. Raises `InvalidGrantError`, `KeyRingError`."""
+    def generate_token(self, **options: Any) -> Any:
+        """Consumes the code first: whatever else has to be proved (`dpop.binding`) was proved before."""
+        subject = self._consume()
+        return super().generate_token(**options | {"user": subject, "scope": self.request.credential.get_scope()})
+
+    def _consume(self) -> Subject:
+        """Makes the grant, in one transaction that the database decides: who polls twice at once gets tokens once, and
+        keeps them. Raises `InvalidGrantError`, `KeyRingError`."""
         row, client, now = self.request.credential.row, self.request.client, self.request.now
         self.server.keys.ready(client.row, now)  # trouble of ours must not burn the code
         # in no browser's session: whoever signs out at the phone does not switch off the television
@@ -130,7 +137,7 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
             raise InvalidGrantError(INVALID_CODE)
         self.request.user = self.request.subject = subject
         self.request.refresh_value = self.server.refresh_token(subject.grant_id, 1, client.client_id, grant.seed)
-        return super().create_token_response()
+        return subject
 
 
 def _resource(row: Row) -> str | None:

@@ -76,6 +76,7 @@ def of_row(
         groups=groups_of(row["groups"]),
         singly=tuple(claims.get("id_token", ())),
         grant_id=random_token(16),
+        jkt=request.jkt,
     )
     values = {
         "grant_id": subject.grant_id,
@@ -90,7 +91,8 @@ def of_row(
         "amr": row["amr"],
         "acr": row["acr"],
         "claims": orjson.dumps(claims | ({"resource": resource} if resource else {})).decode(),
-        "dpop_jkt": row["dpop_jkt"],
+        # RFC 9449 §5: refresh tokens of confidential clients are bound to the client, which authenticates
+        "dpop_jkt": request.jkt if client.is_public else None,
         "sid": sid,
         "created_at": now,
         "rotated_at": None,

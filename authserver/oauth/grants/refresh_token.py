@@ -16,7 +16,7 @@ from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
 from authserver.oauth.userinfo import groups_of
 from authserver.storage.hot import Row
-from authserver.storage.statements import FIND_GRANT, NOTE_USE, REVOKE_GRANT, ROTATE_GRANT
+from authserver.storage.statements import BIND_GRANT, FIND_GRANT, NOTE_USE, REVOKE_GRANT, ROTATE_GRANT
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,7 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
             raise InvalidGrantError(INVALID_TOKEN)
         if client.row.refresh_with_session and not session_use.stands(self.server, row["sid"], now):
             raise InvalidGrantError(INVALID_TOKEN)
+        self.request.bound_jkt = row["dpop_jkt"]
         return PresentedGrant(row, token.generation, value if token.key_id == self.server.key_id else "")
 
     def _validate_token_scope(self, token: PresentedGrant) -> None:
@@ -112,6 +113,8 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         claims = orjson.loads(row["claims"])
         self.server.keys.ready(client.row, self.request.now)  # raises before anything is rotated
         target = self._target(claims.get("resource"))
+        if self.request.jkt is not None and client.is_public and row["dpop_jkt"] is None:
+            self._bind(row["grant_id"], self.request.jkt)
         generation = self._rotated(presented) if client.row.refresh_rotation else self._kept(presented)
         if generation == presented.generation and presented.value:
             self.request.refresh_value = presented.value  # what would be derived again
@@ -135,6 +138,7 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
             sid=row["sid"],
             groups=groups_of(row["groups"]),
             singly=tuple(singly_named(claims, "id_token", row["scope"], self.request.parameters["scope"])),
+            jkt=self.request.jkt,
         )
         self.request.subject = subject
         return subject
@@ -149,6 +153,14 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
         target = resources.chosen(servers, self.request.client.row, granted, parameters.get("resource"))
         parameters["scope"] = servers.scope_for(parameters["scope"], target)
         return target
+
+    def _bind(self, grant_id: str, jkt: str) -> None:
+        """RFC 9449 §5: the next refresh token of a public client that has proved a key is bound to it. Of two keys that
+        are proven at once the database decides."""
+        if await_(self.server.hot.execute(BIND_GRANT, which=grant_id, jkt=jkt)) is None:
+            fresh = await_(self.server.hot.read_key(FIND_GRANT, grant_id))
+            if fresh is None or fresh["dpop_jkt"] != jkt:
+                raise InvalidGrantError(INVALID_TOKEN)
 
     def _kept(self, presented: PresentedGrant) -> int:
         """No rotation: the same token comes back, any number of times at once. A token from before rotation was

@@ -154,6 +154,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
             issued_at=self.request.now,
             resource=self.target,
             groups=groups_of(row["groups"]),
+            jkt=self.request.jkt,
             expires_at=int(self.claims["exp"]),
             actor=acting(self.request.client.client_id, self.claims),
         )

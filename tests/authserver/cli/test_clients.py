@@ -131,6 +131,7 @@ def test_every_unregistrable_uri_is_named_and_nothing_is_registered(on_sqlite: S
         {"preset": "alexa", "consent": "always", "access_token_lifetime": 359},
         {"preset": "alexa", "consent": "always", "first_party": True},
         {"preset": "alexa", "consent": None},
+        {"preset": "alexa", "consent": "always", "dpop_bound_access_tokens": True},
         {"consent": "never"},
         {"preset": "alexa", "consent": "always", "grant_types": ["authorization_code"]},
         {
@@ -318,6 +319,18 @@ def test_every_option_of_tokens_subjects_and_introspection_sets_its_column_alone
 def test_an_alexa_client_answers_the_revocation_of_an_access_token_as_cognito(operator: Service) -> None:
     alexa = operator.cli_json("client", "add-alexa", "--vendor-id", VENDOR_ID)
     assert operator.cli_json("client", "show", alexa["client_id"])["revoke_access_tokens"] is False
+
+
+@pytest.mark.spec("RFC 9449 §5.2", "cognito 9.57", "alexa 0")
+def test_proofs_are_demanded_by_one_option_that_changes_nothing_else_and_never_of_alexa(on_sqlite: Service) -> None:
+    made = on_sqlite.cli_json("client", "add", "An app", "--redirect-uri", CALLBACK)
+    changed = on_sqlite.cli_json("client", "update", made["client_id"], "--require-dpop")
+    del made["client_secret"]
+    assert changed == made | {"dpop_bound_access_tokens": True, "updated_at": changed["updated_at"]}
+    alexa = on_sqlite.cli_json("client", "add-alexa", "--vendor-id", VENDOR_ID)
+    done = on_sqlite.cli("client", "update", alexa["client_id"], "--require-dpop")
+    assert done.returncode == 1
+    assert "Alexa sends no DPoP proofs" in done.stderr
 
 
 def test_a_client_has_at_most_two_secrets_and_keeps_the_last(operator: Service) -> None:

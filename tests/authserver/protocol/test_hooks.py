@@ -42,16 +42,19 @@ class TokenEndpoint(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
 
 #: our class, Authlib's, and what is our own in it
 CLASSES: dict[type, tuple[type, set[str]]] = {
-    OAuthServer: (AuthorizationServer, {"_generate", "id_token", "refresh_token", "resource_servers"}),
+    OAuthServer: (
+        AuthorizationServer,
+        {"_generate", "id_token", "refresh_token", "resource_servers", "register_grant"},
+    ),
     AuthorizationCodeGrant: (authlib_grants.AuthorizationCodeGrant, set()),
-    DeviceGrant: (DeviceCodeGrant, set()),
+    DeviceGrant: (DeviceCodeGrant, {"_consume"}),
     DeviceAuthorization: (DeviceAuthorizationEndpoint, set()),
     EndSession: (EndSessionEndpoint, set()),
     IdTokenOfDevice: (OpenIDToken, set()),
     Sha256CodeChallenge: (CodeChallenge, set()),
     IdTokenOfCode: (OpenIDCode, set()),
     IdTokenOfRefresh: (OpenIDToken, set()),
-    RefreshTokenGrant: (authlib_grants.RefreshTokenGrant, {"_target", "_kept", "_rotated", "_of_predecessor"}),
+    RefreshTokenGrant: (authlib_grants.RefreshTokenGrant, {"_target", "_bind", "_kept", "_rotated", "_of_predecessor"}),
     ClientCredentialsGrant: (authlib_grants.ClientCredentialsGrant, set()),
     TokenExchangeGrant: (TokenEndpoint, {"_check_form", "_may_exchange", "_scope", "_subject"}),
     Revocation: (RevocationEndpoint, {"_grant_of", "_alone"}),

@@ -20,7 +20,7 @@ from authserver.storage.database import Database, DatabaseUrl
 from tests.authserver.protocol.harness import DAY, Asker, Server, claims_of, header_of, settings_for
 from tests.conftest import NewDatabase
 
-LEAD = 7200
+LEAD = 7800
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -96,7 +96,7 @@ async def test_a_new_key_is_published_before_it_signs_and_the_old_one_stays_unti
     assert await signer() == second
     own.clock.advance(3598)
     assert (await own.userinfo(last)).status_code == 200
-    own.clock.advance(DAY - 3599)
+    own.clock.advance(DAY - 3599 + keys.LINGERING)
     await reload(own)
     assert set(await published(own)) == {first, second}
     own.clock.advance(1)
