@@ -13,6 +13,7 @@ The layers, from the top; imports point down only:
     languages           in which language somebody is spoken to: catalogues, dates, the choice
     templating          our templates, and the operator's in their place
     memory              what the C library keeps
+    egress              the one way out to addresses that others named
     secret_values       random values, digests, MACs, encryption at rest
     settings            what an operator may set
 

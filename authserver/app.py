@@ -210,6 +210,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
             )
         finally:
             services.passwords.close()
+            services.oauth.egress.close()
             with suppress(StorageError):
                 await services.hot.close()
             await services.database.close()
@@ -239,6 +240,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
     app.state.settings = settings
     app.state.look = look
     app.state.busy_pages = {}
+    app.state.form_post_page = pages.form_post_page
     app.state.ready_problem = "starting"
     app.state.refused = False
     app.state.turns = turns

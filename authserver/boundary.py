@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from authserver.oauth.client_keys import KeysAwayError
 from authserver.oauth.errors import PageError
 from authserver.oauth.keys import KeyRingError
 from authserver.oauth.responses import error_response, unavailable
@@ -84,7 +85,7 @@ class Boundary:
                     PageError("malformed_request", "The request could not be read.", status, go_back=True),
                 )
         else:
-            if isinstance(error, (StorageError, KeyRingError, *DRIVER_ERRORS)):
+            if isinstance(error, (StorageError, KeyRingError, KeysAwayError, *DRIVER_ERRORS)):
                 log.error("%s %s: %s: %s", scope["method"], scope["path"], type(error).__name__, error)
             else:
                 log.exception("%s %s", scope["method"], scope["path"])

@@ -59,7 +59,7 @@ def expired(now: int) -> list[tuple[Any, Any]]:
         (Activity.activity_id, col(Activity.at) < now - activity.KEPT),
         (VerificationCode.code_id, col(VerificationCode.expires_at) < now - DAY),
         (DeviceCode.digest, col(DeviceCode.expires_at) < now - DAY),
-        (PushedRequest.digest, col(PushedRequest.expires_at) < now),
+        (PushedRequest.digest, col(PushedRequest.kept_until) < now),
         (SpentToken.digest, col(SpentToken.expires_at) < now),
         (RevokedAccessToken.jti, col(RevokedAccessToken.expires_at) < now),
         (LogoutNotice.notice_id, col(LogoutNotice.created_at) < now - 7 * DAY),

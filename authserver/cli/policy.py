@@ -2,7 +2,9 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -125,7 +127,26 @@ POLICY: dict[str, Any] = {
     ],
     "token_endpoint_auth_methods": Annotated[
         list[str] | None,
-        typer.Option("--auth-method", help="client_secret_basic, client_secret_post; repeat for each."),
+        typer.Option(
+            "--auth-method", help="client_secret_basic, client_secret_post, private_key_jwt; repeat for each."
+        ),
+    ],
+    "jwks": Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Its public keys: a file with a JSON Web Key Set, - for stdin; '' for none."),
+    ],
+    "jwks_uri": Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where its public keys are fetched, in place of --jwks; '' for none."),
+    ],
+    "require_pushed_authorization_requests": _switch(
+        "--require-pushed-requests/--no-require-pushed-requests", "Refuse authorization requests that were not pushed."
+    ),
+    "require_signed_request_object": _switch(
+        "--require-signed-requests/--no-require-signed-requests", "Refuse authorization requests without its signature."
+    ),
+    "response_modes": Annotated[
+        list[str] | None, typer.Option("--response-mode", help="query, form_post; repeat for each. Or `all`.")
     ],
     "access_token_lifetime": _lifetime("Lifetime of access tokens; at least 360 for Alexa."),
     "id_token_lifetime": _lifetime("Lifetime of ID tokens."),
@@ -191,12 +212,22 @@ def _claims(text: str) -> dict[str, Any]:
     return claims
 
 
+def _key_set(path: str) -> Any:
+    """What is in it is judged where the client is (`oauth.request_policy`)."""
+    try:
+        found = orjson.loads(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
+        return {} if found is None else found  # `null` is no set, and empties nothing
+    except (OSError, orjson.JSONDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is no JSON"
+        raise typer.BadParameter(f"{path}: {reason}", param_hint="--jwks") from error
+
+
 def _value(name: str, given: Any) -> Any:
     if name in SECONDS:
         if given == DEFAULT:
             return 0 if name == "code_retry_window" else None
         return int(given)
-    if name in ("audience", "sector_identifier", "backchannel_logout_uri"):
+    if name in ("audience", "sector_identifier", "backchannel_logout_uri", "jwks_uri"):
         return given or None
     if name in ALGORITHM_COLUMNS:
         return None if given == DEFAULT else given
@@ -206,6 +237,10 @@ def _value(name: str, given: Any) -> Any:
         return [GRANT_TYPES_BY_WORD.get(grant_type, grant_type) for grant_type in given]
     if name == "token_claims":
         return _claims(given)
+    if name == "jwks":
+        return _key_set(given) if given else None
+    if name == "response_modes":
+        return None if given == ["all"] else given
     if name == "consent":
         return None if given == REMEMBERED else given
     return given

@@ -10,7 +10,7 @@ from authserver.models.columns import digest_column, json_column, seconds
 class PushedRequest(SQLModel, table=True):
     """`request`: its parameters, each once, without what authenticated the client. The reference in the `request_uri`
     is not stored, its digest is. Used once, by one conditional UPDATE, when a code or an error leaves for the client:
-    not by loading a page."""
+    not by loading a page. `expires_at`: until when it may be begun; `kept_until`: when whoever began then has ended."""
 
     __tablename__ = "pushed_requests"
 
@@ -19,5 +19,6 @@ class PushedRequest(SQLModel, table=True):
     request: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     dpop_jkt: str | None = Field(default=None, max_length=64)
     created_at: int = Field(sa_column=seconds())
-    expires_at: int = Field(sa_column=seconds(index=True))
+    expires_at: int = Field(sa_column=seconds())
+    kept_until: int = Field(sa_column=seconds(index=True))
     used_at: int | None = Field(default=None, sa_column=seconds(nullable=True))

@@ -1,7 +1,7 @@
 """From an authorization request to a code: the rules of `/oauth2/authorize` and the end of an interaction.
 
-Trust begins once: `addressee` proves that the redirect URI is the client's. Before it failures are pages, after it they
-go to the client (contracts/security.md 6.8 to 6.10).
+Trust begins once: `incoming.addressee` proves that the redirect URI is the client's. Before it failures are pages,
+after it they go to the client (contracts/security.md 6.8 to 6.10).
 """
 
 import logging
@@ -18,7 +18,6 @@ from authlib.oidc.core.errors import (
     ConsentRequiredError,
     InteractionRequiredError,
     LoginRequiredError,
-    RequestNotSupportedError,
 )
 from authlib.oidc.core.errors import RequestURINotSupportedError as RequestUriNotSupportedError
 from sqlalchemy.util.concurrency import greenlet_spawn
@@ -29,13 +28,13 @@ from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.languages import N_
 from authserver.models import Client, Interaction, Session, User
-from authserver.oauth import consents, device_codes, id_token_hint, interactions, requested_claims, resources
+from authserver.oauth import consents, device_codes, id_token_hint, interactions, pushed, requested_claims, resources
 from authserver.oauth.consents import Remembered
 from authserver.oauth.device_codes import DEVICE
 from authserver.oauth.dpop.binding import authorization_key
 from authserver.oauth.errors import PageError, UnmetAuthenticationRequirementsError
 from authserver.oauth.interactions import Step, next_step
-from authserver.oauth.redirects import Addressee, response_uri
+from authserver.oauth.redirects import Addressee, Reply, allows_mode, reply
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.server import RESPONSE_TYPES, OAuthServer
 from authserver.oauth.tokens import Subject
@@ -45,7 +44,7 @@ log = logging.getLogger(__name__)
 #: what of a request outlives it, in the interaction
 KEPT = (
     "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-    "resource", "prompt", "max_age", "acr_values", "login_hint", "ui_locales", "lang", "dpop_jkt",
+    "resource", "prompt", "max_age", "acr_values", "login_hint", "ui_locales", "lang", "dpop_jkt", "response_mode",
 )  # fmt: skip
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
 LONGEST = {
@@ -57,72 +56,23 @@ LONGEST_NAME = 254  # characters of an address or a user name
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
-async def addressee(oauth: OAuthServer, values: dict[str, list[str]]) -> Addressee:
-    """To whom the answer may go. Raises `PageError`, with the particulars in the log for the operator only."""
-    if any(len(set(values.get(name, []))) > 1 for name in ("client_id", "redirect_uri")):
-        raise PageError(
-            "repeated_parameter", "The link that brought you here names two different apps or addresses.", go_back=True
-        )
-    client_id = values.get("client_id", [""])[0]
-    client = await oauth.clients.get(client_id) if client_id else None
-    if client is None:
-        log.warning("authorize: unknown client_id %r", client_id[:128])
-        raise PageError(
-            "unknown_client", "The app that sent you here is not registered with this server.", go_back=True
-        )
-    redirect_uri = values.get("redirect_uri", [""])[0]
-    if redirect_uri:
-        if not client.check_redirect_uri(redirect_uri):
-            log.warning(
-                "authorize: client %s came with redirect_uri %r; registered: %s",
-                client_id,
-                redirect_uri[:1024],
-                client.row.redirect_uris,
-            )
-            raise PageError(
-                "redirect_mismatch",
-                "The app that sent you here wants the answer at an address that is not registered.",
-                go_back=True,
-            )
-        return Addressee(client, redirect_uri, True)
-    scope = client.get_allowed_scope(values.get("scope", [""])[0]) or ""
-    only = client.get_default_redirect_uri()
-    if only is None or "openid" in scope.split():  # OpenID Connect Core §3.1.2.1: REQUIRED
-        raise PageError(
-            "redirect_uri_missing", "The app that sent you here did not say where the answer shall go.", go_back=True
-        )
-    return Addressee(client, only, False)
-
-
-def collapse(values: dict[str, list[str]]) -> tuple[dict[str, str], bool]:
-    """Each parameter once, and whether any came with different values: equal repetitions are mis-filled Alexa forms.
-    `resource` alone may come with several (RFC 8707 §2): all of them, divided by spaces."""
-    parameters = {name: found[0] for name, found in values.items()}
-    if len(values.get("resource", [])) > 1:
-        parameters["resource"] = " ".join(dict.fromkeys(values["resource"]))
-    repeated = any(len(set(found)) > 1 for name, found in values.items() if name != "resource")
-    return parameters, repeated
-
-
 def protocol_request(oauth: OAuthServer, parameters: dict[str, str], now: int, **options: Any) -> ProtocolRequest:
     return ProtocolRequest("GET", f"{oauth.issuer}/oauth2/authorize", parameters, now, **options)
 
 
-def _validate(oauth: OAuthServer, request: ProtocolRequest, repeated: bool) -> None:
+def _validate(oauth: OAuthServer, to: Addressee, request: ProtocolRequest, repeated: bool) -> None:
     """In Authlib's greenlet. Raises `OAuth2Error` for the client."""
     parameters = request.parameters
     if repeated:
         raise InvalidRequestError("A parameter is repeated with different values")
-    if "request" in parameters:
-        raise RequestNotSupportedError("Request objects are not supported")
-    if "request_uri" in parameters:
-        raise RequestUriNotSupportedError("request_uri is not supported")
+    if "request_uri" in parameters:  # what was pushed here has been taken in its place (`incoming`)
+        raise RequestUriNotSupportedError("request_uri is one that was pushed here, and nothing else")
     if not parameters.get("response_type"):
         raise InvalidRequestError("response_type is missing")
     if parameters["response_type"] not in RESPONSE_TYPES:
         raise UnsupportedResponseTypeError("code", description="response_type must be code")
-    if parameters.get("response_mode", "query") != "query":
-        raise InvalidRequestError("response_mode must be query")
+    if not allows_mode(to.client.row, to.redirect_uri, parameters.get("response_mode", "query")):
+        raise InvalidRequestError("response_mode is none that this client may use")
     prompts = consents.prompts(parameters)
     if not set(prompts) <= PROMPTS or ("none" in prompts and len(prompts) > 1):
         raise InvalidRequestError("prompt is none, or of login, consent and select_account")
@@ -144,7 +94,7 @@ async def validate(
     """The request that an interaction keeps. Raises `OAuth2Error` whose `redirect_uri` is the addressee's."""
     request = protocol_request(oauth, {**parameters, "redirect_uri": to.redirect_uri}, now)
     try:
-        await greenlet_spawn(_validate, oauth, request, repeated)
+        await greenlet_spawn(_validate, oauth, to, request, repeated)
         asked = requested_claims.read(parameters.get("claims") or "{}", to.client.row.scopes)
         hinted = id_token_hint.read(oauth.keys, oauth.issuer, to.client.client_id, parameters.get("id_token_hint", ""))
         if hinted is not None and asked.sub not in ("", hinted.sub):
@@ -200,7 +150,7 @@ async def silently(
     to: Addressee,
     browser: Session | None,
     user: User | None,
-) -> str:
+) -> Reply:
     """`prompt=none`: the client gets a code or an error, the person no page, and nothing is kept of the request."""
     now, client = oauth.clock(), to.client.row
     interaction, _cookie = interactions.passing(
@@ -214,12 +164,13 @@ async def silently(
             return location
         step = location
     error = SILENT_REFUSALS[step]()
-    return response_uri(to.redirect_uri, oauth.issuer, kept.get("state"), {"error": str(error.error)})
+    await pushed.consume(session, kept, now)
+    return reply(to.redirect_uri, oauth.issuer, kept, {"error": str(error.error)})
 
 
 async def advance(
     oauth: OAuthServer, session: AsyncSession, interaction: Interaction, browser: Session | None, user: User | None
-) -> str:
+) -> Reply:
     """The URL that this browser goes to next: the page of what is missing, or the client, with a code.
 
     `interaction` is bound to the browser's session from the moment that somebody has signed in.
@@ -263,7 +214,7 @@ async def conclude(
     browser: Session,
     user: User,
     remembered: Remembered | None,
-) -> str | Step:
+) -> Reply | Step:
     """The client's URL, with a code; or the step that is missing after all, since what the code was to rest on has just
     ended. Session and consent are held before the code is written: whoever ends one of them comes before, or finds the
     code."""
@@ -276,6 +227,7 @@ async def conclude(
         acr = assurance.acr_of(browser.amr, str(interaction.request.get("acr_values", "")))
         if not await device_codes.approve(session, interaction, browser, user, acr, now):
             raise PageError("device_code_over", DEVICE_CODE_OVER)
+    await pushed.consume(session, interaction.request, now)
     if interaction.consented:
         seen = Browser({}, browser.user_agent, browser.address)
         await activity.note(session, user.sub, Kind.LINKED, now, seen, application=client.client_name)
@@ -284,7 +236,9 @@ async def conclude(
     return await finish(oauth, session, interaction.request, browser, user)
 
 
-async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any], browser: Session, user: User) -> str:
+async def finish(
+    oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any], browser: Session, user: User
+) -> Reply:
     """Issue the code. The request is validated once more: the client may have changed since the first page. What the
     code rests on is held by the caller."""
     parameters = {name: value for name, value in kept.items() if isinstance(value, str)}
@@ -311,32 +265,35 @@ async def finish(oauth: OAuthServer, session: AsyncSession, kept: dict[str, Any]
         return oauth.create_authorization_response(request, grant_user=user, grant=grant)
 
     answer = await greenlet_spawn(respond)
-    location: str | None = answer.location
-    if location is None:
+    back: Reply | None = answer.reply
+    if back is None:
         raise PageError("redirect_mismatch", interactions.START_OVER)
-    return location
+    return back
 
 
-async def refuse(oauth: OAuthServer, session: AsyncSession, interaction: Interaction) -> str:
+async def refuse(oauth: OAuthServer, session: AsyncSession, interaction: Interaction) -> Reply:
     """The person does not want to: `access_denied` goes to the client (RFC 6749 §4.1.2.1)."""
     return await _refuse(oauth, session, interaction, AccessDeniedError("The person did not agree"))
 
 
-async def cannot_reach(oauth: OAuthServer, session: AsyncSession, interaction: Interaction) -> str:
+async def cannot_reach(oauth: OAuthServer, session: AsyncSession, interaction: Interaction) -> Reply:
     """No factor that the person has reaches the `acr_values` that are asked for: the client is told (docs/adr/0017)."""
     error = UnmetAuthenticationRequirementsError("The person has no factor that reaches acr_values")
     return await _refuse(oauth, session, interaction, error)
 
 
-async def _refuse(oauth: OAuthServer, session: AsyncSession, interaction: Interaction, error: OAuth2Error) -> str:
+async def _refuse(oauth: OAuthServer, session: AsyncSession, interaction: Interaction, error: OAuth2Error) -> Reply:
     if interaction.client_id is None:
         return f"{oauth.issuer}/login"
     await interactions.complete(session, interaction, oauth.clock())
     if DEVICE in interaction.request:  # it is told at its next poll
         await device_codes.deny(session, interaction, oauth.clock())
         return f"{oauth.issuer}/{device_codes.END}?result={device_codes.DENIED}"
+    await pushed.consume(session, interaction.request, oauth.clock())
     request = protocol_request(
         oauth, {name: value for name, value in interaction.request.items() if isinstance(value, str)}, oauth.clock()
     )
     error.redirect_uri = interaction.request["redirect_uri"]
-    return str(oauth.handle_error_response(request, error).location)
+    back: Reply | None = oauth.handle_error_response(request, error).reply
+    assert back is not None  # there is a redirect URI
+    return back

@@ -1,4 +1,5 @@
-"""Who is the client? `client_secret_basic`, `client_secret_post` and `none` (RFC 6749 §2.3), no switch between them.
+"""Who is the client? `client_secret_basic`, `client_secret_post` and `none` (RFC 6749 §2.3), no switch between them;
+`private_key_jwt` is in `client_assertion`.
 
 Authlib's own functions let Basic and a different body pass side by side and answer an unknown client in other words
 than a wrong secret; here both look the same, in text and in time (contracts/security.md 6.36).
@@ -13,6 +14,10 @@ from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from authserver.oauth.clients import NO_SECRET, RegisteredClient
 from authserver.oauth.requests import ProtocolRequest
 from authserver.secret_values import digest, same
+
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+CONFIDENTIAL_METHODS = (*SECRET_METHODS, "private_key_jwt")
+METHODS = (*CONFIDENTIAL_METHODS, "none")
 
 
 def refused() -> InvalidClientError:

@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from authlib.oauth2.rfc6749 import ClientMixin
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import Client, ClientLogo, ClientSecret
+from authserver.oauth import client_keys
 from authserver.secret_values import digest, same
 from authserver.settings import Settings
 from authserver.storage.database import Database
@@ -43,6 +45,14 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
     def needs_pkce(self) -> bool:
         """RFC 9700 §2.1.1: public clients always."""
         return self.row.require_pkce or self.is_public
+
+    @cached_property
+    def own_keys(self) -> tuple[client_keys.PublicKey, ...]:
+        """Parsed at the first use; () where they are fetched, or there are none."""
+        try:
+            return client_keys.parse(self.row.jwks) if self.row.jwks else ()
+        except client_keys.KeySetError:  # registered by a version with other rules
+            return ()
 
     def get_client_id(self) -> str:
         return self.row.client_id

@@ -15,6 +15,7 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from sqlalchemy.util.concurrency import await_
 
 from authserver.oauth import live, refresh_token
+from authserver.oauth.client_auth import CONFIDENTIAL_METHODS
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.grants.refresh_token import alive, is_taken
 from authserver.oauth.requests import ProtocolRequest
@@ -51,7 +52,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
     """`self.server` is an `OAuthServer`. Raises `StorageError`, and `UnknownKeyError` (503): what cannot be looked up
     is not called inactive."""
 
-    CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]  # noqa: RUF012
+    CLIENT_AUTH_METHODS = CONFIDENTIAL_METHODS
 
     def check_params(self, request: ProtocolRequest, client: RegisteredClient) -> None:
         """A hint that is wrong or unknown changes nothing: the token says what it is (RFC 7662 §2.1)."""

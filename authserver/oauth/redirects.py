@@ -1,9 +1,14 @@
 """Authorization responses: the one way back to a client."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
 
+from authserver.models import Client
 from authserver.oauth.clients import RegisteredClient
+
+#: OAuth 2.0 Multiple Response Type Encoding Practices §2.1, OAuth 2.0 Form Post Response Mode §2
+RESPONSE_MODES = ("query", "form_post")
 
 
 @dataclass(frozen=True)
@@ -13,6 +18,47 @@ class Addressee:
     client: RegisteredClient
     redirect_uri: str
     sent: bool  # whether the request named the redirect URI (RFC 6749 §4.1.3)
+
+
+@dataclass(frozen=True)
+class FormPost:
+    """The browser posts these to the client (`response_mode=form_post`); a page of ours makes it do so."""
+
+    redirect_uri: str
+    parameters: dict[str, str] = field(repr=False)
+
+
+#: the URL that the browser is sent to, or what it is made to post
+Reply = str | FormPost
+
+
+def takes_forms(redirect_uri: str) -> bool:
+    """A scheme of an application's own is opened, never posted to."""
+    return urlsplit(redirect_uri).scheme in ("https", "http")
+
+
+def allows_mode(client: Client, redirect_uri: str, mode: str) -> bool:
+    """Whether this client may be answered so there."""
+    if mode not in RESPONSE_MODES or (client.response_modes is not None and mode not in client.response_modes):
+        return False
+    return mode == "query" or takes_forms(redirect_uri)
+
+
+def mode_of(to: Addressee, parameters: Mapping[str, str]) -> str:
+    """How an answer goes to a request that is not validated yet: as it asks, where that is allowed."""
+    mode = parameters.get("response_mode", "query")
+    return mode if allows_mode(to.client.row, to.redirect_uri, mode) else "query"
+
+
+def reply(
+    redirect_uri: str, issuer: str, parameters: Mapping[str, str], answer: dict[str, str], mode: str | None = None
+) -> Reply:
+    """The answer to the request of these `parameters`, whose `state` it takes along, and `iss` (RFC 9207). `mode`:
+    where the request is not validated yet; else as it says."""
+    state = parameters.get("state")
+    if (mode or parameters.get("response_mode")) == "form_post":
+        return FormPost(redirect_uri, answer | ({"state": state} if state else {}) | {"iss": issuer})
+    return response_uri(redirect_uri, issuer, state, answer)
 
 
 def response_uri(redirect_uri: str, issuer: str, state: str | None, parameters: dict[str, str]) -> str:

@@ -16,10 +16,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import AuthorizationCode, Client, ClientSecret, DeviceCode, Grant
 from authserver.oauth import consents, pairwise, references, token_rules
+from authserver.oauth.client_auth import CONFIDENTIAL_METHODS, SECRET_METHODS
 from authserver.oauth.grants import device_code
 from authserver.oauth.keys import ALGORITHMS, LONGEST_TOKEN
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from authserver.oauth.redirects import registration_problem
+from authserver.oauth.request_policy import key_problems, request_problems
 from authserver.secret_values import new_secret
 from authserver.storage.changes import announce
 
@@ -36,7 +38,6 @@ GRANT_TYPES = (
 )
 OF_LINKS = frozenset({"authorization_code", "refresh_token"})
 OF_SECRETS = frozenset({CLIENT_CREDENTIALS, TOKEN_EXCHANGE})  # only who authenticates may use them
-SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,256}")  # RFC 6749 §3.3
 ID_ALPHABET = string.ascii_lowercase + string.digits
 
@@ -70,6 +71,8 @@ def problems(client: Client) -> list[str]:
         _resource_problems,
         _consent_problems,
         _authentication_problems,
+        key_problems,
+        request_problems,
         _token_problems,
         *token_rules.CHECKS,
         _seconds_problems,
@@ -129,8 +132,8 @@ def _authentication_problems(client: Client) -> list[str]:
             found.append("a public client must use PKCE (RFC 9700 §2.1.1)")
         if not client.refresh_rotation:
             found.append("refresh tokens of a public client must rotate (RFC 9700 §2.2.2)")
-    elif not methods or not set(methods) <= set(SECRET_METHODS):
-        found.append(f"authentication is by one or both of {', '.join(SECRET_METHODS)}")
+    elif not methods or not set(methods) <= set(CONFIDENTIAL_METHODS):
+        found.append(f"authentication is by one or more of {', '.join(CONFIDENTIAL_METHODS)}")
     if not client.grant_types or not set(client.grant_types) <= set(GRANT_TYPES):
         found.append(f"grant types are of {', '.join(GRANT_TYPES)}")
     return found
@@ -193,7 +196,7 @@ def _alexa_problems(client: Client) -> list[str]:
             "an Alexa client has the grant types authorization_code and refresh_token: without the second the link "
             "ends within the hour"
         )
-    if client.token_endpoint_auth_methods == ["none"]:
+    if not has_secrets(client):
         found.append("an Alexa client has a secret: Amazon demands one")
     if client.subject_type != "public":
         found.append("an Alexa client has public subjects: lamps are stored under the sub that the skill sees")
@@ -225,6 +228,11 @@ def _once(values: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def has_secrets(client: Client) -> bool:
+    """Whether it may authenticate with one."""
+    return bool(set(SECRET_METHODS) & set(client.token_endpoint_auth_methods))
+
+
 async def find(session: AsyncSession, client_id: str) -> Client | None:
     return await session.get(Client, client_id) if len(client_id) <= 128 else None
 
@@ -246,7 +254,7 @@ async def secrets_of(session: AsyncSession, client_id: str) -> Sequence[ClientSe
 
 
 async def register(session: AsyncSession, name: str, policy: Mapping[str, Any], now: int) -> tuple[Client, str | None]:
-    """A new client and its secret, which is told this once; public clients have none. `policy` holds columns of
+    """A new client and its secret, which is told this once, where it authenticates with one. `policy` holds columns of
     `Client`. Raises `RegistrationError`."""
     client = Client(client_id=new_id(), client_name=name, created_at=now, updated_at=now, **policy)
     client.redirect_uris, client.scopes = _once(client.redirect_uris), _once(client.scopes)
@@ -256,7 +264,7 @@ async def register(session: AsyncSession, name: str, policy: Mapping[str, Any], 
     session.add(client)
     await session.flush()
     secret = None
-    if client.token_endpoint_auth_methods != ["none"]:
+    if has_secrets(client):
         secret, _ = await _new_secret(session, client.client_id, now)
     await announce(session)
     return client, secret
@@ -319,8 +327,8 @@ async def remove(session: AsyncSession, client: Client) -> None:
 
 async def add_secret(session: AsyncSession, client: Client, now: int) -> tuple[str, ClientSecret]:
     """A second secret, so that the first can be replaced without an outage. Raises `RegistrationError`."""
-    if client.token_endpoint_auth_methods == ["none"]:
-        raise RegistrationError("a public client has no secret")
+    if not has_secrets(client):
+        raise RegistrationError("a client that does not authenticate with a secret has none")
     await _lock(session, client, now)
     if len(await secrets_of(session, client.client_id)) >= MOST_SECRETS:
         raise RegistrationError(f"the client has {MOST_SECRETS} secrets already; remove one first")
@@ -335,7 +343,7 @@ async def remove_secret(session: AsyncSession, client: Client, secret_id: str, n
     present = await secrets_of(session, client.client_id)
     if secret_id not in {row.secret_id for row in present}:
         raise RegistrationError("the client has no such secret")
-    if len(present) == 1:
+    if len(present) == 1 and has_secrets(client):
         raise RegistrationError("it is the client's only secret; add another one first")
     await session.exec(delete(ClientSecret).where(col(ClientSecret.secret_id) == secret_id))
     await announce(session)

@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from authserver.oauth.redirects import FormPost, Reply
+
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 STRICT = {"Strict-Transport-Security": "max-age=31536000"}  # seconds; on https
 #: what a program in a browser may read of an answer beside its body; answers with one of them name it
@@ -22,9 +24,15 @@ class Answer:
     body: Any
     headers: dict[str, str]
 
+    @classmethod
+    def of(cls, reply: Reply) -> "Answer":
+        """What goes to a client through the browser."""
+        return cls(200, reply, {}) if isinstance(reply, FormPost) else cls(303, "", {"Location": reply})
+
     @property
-    def location(self) -> str | None:
-        return self.headers.get("Location")
+    def reply(self) -> Reply | None:
+        """None for what goes to nobody else."""
+        return self.body if isinstance(self.body, FormPost) else self.headers.get("Location")
 
 
 class _Json(Response):

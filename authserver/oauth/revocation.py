@@ -12,6 +12,7 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint
 from sqlalchemy.util.concurrency import await_
 
 from authserver.oauth import access_token, refresh_token
+from authserver.oauth.client_auth import METHODS
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.errors import UnsupportedTokenTypeError
 from authserver.oauth.requests import ProtocolRequest
@@ -31,7 +32,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
     """`self.server` is an `OAuthServer`. Raises `StorageError`: what was not revoked is never answered with 200 (fosite
     CVE-2020-15223)."""
 
-    CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012
+    CLIENT_AUTH_METHODS = METHODS
 
     def check_params(self, request: ProtocolRequest, client: RegisteredClient) -> None:
         if not request.form.get("token"):

@@ -11,8 +11,10 @@ from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, OAut
 from authlib.oidc.core.grants.code import OpenIDCode, OpenIDToken
 from sqlalchemy.util.concurrency import await_
 
-from authserver.oauth import refresh_token, tokens
+from authserver.egress import Egress
+from authserver.oauth import client_assertion, refresh_token, tokens
 from authserver.oauth.client_auth import authenticate
+from authserver.oauth.client_keys import ClientKeys
 from authserver.oauth.clients import Clients, RegisteredClient
 from authserver.oauth.dpop.binding import ProofOfPossession
 from authserver.oauth.dpop.proof import Proofs
@@ -26,7 +28,7 @@ from authserver.oauth.grants.token_exchange import TokenExchangeGrant
 from authserver.oauth.introspection import Introspection
 from authserver.oauth.keys import KeyRing
 from authserver.oauth.presets import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
-from authserver.oauth.redirects import response_uri
+from authserver.oauth.redirects import reply
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.resources import Resources, ResourceServers
 from authserver.oauth.responses import Answer
@@ -109,6 +111,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         self.linked_mail = linked_mail
         self.resources = resources
         self.dpop = Proofs(settings.issuer, secret_keys, nonce_required=settings.dpop_nonce_required)
+        self.egress = Egress(settings)
+        self.client_keys = ClientKeys(self.egress, clock)
         self.register_token_generator("default", self._generate)
         self.register_grant(AuthorizationCodeGrant, [Sha256CodeChallenge(required=False), IdTokenOfCode()])
         self.register_grant(RefreshTokenGrant, [IdTokenOfRefresh()])
@@ -133,6 +137,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         return servers
 
     def authenticate_client(self, request: ProtocolRequest, methods: Any, endpoint: str = "token") -> RegisteredClient:
+        if client_assertion.is_presented(request):
+            return client_assertion.authenticate(self, request, methods)
         return authenticate(self.query_client, request, methods)
 
     def save_token(self, token: dict[str, Any], request: ProtocolRequest) -> None:
@@ -188,8 +194,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
             parameters = {"error": str(error.error)}
             if error.description:
                 parameters["error_description"] = error.description
-            location = response_uri(error.redirect_uri, self.issuer, request.parameters.get("state"), parameters)
-            return Answer(303, "", {"Location": location})
+            return Answer.of(reply(error.redirect_uri, self.issuer, request.parameters, parameters))
         if isinstance(error, InvalidClientError):
             error.status_code = 401
         status, body, headers = error()

@@ -1,8 +1,8 @@
 """The hosted pages: what a person sees. One file for each page; rules are in `accounts` and `oauth`.
 
-`Look`, `routes(settings)`, `busy_page`, `error_page` and `not_found` are all that `app` needs. Every page is
-complete without JavaScript, passkeys apart, loads nothing from elsewhere and stores nothing in the browser but cookies.
-Every form is checked by `forms` before anything else happens.
+`Look`, `routes(settings)`, `busy_page`, `error_page`, `form_post_page` and `not_found` are all that `app` needs. Every
+page is complete without JavaScript, passkeys apart, loads nothing from elsewhere and stores nothing in the browser but
+cookies. Every form is checked by `forms` before anything else happens.
 """
 
 from collections.abc import Awaitable, Callable
@@ -34,11 +34,12 @@ from authserver.pages import (
     unlock,
 )
 from authserver.pages.errors import busy_page, error_page, hosted, not_found
+from authserver.pages.form_post import form_post_page
 from authserver.pages.look import Look
 from authserver.pages.passkeys import options
 from authserver.settings import Settings
 
-__all__ = ["Look", "busy_page", "error_page", "not_found", "routes"]
+__all__ = ["Look", "busy_page", "error_page", "form_post_page", "not_found", "routes"]
 
 PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
     "/login": (["GET", "POST"], login.login),

@@ -16,7 +16,9 @@ from authserver.oauth import authorization, consents, interactions
 from authserver.oauth.consents import Remembered
 from authserver.oauth.errors import KEEP_ON, PageError
 from authserver.oauth.interactions import Step
+from authserver.oauth.redirects import FormPost, Reply
 from authserver.pages import logos
+from authserver.pages.form_post import form_post_page
 from authserver.pages.forms import check_token, session_cookie, session_token
 from authserver.pages.language import asked, settle
 from authserver.pages.render import go, services_of
@@ -205,10 +207,7 @@ class Began:
             interactions.cookie_name(settings, self.interaction_id),
             self.cookie,
             max_age=settings.interaction_lifetime,
-            path="/",
-            secure=settings.secure,
-            httponly=True,
-            samesite="lax",
+            **sessions.cookie_options(settings),
         )
         return response
 
@@ -311,11 +310,12 @@ def forget(request: Request, response: Response) -> Response:
     return response
 
 
-def leave(request: Request, visit: Visit, location: str) -> Response:
-    """The redirect; an interaction that is over loses its cookie."""
+def leave(request: Request, visit: Visit, location: Reply) -> Response:
+    """The redirect, or the page that posts; an interaction that is over loses its cookie."""
     settings = services_of(request).settings
-    response = go(location)
-    if visit.interaction.completed_at is not None or not location.startswith(f"{settings.issuer}/"):
+    over = visit.interaction.completed_at is not None
+    response = form_post_page(request, location) if isinstance(location, FormPost) else go(location)
+    if over or isinstance(location, FormPost) or not location.startswith(f"{settings.issuer}/"):
         name = interactions.cookie_name(settings, visit.interaction.interaction_id)
         response.delete_cookie(name, path="/", secure=settings.secure, httponly=True, samesite="lax")
     return response

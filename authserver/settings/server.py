@@ -1,6 +1,7 @@
 """All that `serve` needs."""
 
 import ipaddress
+import re
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -32,6 +33,11 @@ class Settings(TokenSettings):
         "",
         description="Addresses or networks, comma separated, whose `X-Forwarded-For` names the client's address in "
         "logs and rate limits. Nothing else is taken from forwarding headers.",
+    )
+    egress_allowed: str = Field(
+        "",
+        description="Hosts, addresses or networks, comma separated, that are not public and are asked all the same "
+        "where a client names one (`jwks_uri` and the like): `app.internal, 10.1.0.0/16`. https there too.",
     )
     host: str = Field("127.0.0.1", description="Address that `serve` listens on, unless `--host` says otherwise.")
     port: int = Field(8000, ge=1, le=65535, description="Port that `serve` listens on, unless `--port` says otherwise.")
@@ -78,6 +84,17 @@ class Settings(TokenSettings):
                 ipaddress.ip_network(part, strict=False)
             except ValueError as error:
                 raise ValueError(f"{part!r} is no address or network such as 10.0.0.0/8") from error
+        return text
+
+    @field_validator("egress_allowed")
+    @classmethod
+    def _places_are_hosts_or_networks(cls, text: str) -> str:
+        for part in filter(None, map(str.strip, text.split(","))):
+            try:
+                ipaddress.ip_network(part, strict=False)
+            except ValueError as error:
+                if "/" in part or not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", part):
+                    raise ValueError(f"{part!r} is no host, address or network such as 10.0.0.0/8") from error
         return text
 
     @model_validator(mode="after")

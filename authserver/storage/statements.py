@@ -35,6 +35,7 @@ from authserver.models import (
     KnownDevice,
     LogoutNotice,
     Mail,
+    PushedRequest,
     RevokedAccessToken,
     Session,
     SignUp,
@@ -64,6 +65,7 @@ GROUPS = table_of(Group)
 MEMBERS = table_of(GroupMember)
 REVOKED_TOKENS = table_of(RevokedAccessToken)
 SPENT = table_of(SpentToken)
+PUSHED_REQUESTS = table_of(PushedRequest)
 
 ONE: ColumnElement[int] = literal_column("1")
 ZERO: ColumnElement[int] = literal_column("0")
@@ -336,6 +338,11 @@ NOTE_ACTIVITY = KeyedWrite(
         "at": AT.type,
     },
 )
+
+INSERT_PUSHED_REQUEST = Statement(insert(PUSHED_REQUESTS))
+
+#: a pushed request by the digest of its reference
+FIND_PUSHED_REQUEST = KeyedRead(select(*PUSHED_REQUESTS.c), PUSHED_REQUESTS.c.digest)
 
 
 def model_of(kind: type[Model], row: Row) -> Model:

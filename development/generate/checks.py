@@ -228,7 +228,6 @@ LAMPS = "not yet: comes with lamps over MQTT and events"
 MIGRATION = "not yet: comes with Cognito's JSON API and migration"
 
 NOT_YET: dict[str, str] = {
-    **{f"security 6.{row}": PROTOCOL for row in (40, 77)},
     **{f"cognito 9.{row}": MIGRATION for row in (38, 51, 52, 53, 54, 55, 56)},
     **dict.fromkeys(("S07", "S21", "S22", "S23", "S25", "S27"), LAMPS),
 }
@@ -269,7 +268,8 @@ NOTES: dict[str, str] = {
     "cognito 2": "tokens",
     "cognito 3.3": "lock-out",
     "cognito 3.4": "who has an account",
-    "security 3": "what the FAPI 2.0 security profile asks of PAR, DPoP and client assertions",
+    "security 3": "what FAPI 2.0 demands of assertions, pushed and signed requests, and DPoP",
+    "security 4": "what OAuch tries",
     "performance 4": "the shape of the processes and of storage",
     "decision 2": "what Authlib leaves open",
     "decision 3": "two data paths",

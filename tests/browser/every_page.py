@@ -305,6 +305,16 @@ async def replace_password(visitor: Visitor) -> None:
     await visitor.sign_in(await visitor.mail(r"^\s*([a-z2-9]{4}(?:-[a-z2-9]{4}){3})$"))
 
 
+async def form_post(visitor: Visitor) -> None:
+    """Held, where it would have gone on by itself."""
+    await visitor.page.route(
+        "**/form_post.js", lambda route: route.fulfill(body="", headers={"content-type": "text/javascript"})
+    )
+    await visitor.page.goto(visitor.alexa.authorization_url(response_mode="form_post"))
+    await visitor.sign_in()
+    await visitor.press("allow")
+
+
 async def choose_account(visitor: Visitor) -> None:
     """Of an application that asks nothing itself."""
     redirect = ("--redirect-uri", visitor.alexa.redirect_uri)
@@ -410,6 +420,7 @@ PAGES: dict[tuple[str, str], Reach] = {
     ("still_linked.html", ""): still_linked,
     ("consent.html", ""): consent,
     ("choose_account.html", ""): choose_account,
+    ("form_post.html", ""): form_post,
     ("replace_password.html", ""): replace_password,
     ("replace_password.html", "refused"): refused(replace_password, "save", password="short"),
     ("second_factor_choice.html", ""): factor_demanded,

@@ -142,12 +142,13 @@ def upgrade() -> None:
         sa.Column("dpop_jkt", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("kept_until", sa.BigInteger(), nullable=False),
         sa.Column("used_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["client_id"], ["clients.client_id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("digest"),
     )
     with op.batch_alter_table("pushed_requests", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_pushed_requests_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pushed_requests_kept_until"), ["kept_until"], unique=False)
 
     op.create_table(
         "resource_scopes",

@@ -6,9 +6,9 @@ import logging
 
 from sqlmodel import col, select, update
 
+from authserver.egress import EgressError
 from authserver.models import LogoutNotice
 from authserver.oauth.backchannel import logout_token
-from authserver.oauth.backchannel.post import RefusedError, UnreachableError, post
 from authserver.oauth.clients import Clients, RegisteredClient
 from authserver.oauth.keys import KeyRingError
 from authserver.oauth.server import OAuthServer
@@ -75,12 +75,8 @@ async def _send(database: Database, oauth: OAuthServer, client: RegisteredClient
         return await _settle(database, notice, now, error="the client is told of nothing any more")
     try:
         token = logout_token.make(oauth.keys, oauth.issuer, client, notice, now)
-        status = await post(
-            client.row.backchannel_logout_uri, {"logout_token": token}, loopback=oauth.settings.development
-        )
-    except RefusedError as error:
-        return await _settle(database, notice, now, error=str(error))
-    except (UnreachableError, KeyRingError) as error:
+        status = await oauth.egress.post_form(client.row.backchannel_logout_uri, {"logout_token": token})
+    except (EgressError, KeyRingError) as error:
         return await _again(database, notice, now, str(error))
     if status in ARRIVED:
         return await _settle(database, notice, now)

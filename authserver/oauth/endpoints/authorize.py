@@ -5,9 +5,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from authserver.accounts import sessions
-from authserver.oauth import authorization, consents, interactions
+from authserver.oauth import authorization, consents, incoming, interactions, pushed
 from authserver.oauth.errors import KEEP_ON, PageError
-from authserver.oauth.redirects import response_uri
+from authserver.oauth.incoming import Incoming
+from authserver.oauth.redirects import FormPost, Reply, mode_of, reply
 from authserver.oauth.requests import parse, read_body
 from authserver.oauth.responses import NO_STORE, STRICT
 from authserver.services import Services
@@ -34,21 +35,21 @@ async def authorize(request: Request) -> Response:
     request is kept as an interaction and the browser goes to the first page that is missing, or straight back."""
     services: Services = request.app.state.services
     oauth, now = services.oauth, services.clock()
-    values = await _parameters(request)
-    to = await authorization.addressee(oauth, values)
-    parameters, repeated = authorization.collapse(values)
+    found = await incoming.read(oauth, await _parameters(request), now)
+    to = found.to
     try:
-        kept = await authorization.validate(oauth, to, parameters, now, repeated)
+        if found.error is not None:
+            raise found.error
+        kept = await authorization.validate(oauth, to, found.parameters, now, found.repeated)
     except OAuth2Error as error:
-        state = parameters.get("state")
-        answer = {"error": str(error.error)}
-        if error.description:
-            answer["error_description"] = error.description
-        return _redirect(services, response_uri(to.redirect_uri, oauth.issuer, state, answer))
+        return await _error(request, found, error)
+    if found.pushed:
+        kept[pushed.NAME] = found.pushed
     async with services.database.unit(keep_on=KEEP_ON) as session:
         browser, user = await sessions.find(services.settings, session, now, request.cookies)
         if "none" in consents.prompts(kept):
-            return _redirect(services, await authorization.silently(oauth, session, kept, to, browser, user))
+            back = await authorization.silently(oauth, session, kept, to, browser, user)
+            return _answer(request, back)
         if browser is None:
             await interactions.admit(services.settings, services.secret_keys, session, now, network_address(request))
         interaction, cookie = await interactions.create(
@@ -60,7 +61,7 @@ async def authorize(request: Request) -> Response:
             auth_not_before=authorization.freshness(kept, now),
         )
         location = await authorization.advance(oauth, session, interaction, browser, user)
-    response = _redirect(services, location)
+    response = _answer(request, location)
     if interaction.completed_at is None:
         name = interactions.cookie_name(services.settings, interaction.interaction_id)
         _forget_old_tabs(request, response, services)
@@ -76,6 +77,19 @@ async def authorize(request: Request) -> Response:
     return response
 
 
+async def _error(request: Request, found: Incoming, error: OAuth2Error) -> Response:
+    """To the client; a pushed request is used by that."""
+    services: Services = request.app.state.services
+    answer = {"error": str(error.error)}
+    if error.description:
+        answer["error_description"] = error.description
+    if found.pushed:
+        async with services.database.unit(keep_on=KEEP_ON) as session:
+            await pushed.consume(session, {pushed.NAME: found.pushed}, services.clock())
+    mode = mode_of(found.to, found.parameters)
+    return _answer(request, reply(found.to.redirect_uri, services.oauth.issuer, found.parameters, answer, mode))
+
+
 def _forget_old_tabs(request: Request, response: Response, services: Services) -> None:
     prefix = interactions.cookie_name(services.settings, "")
     names = [name for name in request.cookies if name.startswith(prefix)]
@@ -88,7 +102,11 @@ def network_address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _redirect(services: Services, location: str) -> Response:
-    """303, so that the body of a POST never travels on (contracts/security.md 6.46)."""
+def _answer(request: Request, back: Reply) -> Response:
+    """303, so that the body of a POST never travels on (contracts/security.md 6.46); or the page that posts."""
+    services: Services = request.app.state.services
+    if isinstance(back, FormPost):
+        page: Response = request.app.state.form_post_page(request, back)
+        return page
     headers = {**NO_STORE, "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-    return RedirectResponse(location, 303, headers | (STRICT if services.settings.secure else {}))
+    return RedirectResponse(back, 303, headers | (STRICT if services.settings.secure else {}))

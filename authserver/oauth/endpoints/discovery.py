@@ -8,15 +8,17 @@ from starlette.responses import Response
 
 from authserver.accounts import second_factor
 from authserver.languages import TAGS
+from authserver.oauth.client_auth import CONFIDENTIAL_METHODS, METHODS
+from authserver.oauth.client_keys import ALGORITHMS as CLIENT_ALGORITHMS
 from authserver.oauth.dpop.proof import ALGORITHMS as DPOP_ALGORITHMS
 from authserver.oauth.pairwise import SUBJECT_TYPES
+from authserver.oauth.redirects import RESPONSE_MODES
 from authserver.oauth.responses import CORS
 from authserver.oauth.server import CODE_CHALLENGE_METHODS, GRANT_TYPES, RESPONSE_TYPES
 from authserver.oauth.userinfo import PROFILE_CLAIMS
 from authserver.services import Services
 
-AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
-SECRET_METHODS = ["client_secret_basic", "client_secret_post"]
+AUTH_METHODS = list(METHODS)
 
 
 def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str,
         "introspection_endpoint": f"{issuer}/oauth2/introspect",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "response_types_supported": list(RESPONSE_TYPES),
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANT_TYPES),
         "subject_types_supported": list(SUBJECT_TYPES),
         "id_token_signing_alg_values_supported": algorithms,
@@ -40,15 +42,22 @@ def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str,
         "introspection_signing_alg_values_supported": algorithms,
         "scopes_supported": ["openid", "email", "phone", "profile", "address"],
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": list(CLIENT_ALGORITHMS),
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
-        "introspection_endpoint_auth_methods_supported": SECRET_METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": list(CLIENT_ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": list(CONFIDENTIAL_METHODS),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(CLIENT_ALGORITHMS),
+        "pushed_authorization_request_endpoint": f"{issuer}/oauth2/par",
+        "require_pushed_authorization_requests": False,  # of each client whose policy says so
         "code_challenge_methods_supported": list(CODE_CHALLENGE_METHODS),
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
-        "request_parameter_supported": False,
-        "request_uri_parameter_supported": False,
+        "request_parameter_supported": True,
+        "request_object_signing_alg_values_supported": list(CLIENT_ALGORITHMS),
+        "require_signed_request_object": False,
+        "request_uri_parameter_supported": False,  # nothing is fetched; what was pushed here has its own member
         "claims_parameter_supported": True,
         "ui_locales_supported": list(TAGS),
         "display_values_supported": ["page", "popup", "touch"],

@@ -8,6 +8,7 @@ from authserver.oauth.endpoints.authorize import authorize
 from authserver.oauth.endpoints.device_authorization import device_authorization
 from authserver.oauth.endpoints.discovery import jwks, openid_configuration
 from authserver.oauth.endpoints.introspect import introspect
+from authserver.oauth.endpoints.par import par
 from authserver.oauth.endpoints.revoke import revoke
 from authserver.oauth.endpoints.token import token
 from authserver.oauth.endpoints.userinfo import userinfo
@@ -18,6 +19,7 @@ MACHINE = {
     "/oauth2/device_authorization": (device_authorization, ["POST"]),
     "/oauth2/revoke": (revoke, ["POST"]),
     "/oauth2/introspect": (introspect, ["POST"]),
+    "/oauth2/par": (par, ["POST"]),
     "/oauth2/userInfo": (userinfo, ["GET", "POST"]),
     "/.well-known/jwks.json": (jwks, ["GET"]),
     "/.well-known/openid-configuration": (openid_configuration, ["GET"]),

@@ -10,9 +10,11 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from sqlalchemy.util.concurrency import await_
 
 from authserver.models import AuthorizationCode
+from authserver.oauth.client_auth import METHODS
 from authserver.oauth.grants import new_grant, session_use
-from authserver.oauth.redirects import response_uri
+from authserver.oauth.redirects import reply
 from authserver.oauth.requests import ProtocolRequest
+from authserver.oauth.responses import Answer
 from authserver.oauth.tokens import Subject
 from authserver.secret_values import digest, new_secret
 from authserver.storage.hot import Row, Transaction
@@ -96,18 +98,18 @@ class Sha256CodeChallenge(CodeChallenge):  # type: ignore[misc]
 class AuthorizationCodeGrant(authlib_grants.AuthorizationCodeGrant):  # type: ignore[misc]
     """`self.server` is an `OAuthServer`."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
     request: ProtocolRequest
 
     def create_authorization_response(
         self, redirect_uri: str, grant_user: Any
-    ) -> tuple[int, str, list[tuple[str, str]]]:
+    ) -> tuple[int, Any, list[tuple[str, str]]]:
         """RFC 6749 §4.1.2 with `iss` (RFC 9207); Authlib's would rewrite a query that the registered URI has."""
         code = new_secret()[0]
         self.request.user = grant_user
         self.save_authorization_code(code, self.request)
-        state = self.request.parameters.get("state")
-        return 303, "", [("Location", response_uri(redirect_uri, self.server.issuer, state, {"code": code}))]
+        answer = Answer.of(reply(redirect_uri, self.server.issuer, self.request.parameters, {"code": code}))
+        return answer.status, answer.body, list(answer.headers.items())
 
     def save_authorization_code(self, code: str, request: ProtocolRequest) -> None:
         """Within the unit of work of the page that finishes the interaction; stored as digest."""

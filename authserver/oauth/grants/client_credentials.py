@@ -6,6 +6,7 @@ from authlib.oauth2.rfc6749 import InvalidScopeError, UnauthorizedClientError
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 
 from authserver.oauth import tokens
+from authserver.oauth.client_auth import CONFIDENTIAL_METHODS
 from authserver.oauth.requests import ProtocolRequest
 
 
@@ -13,7 +14,7 @@ class ClientCredentialsGrant(authlib_grants.ClientCredentialsGrant):  # type: ig
     """`self.server` is an `OAuthServer`. One signature, no row read or written: the client and the resource servers are
     known to the process."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL_METHODS
     request: ProtocolRequest
     target: str | None
 

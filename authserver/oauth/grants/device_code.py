@@ -8,6 +8,7 @@ from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE, DeviceCodeGrant
 from sqlalchemy.util.concurrency import await_
 
+from authserver.oauth.client_auth import METHODS
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.device_codes import APPROVED, DENIED
 from authserver.oauth.grants import new_grant
@@ -54,7 +55,7 @@ class PresentedDeviceCode:
 class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
     """`self.server` is an `OAuthServer`. The code is used once, by its client; what was approved is looked at again."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
     request: ProtocolRequest
 
     def validate_token_request(self) -> None:

@@ -9,6 +9,7 @@ from authlib.oauth2.rfc6749 import grants as authlib_grants
 from sqlalchemy.util.concurrency import await_
 
 from authserver.oauth import refresh_token, resources
+from authserver.oauth.client_auth import METHODS
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.grants import session_use
 from authserver.oauth.requested_claims import singly_named
@@ -74,7 +75,7 @@ def is_taken(row: Row, generation: int, client: RegisteredClient, now: int) -> b
 class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
     """`self.server` is an `OAuthServer`. Without rotation a refresh is one read and one signature."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
     request: ProtocolRequest
 

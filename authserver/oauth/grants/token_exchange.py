@@ -11,6 +11,7 @@ from authlib.oauth2.rfc6749.hooks import hooked
 from sqlalchemy.util.concurrency import await_
 
 from authserver.oauth import live
+from authserver.oauth.client_auth import CONFIDENTIAL_METHODS
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.errors import InvalidTargetError
 from authserver.oauth.live import LiveAccessToken
@@ -84,7 +85,7 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
     the old one's grant, at the latest when the old one would have expired."""
 
     GRANT_TYPE = TOKEN_EXCHANGE
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL_METHODS
     request: ProtocolRequest
     claims: dict[str, Any]  # of the subject token
     row: Row  # its grant, with the person as they are now

@@ -12,7 +12,6 @@ from sqlmodel import select
 
 from authserver.accounts import administration, devices, sessions
 from authserver.models import LogoutNotice, Session, User
-from authserver.oauth.backchannel.post import RefusedError, UnreachableError, post
 from tests.authserver.accounts.people import PASSWORD, People
 from tests.authserver.pages.browsing import Linking
 from tests.authserver.protocol.harness import Asker, Server, claims_of, header_of
@@ -272,49 +271,3 @@ async def test_a_rolled_back_sign_out_tells_nobody(people: People, receiver: Rec
     with pytest.raises(RuntimeError):
         await end_and_fail()
     assert await notices(people.server, linking.client) == []
-
-
-@pytest.mark.spec("security 6.77")
-async def test_the_way_out_leads_to_the_public_network_alone(receiver: Receiver) -> None:
-    form = {"logout_token": "x"}
-    for url in (
-        receiver.url,
-        receiver.url.replace("127.0.0.1", "localhost"),
-        receiver.url.replace("127.0.0.1", "[::ffff:127.0.0.1]"),
-        "https://127.0.0.1/",
-        "https://10.0.0.1/",
-        "https://192.168.1.1/",
-        "https://169.254.169.254/latest/meta-data",
-        "https://[::1]/",
-        "https://[fe80::1]/",
-        "https://[fd00::1]/",
-        "https://0.0.0.0/",
-        "https://100.64.0.1/",
-        "http://93.184.216.34/",
-        "ftp://93.184.216.34/",
-        "file:///etc/passwd",
-        "https://user@93.184.216.34/",
-    ):
-        with pytest.raises(RefusedError):
-            await post(url, form)
-    assert receiver.forms == []
-    assert await post(receiver.url, form, loopback=True) == 200
-    with pytest.raises(RefusedError):
-        await post("https://10.0.0.1/", form, loopback=True)
-    with pytest.raises(UnreachableError):
-        await post("http://127.0.0.1:1/", form, loopback=True)
-
-
-@pytest.mark.spec("security 6.77")
-async def test_who_answers_too_slowly_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("authserver.oauth.backchannel.post.TIMEOUT", 0.3)
-
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(20):
-            writer.write(b"H")
-            await asyncio.sleep(0.1)
-
-    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(UnreachableError):
-            await post(f"http://127.0.0.1:{port}/", {"logout_token": "x"}, loopback=True)

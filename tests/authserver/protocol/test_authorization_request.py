@@ -154,7 +154,7 @@ async def test_a_challenge_that_is_no_sha_256_is_refused(server: Server, alexa: 
         ({"request_uri": "https://client.example.org/request.jwt"}, "request_uri_not_supported"),
         ({"request_uri": "http://169.254.169.254/latest/meta-data"}, "request_uri_not_supported"),
         ({"request_uri": "file:///etc/passwd"}, "request_uri_not_supported"),
-        ({"request_uri": "urn:ietf:params:oauth:request_uri:unknown"}, "request_uri_not_supported"),
+        ({"request_uri": "urn:ietf:params:oauth:request_uri:unknown"}, "invalid_request_uri"),
     ],
 )
 async def test_request_objects_are_refused_and_never_ignored_or_fetched(
@@ -176,7 +176,8 @@ async def test_request_objects_are_refused_and_never_ignored_or_fetched(
         {"max_age": "\u00b2"},
         {"max_age": "9" * 400},
         {"response_mode": "fragment"},
-        {"response_mode": "form_post"},
+        {"response_mode": "form_post.jwt"},
+        {"response_mode": ""},
         {"nonce": "n" * 4097},
         {"id_token_hint": "eyJhbGciOiJub25lIn0.e30."},
     ],
