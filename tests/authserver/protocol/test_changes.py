@@ -124,7 +124,7 @@ async def test_a_person_who_is_disabled_or_removed_is_so_at_once(
     async with elsewhere.unit() as session:
         row = await session.get(User, person.sub)
         assert row is not None
-        await (ending(session, row, server.clock()) if ending is administration.disable else ending(session, row))
+        await ending(session, row, server.clock())
     assert (await confidential.refresh(tokens["refresh_token"])).status_code == 400
     assert (await server.userinfo(tokens["access_token"])).status_code == 401
 

@@ -335,7 +335,9 @@ async def test_authlibs_own_client_is_let_in_where_it_names_the_issuer(server: S
     """Its default is the token endpoint, which no server that obeys RFC 7523bis takes."""
     keys = signing("RS256")
     client = await Holder.add(server, keys)
-    made = private_key_jwt_sign(keys.key, client.client_id, server.settings.issuer, alg="RS256")
+    made = private_key_jwt_sign(
+        keys.key, client.client_id, server.settings.issuer, alg="RS256", issued_at=server.clock()
+    )
     assert_let_in(await ask(client, made))
     usual = private_key_jwt_sign(keys.key, client.client_id, f"{server.settings.issuer}/oauth2/token", alg="RS256")
     assert_unproven(await ask(client, usual))

@@ -251,8 +251,6 @@ async def test_a_code_of_a_person_who_was_called_back_meanwhile_is_refused(
     [
         "password",
         "implicit",
-        "client_credentials",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
         "AUTHORIZATION_CODE",
         " authorization_code",
         "authorization_code ",
@@ -263,6 +261,20 @@ async def test_a_code_of_a_person_who_was_called_back_meanwhile_is_refused(
 async def test_other_grant_types_are_unsupported(confidential: Asker, grant_type: str) -> None:
     answer = await confidential.token(grant_type=grant_type, username="somebody", password="guess")
     assert_refused(answer, "unsupported_grant_type")
+
+
+@pytest.mark.spec("RFC 6749 §5.2", "cognito 9.6")
+@pytest.mark.parametrize(
+    "grant_type",
+    [
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    ],
+)
+async def test_a_grant_type_that_is_not_the_clients_is_unauthorized(confidential: Asker, grant_type: str) -> None:
+    answer = await confidential.token(grant_type=grant_type, device_code="x")
+    assert_refused(answer, "unauthorized_client")
 
 
 @pytest.mark.spec("RFC 6749 §5.2")

@@ -146,12 +146,13 @@ async def test_an_approved_device_gets_the_tokens_of_a_grant_like_any_other(serv
 
 @pytest.mark.spec("RFC 8707 §2")
 async def test_a_device_may_name_the_resource(server: Server, device: Asker, person: User) -> None:
-    code = (await waiting(device, resource="https://api.example.org/"))["device_code"]
+    api = await server.add_resource()
+    code = (await waiting(device, resource=api))["device_code"]
     await decide(server, code, person)
     tokens = (await poll(device, code)).json()
-    assert claims_of(tokens["access_token"])["aud"] == "https://api.example.org/"
+    assert claims_of(tokens["access_token"])["aud"] == api
     again = (await device.refresh(tokens["refresh_token"])).json()
-    assert claims_of(again["access_token"])["aud"] == "https://api.example.org/"
+    assert claims_of(again["access_token"])["aud"] == api
 
 
 @pytest.mark.spec("security 6.24", "security 6.26", "RFC 8628 §3.4")

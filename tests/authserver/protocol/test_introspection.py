@@ -117,8 +117,11 @@ async def test_a_resource_servers_client_learns_of_tokens_for_it_and_no_others(s
     assert told(await api.introspect(made["refresh_token"])) == INACTIVE
     for other in (for_another, for_nobody):
         assert told(await api.introspect((await other.linked(person))["access_token"])) == INACTIVE
-    asked = await for_nobody.linked(person, resource=API)
-    assert told(await api.introspect(asked["access_token"]))["aud"] == API
+    registered = await server.add_resource()
+    its_own = await server.add_client(introspects=[registered])
+    asked = await for_nobody.linked(person, resource=registered)
+    assert told(await its_own.introspect(asked["access_token"]))["aud"] == registered
+    assert told(await api.introspect(asked["access_token"])) == INACTIVE
     assert told(await for_another.introspect(made["access_token"])) == INACTIVE
 
 
@@ -162,7 +165,7 @@ async def deleted(server: Server, _client: Asker, person: User, _made: dict[str,
     async with server.services.database.unit() as session:
         row = await session.get(User, person.sub)
         assert row is not None
-        await administration.remove(session, row)
+        await administration.remove(session, row, server.clock())
 
 
 ENDINGS: dict[str, Ending] = {

@@ -146,12 +146,15 @@ async def workers(
     await asyncio.to_thread(service.start, "--workers", "2" if database_kind == "postgresql" else "1")
     same = {name: settings[f"AUTHSERVER_{name.upper()}"] for name in ("issuer", "secret_key")}
     beside = Server(settings_for(url, development=True, **same), clock=lambda: int(time.time()))  # type: ignore[arg-type]
-    with service:
+    try:
         async with beside:
             running = Workers(service, beside)
             await running.open()
             yield running
             await running.close()
+    finally:
+        assert await asyncio.to_thread(service.stop) == 0, service.log()[-3000:]
+    service.check_log()
 
 
 @pytest.mark.spec("performance 4")

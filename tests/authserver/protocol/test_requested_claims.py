@@ -199,11 +199,10 @@ async def test_what_is_kept_is_small_and_only_what_is_given(server: Server, pers
 
 @pytest.mark.spec("RFC 8707 §2")
 async def test_a_resource_and_claims_of_one_request_both_reach_the_grant(server: Server, person: User) -> None:
+    api = await server.add_resource()
     client = await server.add_client(first_party=True, scopes=["openid", "email"])
-    made, _, info = await told(
-        server, client, person, asking(userinfo={"email": None}), resource="https://api.example.org"
-    )
+    made, _, info = await told(server, client, person, asking(userinfo={"email": None}), resource=api)
     assert info["email"] == person.email
     again = (await client.refresh(made["refresh_token"])).json()
-    assert claims_of(again["access_token"])["aud"] == "https://api.example.org"
+    assert claims_of(again["access_token"])["aud"] == api
     assert (await server.userinfo(again["access_token"])).json()["email"] == person.email
