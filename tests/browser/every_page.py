@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import httpx2
 import pyotp
@@ -28,13 +28,15 @@ LINK = r"href=\"(http[^\"]*/confirmUser\?[^\"]*)\""
 
 @dataclass
 class Visitor:
-    """A browser, and whose it is. `demanding`: a server that wants a second factor of everybody."""
+    """A browser, and whose it is. `demanding`: a server that wants a second factor of everybody; `read`: what was taken
+    from mails so far."""
 
     page: Page
     authserver: Service
     alexa: Alexa
     person: Person
     demanding: Service | None = None
+    read: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -54,16 +56,17 @@ class Visitor:
         await self.press("sign_in")
 
     async def mail(self, pattern: str) -> str:
-        """What the newest mail to this person says there."""
+        """What a mail to this person says there that was not read yet: those of one second stand in any order."""
         async with httpx2.AsyncClient(trust_env=False) as client:
             for _ in range(50):
                 box = (await client.get(f"{self.url}/dev/mailbox")).text
                 for letter in re.findall(r"<article.*?</article>", box, re.DOTALL):
                     found = re.search(pattern, letter, re.MULTILINE)
-                    if self.person.email in letter and found:
+                    if self.person.email in letter and found and found.group(1) not in self.read:
+                        self.read.add(found.group(1))
                         return found.group(1)
                 await asyncio.sleep(0.1)
-        raise AssertionError(f"no mail to {self.person.email} has {pattern}")
+        raise AssertionError(f"no new mail to {self.person.email} has {pattern}")
 
 
 async def sign_in(visitor: Visitor) -> None:
@@ -172,8 +175,8 @@ def refused(reached: Reach, button: str, **typed: str) -> Reach:
 
     async def reach(visitor: Visitor) -> None:
         await reached(visitor)
-        for field, text in typed.items():
-            await visitor.page.fill(f"#{field}", text)
+        for name, text in typed.items():
+            await visitor.page.fill(f"#{name}", text)
         await visitor.press(button)
         assert await visitor.page.locator("[role=alert]:visible").count() == 1
 
