@@ -459,7 +459,8 @@ async def test_scopes_of_resource_servers_are_named_in_their_operators_words(peo
         session.add(ResourceScope(identifier=api, name="stir", description="Stir the <pot>"))
     services.oauth.resources.forget()
     visit = Linking(people, client)
-    page = await visit.signed_in(user.email)
+    page = await visit.start(scope=f"openid {api}/stir {api}/plain")
+    page = await visit.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
     assert "Stir the <pot>" in page.text
     assert "<pot>" not in page.answer.text
     assert "Do plain" in page.text

@@ -251,6 +251,7 @@ async def test_a_code_of_a_person_who_was_called_back_meanwhile_is_refused(
     [
         "password",
         "implicit",
+        "urn:ietf:params:oauth:grant-type:token-exchange ",
         "AUTHORIZATION_CODE",
         " authorization_code",
         "authorization_code ",

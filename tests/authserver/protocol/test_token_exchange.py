@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
 from authserver.models import RevokedAccessToken, User
@@ -221,6 +222,19 @@ async def test_nothing_but_a_persons_access_token_is_exchanged(server: Server, p
     own = (await machine.token(grant_type="client_credentials")).json()["access_token"]
     for wrong in (tokens["id_token"], tokens["refresh_token"], own, tokens["access_token"] + "=="):
         assert_refused(await swap(service, wrong), "invalid_request")
+
+
+@pytest.mark.spec("security 6.70", "RFC 9449 §1")
+async def test_a_bound_token_is_not_made_into_one_that_everybody_can_play(
+    server: Server, clock: Clock, person: User
+) -> None:
+    app = await app_of(server)
+    service = await exchanger(server, app)
+    claims = claims_of(await token_of(app, person))
+    signer = server.services.keys.signing("RS256", clock()).signer
+    assert (await swap(service, signer.sign(orjson.dumps(claims), "at+jwt"))).status_code == 200
+    bound = claims | {"cnf": {"jkt": "x" * 43}}
+    assert_refused(await swap(service, signer.sign(orjson.dumps(bound), "at+jwt")), "invalid_request")
 
 
 @pytest.mark.spec("security 6.32", "security 6.22", "RFC 7009 §2.1", "security 6.74")
