@@ -35,7 +35,7 @@ async def unpack(keys: ClientKeys, issuer: str, client: RegisteredClient, value:
     except JwtError as error:
         log.info("request object refused to client %r: it %s", client.client_id, error)
         raise InvalidRequestObjectError("The request object is not valid") from error
-    return {name: _text(value) for name, value in found.claims.items() if name not in CLAIMS}
+    return {name: _text(name, value) for name, value in found.claims.items() if name not in CLAIMS}
 
 
 def _check(found: ClientJwt, issuer: str, client: RegisteredClient, now: int) -> None:
@@ -50,11 +50,14 @@ def _check(found: ClientJwt, issuer: str, client: RegisteredClient, now: int) ->
         raise JwtError("names the client as its subject")
     if any(name in claims for name in ONCE_MORE):
         raise JwtError("holds another request")
-    if any("\0" in name or "\0" in _text(value) for name, value in claims.items()):
+    if any("\0" in name or "\0" in _text(name, value) for name, value in claims.items()):
         raise JwtError("holds a NUL character")
     found.check_times(now, must_expire=client.row.require_signed_request_object)
 
 
-def _text(value: Any) -> str:
-    """As it would stand in the query: numbers in digits, `claims` and the like as JSON."""
+def _text(name: str, value: Any) -> str:
+    """As it would stand in the query: numbers in digits, `claims` and the like as JSON, several `resource`s divided by
+    spaces (RFC 8707 §2)."""
+    if name == "resource" and isinstance(value, list):
+        return " ".join(map(str, value))
     return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -20,6 +20,7 @@ DOCUMENTS = {
     "CVE-": "Advisories of other servers and libraries",
     "GHSA-": "Advisories of other servers and libraries",
     "PYSEC-": "Advisories of other servers and libraries",
+    "ASVS ": "ASVS 5.0",
     "alexa ": "Notes on Alexa",
     "cognito ": "Notes on Cognito",
     "performance ": "Notes on performance",

@@ -13,13 +13,16 @@ OAUTH_ERRORS = {
     " or verifier. For Alexa this ends the link: it is never the answer to trouble of the server's own.",
     "invalid_request": "A parameter is missing, malformed or there twice; or a subject token cannot be exchanged "
     "(RFC 8693 §2.2.2).",
+    "invalid_request_object": "`request` is not signed by the client, not for this server, expired, or malformed; the"
+    " log says which (RFC 9101 §6).",
+    "invalid_request_uri": "`request_uri` was pushed here but is expired, used, or of another client (RFC 9126 §4).",
     "invalid_scope": "A scope that does not exist or that the client may not ask for.",
     "invalid_target": "`resource` is no registered resource server that the client may name, was not granted, or "
     "names two where a token is for one (RFC 8707 §2).",
     "invalid_token": "401. The access token is missing, expired, revoked or none of ours (RFC 6750 §3.1).",
     "login_required": "`prompt=none`, and nobody is signed in, or not recently enough.",
-    "request_not_supported": "Request objects (`request`) are not taken.",
-    "request_uri_not_supported": "`request_uri` is not taken, and never fetched.",
+    "request_not_supported": "A request object (`request`) without a signature, or of a client without keys.",
+    "request_uri_not_supported": "`request_uri` names something that was not pushed here; it is never fetched.",
     "server_error": "500. A fault of the server; the log has it.",
     "slow_down": "As `authorization_pending`, and from now on five seconds more between two questions.",
     "temporarily_unavailable": "503 with `Retry-After`. Trouble of the server's own: try again, nothing is lost.",

@@ -12,7 +12,7 @@ from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.dpop.binding import authorization_key
 from authserver.oauth.dpop.proof import Proof
 from authserver.oauth.errors import InvalidDpopProofError, PageError
-from authserver.oauth.requests import ProtocolRequest, read_form
+from authserver.oauth.requests import ProtocolRequest, once, parse, read_body
 from authserver.oauth.responses import error_response, json_response
 from authserver.oauth.spent import spend
 from authserver.services import Services
@@ -26,7 +26,7 @@ async def par(request: Request) -> Response:
     try:
         if request.scope["query_string"]:
             raise InvalidRequestError("Parameters belong in the body")
-        parameters = await read_form(request)
+        parameters = await _form(request)
         protocol_request = ProtocolRequest(
             "POST",
             f"{oauth.issuer}/oauth2/par",
@@ -50,6 +50,13 @@ async def par(request: Request) -> Response:
         answer = oauth.handle_error_response(None, error)
         return json_response(dict(answer.body), answer.status, answer.headers)
     return json_response({"request_uri": request_uri, "expires_in": pushed.LIFETIME}, 201)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Each parameter once, but for `resource` (RFC 8707 §2). Raises `InvalidRequestError`."""
+    values = parse(await read_body(request))
+    several = values.pop("resource", None)
+    return once(values) | (incoming.collapse({"resource": several})[0] if several else {})
 
 
 async def _strangers_wait(services: Services, request: Request, now: int) -> int:

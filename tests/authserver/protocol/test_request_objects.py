@@ -1,7 +1,9 @@
 """Signed authorization requests (RFC 9101), by value and pushed."""
 
+import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -196,3 +198,41 @@ async def test_a_request_object_is_no_client_assertion(server: Server) -> None:
     client = await Holder.add(server)
     for value in (client.request_object(), client.request_object({"typ": None}), client.request_object(jti="j")):
         assert_unproven(await server.post("/oauth2/token", form_for("/oauth2/token") | client.proof(value)))
+
+
+@pytest.mark.spec("RFC 8707 §2", "OpenID Connect Core §5.5", "OpenID Connect Core §6.1")
+@pytest.mark.parametrize("way", ["by-value", "pushed", "pushed-plainly"])
+async def test_several_resources_and_claims_are_understood_in_each_way(server: Server, person: User, way: str) -> None:
+    client = await Holder.add(server, first_party=True, scopes=["openid", "email"])
+    wanted = [await server.add_resource("read"), await server.add_resource("read")]
+    claims = {"id_token": {"email": {"essential": True}}}
+    value = client.request_object(resource=wanted, claims=claims, scope="openid")
+    if way == "by-value":
+        query = link(client, value)
+    else:
+        form = {"request": value} | client.proof()
+        body = urlencode(form)
+        if way == "pushed-plainly":
+            plain = client.authorization(scope="openid", claims=json.dumps(claims)) | client.proof()
+            body = urlencode([*plain.items(), *(("resource", one) for one in wanted)])
+        answer = await server.post(PAR, body.encode())
+        assert answer.status_code == 201, answer.text
+        query = {"client_id": client.client_id, "request_uri": answer.json()["request_uri"]}
+    code = answered(await server.authorize(query, **await server.signed_in(person)), CALLBACK)["code"]
+    tokens = (await client.exchange(code, resource=wanted[1])).json()
+    assert claims_of(tokens["access_token"])["aud"] == wanted[1]
+    assert claims_of(tokens["id_token"])["email"] == person.email
+    asked = client.request_object(resource=["https://unknown.example.org/"])
+    client.redirect_uri = CALLBACK
+    assert_error(await server.authorize(link(client, asked)), client, "invalid_target")
+
+
+@pytest.mark.spec("RFC 7662 §2.1", "security 6.53")
+async def test_introspection_takes_an_assertion_too(server: Server, person: User) -> None:
+    client = await Holder.add(server)
+    tokens = await client.linked(person)
+    assert (await client.introspect(tokens["access_token"])).json()["active"] is True
+    proof = client.proof()
+    form = {"token": tokens["access_token"]} | proof
+    assert (await server.post("/oauth2/introspect", form)).json()["active"] is True
+    assert_unproven(await server.post("/oauth2/introspect", form))
