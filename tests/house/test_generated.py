@@ -18,7 +18,8 @@ SECTION = re.compile(
     r"(RFC \d{4}|OpenID Connect (Core|Discovery|RP-Initiated Logout|Dynamic Registration)|NIST SP 800-63B|WebAuthn)"
     r"( §[\w.]+)?"
     r"|Cognito|OWASP [\w ]+|CSP|HTML|Fetch|(oidcc|OIDC \w+) [a-z0-9-]+|(CVE-\d{4}-\d+|GHSA-[a-z0-9-]+|PYSEC-[\d-]+)"
-    r"|OAuth 2.0 Form Post Response Mode §2|ASVS 10[.\d]+|WCAG 2.2|(alexa|performance) [0-6](\.\d+)?|cognito [0-8](\.\d+)?|security [34]|(design|decision) \d+a?"
+    r"|OAuth 2.0 Form Post Response Mode §2|ASVS 10[.\d]+"
+    r"|WCAG 2.2|(alexa|performance) [0-6](\.\d+)?|cognito [0-8](\.\d+)?|security [34]|(design|decision) \d+a?"
 )
 
 
