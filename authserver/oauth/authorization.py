@@ -103,10 +103,7 @@ async def validate(
         error.redirect_uri = to.redirect_uri
         raise
     kept: dict[str, Any] = {name: parameters[name] for name in KEPT if parameters.get(name)}
-    if asked.names:
-        kept["claims"] = asked.names
-    if asked.acr_values:
-        kept["acr_values"] = asked.acr_values
+    kept |= asked.kept()
     if subject := hinted.sub if hinted else asked.sub:
         kept[interactions.HINTED_SUB] = oauth.keys.account_of(to.client.row, subject)
     if hinted is not None and hinted.email:

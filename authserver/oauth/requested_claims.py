@@ -29,6 +29,11 @@ class Requested:
     acr_values: str = ""
     sub: str = ""
 
+    def kept(self) -> dict[str, Any]:
+        """What of it outlives the request, in the interaction."""
+        found = {"claims": self.names, "acr_values": self.acr_values}
+        return {name: value for name, value in found.items() if value}
+
 
 def read(text: str, scopes: Sequence[str]) -> Requested:
     """`scopes`: all that the client may ask for. Raises `InvalidRequestError` for what is not of §5.5's form, and
