@@ -98,10 +98,11 @@ async def settle(
     remembered: Remembered | None,
     now: int,
 ) -> bool:
-    """The last word before a code, where `given` said yes: what was agreed to here is remembered, what is relied on is
-    held until the unit of work ends. False when it was taken back meanwhile."""
+    """The last word before a code, where `given` said yes: what was agreed to here is remembered (not for a device:
+    somebody else may hold it), what is relied on is held until the unit of work ends. False when it was taken back
+    meanwhile."""
     if interaction.consented:
-        if not client.first_party and not asks_always(client):
+        if not client.first_party and not asks_always(client) and device_codes.DEVICE not in interaction.request:
             await _remember(session, user, client, asked(interaction.request), now)
         return True
     return client.first_party or (remembered is not None and await _hold(session, remembered))

@@ -76,5 +76,5 @@ def _permissions(visit: Visit, settings: Settings, described: Mapping[str, str])
         "permissions": [word for word in words if word not in added],
         "added": list(dict.fromkeys(added)),
         "chooses": "select_account" in consents.prompts(visit.interaction.request),
-        "remembers": not consents.asks_always(visit.client),
+        "remembers": not consents.asks_always(visit.client) and DEVICE not in visit.interaction.request,
     }
