@@ -27,6 +27,7 @@ GUESSES = 10  # codes that one visit may type; its network has a limit beside it
 
 
 async def device(request: Request) -> Response:
+    """Type, or compare, the code that a device shows."""
     if request.method == "POST":
         return await _posted(request)
     issuer, typed = services_of(request).settings.issuer, request.query_params.get("user_code", "")

@@ -27,6 +27,7 @@ UNSEEN = N_("Something wanted to sign you out without showing you this page. You
 
 
 async def end_session(request: Request) -> Response:
+    """An application asks to sign somebody out: at once where it names this very session, else the person is asked."""
     if request.method == "POST":
         form = await read_form(request)
         if "csrf_token" in form:

@@ -72,7 +72,9 @@ async def settled(server: Server, client: Asker) -> LogoutNotice:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.spec("oidcc backchannel-logout", "Back-Channel Logout 1.0 §2.4", "Back-Channel Logout 1.0 §2.5")
+@pytest.mark.spec(
+    "oidcc backchannel-logout", "OpenID Connect Back-Channel Logout §2.4", "OpenID Connect Back-Channel Logout §2.5"
+)
 async def test_a_client_of_the_session_is_told_with_a_token_as_the_specification_wants_it(
     people: People, receiver: Receiver, user: User
 ) -> None:
@@ -95,7 +97,7 @@ async def test_a_client_of_the_session_is_told_with_a_token_as_the_specification
     assert len(receiver.forms) == 1
 
 
-@pytest.mark.spec("security 6.69", "Back-Channel Logout 1.0 §2.4")
+@pytest.mark.spec("security 6.69", "OpenID Connect Back-Channel Logout §2.4")
 async def test_a_logout_token_is_good_for_nothing_here(people: People, receiver: Receiver, user: User) -> None:
     linking = Linking(people, await told(people, receiver, post_logout_redirect_uris=["https://a.example/"]))
     await linked(linking, user)
@@ -154,7 +156,7 @@ async def by_another_person(people: People, linking: Linking, user: User) -> Non
     await linking.browser.press(page, "sign_in", username=other.email, password=PASSWORD)
 
 
-@pytest.mark.spec("Back-Channel Logout 1.0 §2.3", "Back-Channel Logout 1.0 §2.7")
+@pytest.mark.spec("OpenID Connect Back-Channel Logout §2.3", "OpenID Connect Back-Channel Logout §2.7")
 @pytest.mark.parametrize(
     "end", [by_button, by_logout, at_another_device, all_others, by_another_person], ids=lambda end: end.__name__
 )
@@ -179,7 +181,7 @@ async def test_however_a_session_ends_its_clients_are_told_and_no_others(
     assert len(receiver.forms) == 2
 
 
-@pytest.mark.spec("Back-Channel Logout 1.0 §2.4", "security 6.32")
+@pytest.mark.spec("OpenID Connect Back-Channel Logout §2.4", "security 6.32")
 @pytest.mark.parametrize("how", ["disabled", "deleted", "password", "unconfirmed"])
 async def test_where_all_ends_a_client_is_told_of_the_person_also_when_the_session_was_long_over(
     people: People, receiver: Receiver, user: User, how: str
@@ -224,7 +226,7 @@ async def test_nothing_that_ends_a_session_reaches_alexa(people: People, receive
     assert (await alexa.refresh(tokens["refresh_token"])).status_code == 200
 
 
-@pytest.mark.spec("Back-Channel Logout 1.0 §2.8")
+@pytest.mark.spec("OpenID Connect Back-Channel Logout §2.8")
 async def test_what_did_not_arrive_is_sent_again_with_growing_pauses(
     people: People, receiver: Receiver, user: User
 ) -> None:
@@ -244,7 +246,7 @@ async def test_what_did_not_arrive_is_sent_again_with_growing_pauses(
     assert (await settled(people.server, linking.client)).attempts == 4
 
 
-@pytest.mark.spec("Back-Channel Logout 1.0 §2.8", "security 6.77")
+@pytest.mark.spec("OpenID Connect Back-Channel Logout §2.8", "security 6.77")
 @pytest.mark.parametrize("status", [400, 302, 404])
 async def test_who_does_not_want_it_is_asked_no_more_and_no_redirect_is_followed(
     people: People, receiver: Receiver, user: User, status: int, caplog: pytest.LogCaptureFixture

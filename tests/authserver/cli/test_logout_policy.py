@@ -11,7 +11,7 @@ from tests.running.service import Service
 OUT = "https://app.example.org/out"
 
 
-@pytest.mark.spec("security 6.60", "security 6.71", "RP-Initiated Logout 1.0 §3.1")
+@pytest.mark.spec("security 6.60", "security 6.71", "OpenID Connect RP-Initiated Logout §3.1")
 @pytest.mark.parametrize("uri", UNREGISTRABLE.values(), ids=UNREGISTRABLE.keys())
 def test_a_dangerous_logout_uri_cannot_be_registered(uri: str) -> None:
     assert problems(client(post_logout_redirect_uris=[uri]))

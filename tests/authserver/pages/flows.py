@@ -15,7 +15,6 @@ from tests.authserver.pages.browsing import Linking
 from tests.authserver.pages.flow_harness import NAME, Flow, Run, Step, interaction_of, send
 from tests.authserver.pages.test_invitations import invite
 from tests.authserver.pages.test_lockout import locked
-from tests.authserver.protocol.devices import GRANTS, waiting
 from tests.running.reading import Page
 
 NEW = "a lantern nobody has lit before"
@@ -295,39 +294,6 @@ async def passkey(run: Run) -> str:
     return own.key_of(found[0])
 
 
-async def at_a_device(run: Run) -> Page:
-    """A television shows a code; the person sits before it with a telephone."""
-    await run.has_account()
-    client = await run.people.server.add_client("public", **GRANTS)
-    run.keep["user_code"] = (await waiting(client))["user_code"]
-    return await run.linking.browser.open(run.linking.url("/device"))
-
-
-async def at_a_device_with_an_app(run: Run) -> Page:
-    page = await at_a_device(run)
-    app, _ = await with_app(run.people, run.owner)
-    run.keep["secret"] = app.secret.hex()
-    return page
-
-
-async def user_code(run: Run) -> str:
-    return run.keep["user_code"]
-
-
-async def device_denied(run: Run) -> None:
-    """Before the code is typed there is nothing to deny: the code is let be until it is too old."""
-    if run.page.asks_for("user_code"):
-        run.people.clock.advance(600)
-    else:
-        await run.linking.browser.press(run.page, "deny" if run.page.has_button("deny") else "cancel")
-
-
-async def asked_to_sign_out(run: Run) -> Page:
-    await run.has_account()
-    await at_home(run, "/account")
-    return await run.linking.browser.open(run.linking.url("/oauth2/logout?client_id=" + run.linking.client.client_id))
-
-
 #: who holds which authenticator, by the address of a run
 HOLDERS: dict[str, Holder] = {}
 
@@ -345,7 +311,6 @@ NEW_PASSWORD = Step("/confirmforgotPassword", {"action": "save", "code": code, "
 PRESS = Step("/confirmUser", {"action": "confirm", "link": link_secret})
 UNLOCK = Step("/unlock", {"action": "unlock", "username": email}, begins=True)
 UNLOCKED = replace(SIGN_IN, only_here=True)
-TYPE_CODE = Step("/device", {"action": "continue", "user_code": user_code})
 ASK = Step("/account/email", {"action": "ask", "email": new_address}, begins=True)
 
 FLOWS: dict[str, Flow] = {
@@ -490,18 +455,6 @@ FLOWS: dict[str, Flow] = {
             at_what_was_allowed,
             (Step("/account/applications", {"forget": allowed_client}),),
             signed_out,
-        ),
-        Flow("approve a device", at_a_device, (TYPE_CODE, SIGN_IN, ALLOW), device_denied),
-        Flow(
-            "approve a device with a second step",
-            at_a_device_with_an_app,
-            (TYPE_CODE, SIGN_IN, SECOND_STEP, ALLOW),
-            device_denied,
-        ),
-        Flow(
-            "sign out for an application",
-            asked_to_sign_out,
-            (Step("/oauth2/logout", {"action": "sign_out"}),),
         ),
         Flow("unlink by mail", at_the_mailed_link, (Step("/unlink", {"link": link}),), anywhere=True),
     )

@@ -11,7 +11,7 @@ from tests.authserver.accounts.people import People
 from tests.authserver.pages.browsing import Linking
 from tests.authserver.pages.conftest import Linkings
 from tests.authserver.pages.flow_harness import at_once, attack, begun, effects, honestly, send
-from tests.authserver.pages.flows import FLOWS
+from tests.authserver.pages.flows_of_devices import ALL_FLOWS as FLOWS
 from tests.authserver.protocol.harness import Server
 
 #: What comes one after another is the same on either database: each flow is attacked on one. Races are on both.

@@ -57,7 +57,7 @@ async def is_signed_in(linking: Linking) -> bool:
     return "code" in linking.returned(page)
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "RP-Initiated Logout 1.0 §2", "security 6.42", "cognito 9.44")
+@pytest.mark.spec("oidcc rp-initiated-logout", "OpenID Connect RP-Initiated Logout §2", "security 6.42", "cognito 9.44")
 @pytest.mark.parametrize("uri", [AFTERWARDS, WITH_QUERY])
 async def test_the_client_of_this_session_signs_it_out_at_once(here: Linking, user: User, uri: str) -> None:
     hint = await id_token(here, user)
@@ -68,7 +68,7 @@ async def test_the_client_of_this_session_signs_it_out_at_once(here: Linking, us
     assert not await is_signed_in(here)
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "RP-Initiated Logout 1.0 §2")
+@pytest.mark.spec("oidcc rp-initiated-logout", "OpenID Connect RP-Initiated Logout §2")
 async def test_no_state_comes_back_where_none_was_sent(here: Linking, user: User) -> None:
     hint = await id_token(here, user)
     page = await ask(here, id_token_hint=hint, post_logout_redirect_uri=AFTERWARDS, client_id=here.client.client_id)
@@ -77,7 +77,7 @@ async def test_no_state_comes_back_where_none_was_sent(here: Linking, user: User
     assert page.left_to == AFTERWARDS
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "RP-Initiated Logout 1.0 §2", "security 6.73")
+@pytest.mark.spec("oidcc rp-initiated-logout", "OpenID Connect RP-Initiated Logout §2", "security 6.73")
 async def test_a_post_from_a_clients_page_goes_the_same_way(here: Linking, user: User) -> None:
     """The browser gives no `Lax` cookie to it: only the navigation that follows knows the session."""
     form = {"id_token_hint": await id_token(here, user), "post_logout_redirect_uri": AFTERWARDS, "state": "s"}
@@ -89,7 +89,7 @@ async def test_a_post_from_a_clients_page_goes_the_same_way(here: Linking, user:
     assert not await is_signed_in(here)
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "RP-Initiated Logout 1.0 §2", "security 6.78")
+@pytest.mark.spec("oidcc rp-initiated-logout", "OpenID Connect RP-Initiated Logout §2", "security 6.78")
 @pytest.mark.parametrize("given", [{}, {"state": "s"}, {"id_token_hint": "", "state": ""}], ids=str)
 async def test_without_a_word_of_whose_it_is_the_person_is_asked(
     here: Linking, user: User, given: dict[str, str]
@@ -146,7 +146,7 @@ async def test_what_is_no_hint_of_ours_signs_nobody_out_and_leads_nowhere(
     assert "You are signed out" in page.text
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "RP-Initiated Logout 1.0 §3.1", "security 6.60")
+@pytest.mark.spec("oidcc rp-initiated-logout", "OpenID Connect RP-Initiated Logout §3.1", "security 6.60")
 @pytest.mark.parametrize(
     "uri",
     [
@@ -171,7 +171,7 @@ async def test_an_address_that_is_not_registered_is_never_gone_to(here: Linking,
     assert without.left_to is None  # a client's name alone proves nothing (§3)
 
 
-@pytest.mark.spec("security 6.78", "RP-Initiated Logout 1.0 §6", "ASVS 10.6.2")
+@pytest.mark.spec("security 6.78", "OpenID Connect RP-Initiated Logout §6")
 async def test_the_hint_of_another_session_only_asks(people: People, app: Asker, here: Linking, user: User) -> None:
     """An attacker has a token of their own, and one of the same person's at another browser."""
     elsewhere, attacker = Linking(people, app), Linking(people, app)
@@ -226,7 +226,7 @@ async def test_nobody_is_signed_out_unseen(here: Linking, user: User, headers: d
     assert await is_signed_in(here)
 
 
-@pytest.mark.spec("RP-Initiated Logout 1.0 §2", "CVE-2026-16206")
+@pytest.mark.spec("OpenID Connect RP-Initiated Logout §2", "CVE-2026-16206")
 async def test_an_expired_hint_signs_out_its_own_session_and_an_old_one_leads_nowhere(
     people: People, here: Linking, user: User
 ) -> None:
@@ -243,7 +243,7 @@ async def test_an_expired_hint_signs_out_its_own_session_and_an_old_one_leads_no
     assert (await ask(here, id_token_hint=fresh, post_logout_redirect_uri=AFTERWARDS)).left_to is None
 
 
-@pytest.mark.spec("security 6.47", "RP-Initiated Logout 1.0 §2", "security 6.78")
+@pytest.mark.spec("security 6.47", "OpenID Connect RP-Initiated Logout §2", "security 6.78")
 async def test_the_session_keeps_its_name_when_the_same_person_signs_in_once_more(
     people: People, here: Linking, user: User
 ) -> None:

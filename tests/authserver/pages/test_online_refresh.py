@@ -25,7 +25,7 @@ async def online(people: People) -> Asker:
 
 async def code(linking: Linking, user: User) -> str:
     page = await linking.start()
-    if page.left_to is None:
+    if page.asks_for("password"):
         page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
     if page.left_to is None:
         page = await linking.browser.press(page, "allow")
