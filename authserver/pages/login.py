@@ -55,6 +55,8 @@ async def _posted(request: Request) -> Response:
             visit = await load(request, session, form)
             return leave(request, visit, await authorization.refuse(services.oauth, session, visit.interaction))
     visit = await look(request, form)
+    if visit.step is Step.USER_CODE:
+        return go(f"{services.settings.issuer}/device{visit.query}")
     username, password = form.get("username", ""), form.get("password", "")
     if form.get("action") == "passkey":
         opened = await passkey.sign_in(request, form, visit)

@@ -15,7 +15,8 @@ from development.generate.markers import MarkerError, markers
 from tests.house.sources import ROOT
 
 SECTION = re.compile(
-    r"(RFC \d{4}|OpenID Connect (Core|Discovery|RP-Initiated Logout|Back-Channel Logout|Dynamic Registration)|NIST SP 800-63B|WebAuthn)"
+    r"(RFC \d{4}|OpenID Connect (Core|Discovery|(RP-Initiated|Back-Channel) Logout|Dynamic Registration)"
+    r"|NIST SP 800-63B|WebAuthn)"
     r"( §[\w.]+)?"
     r"|Cognito|OWASP [\w ]+|CSP|HTML|Fetch|(oidcc|OIDC \w+) [a-z0-9-]+|(CVE-\d{4}-\d+|GHSA-[a-z0-9-]+|PYSEC-[\d-]+)"
     r"|OAuth 2.0 Form Post Response Mode §2|ASVS 10[.\d]+"
