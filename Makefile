@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMPOSE ?= docker compose
+FOREIGN := tests/foreign/node
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check fix docs catalogues bench compose-test requirements system
+.PHONY: help install install-dev run test check fix docs catalogues bench fuzz compose-test requirements system clients
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +30,15 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 run: install ## start both services on SQLite with a demo account and two lamps
 	@$(BIN)/python -m development.run
 
-system: ## Debian packages that tests use (Chromium, mosquitto), where root
+system: ## Debian packages that tests use (Chromium, mosquitto, Node), where root
 	@sh development/system.sh
 
-test: install-dev system check ## every check and every test
+clients: system $(FOREIGN)/node_modules/.package-lock.json ## the OAuth clients from npm that drive the server in tests
+
+$(FOREIGN)/node_modules/.package-lock.json: $(FOREIGN)/package-lock.json
+	@sh development/clients.sh $(FOREIGN)
+
+test: install-dev system clients check ## every check and every test
 	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 check: install-dev ## format, lint, types, imports, generated files
@@ -54,6 +60,9 @@ catalogues: install-dev ## bring the catalogues of all languages in step with th
 
 bench: install-dev ## measure both services; writes bench/results/
 	@$(BIN)/python -m bench
+
+fuzz: install-dev ## look for what breaks the server, for MINUTES=10; `make fuzz HELP=1` says more
+	@$(BIN)/python -m development.fuzz $(if $(HELP),--help) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 compose-test: install-dev ## one linking and one directive through docker-compose.yml
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m development.compose_test

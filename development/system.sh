@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the programs that tests use and PyPI does not have: Chromium (the hosted pages in a phone's view) and
-# mosquitto (a real MQTT broker). Does nothing, and needs no network, where both are there. Where it cannot install
+# Installs the programs that tests use and PyPI does not have: Chromium (the hosted pages in a phone's view), mosquitto
+# (a real MQTT broker), Node and npm (OAuth clients that others wrote). Does nothing, and needs no network, where both are there. Where it cannot install
 # them it says what is missing and lets the tests go on: theirs are skipped, or fail under REQUIRE_COMPONENTS=1.
 set -u
 PATH="$PATH:/usr/local/sbin:/usr/sbin"
@@ -10,6 +10,8 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
     command -v google-chrome-stable >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 ||
     packages="chromium fonts-noto-core"
 command -v mosquitto >/dev/null 2>&1 || packages="${packages:+$packages }mosquitto"
+command -v node >/dev/null 2>&1 || packages="${packages:+$packages }nodejs"
+command -v npm >/dev/null 2>&1 || packages="${packages:+$packages }npm"
 [ -n "$packages" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

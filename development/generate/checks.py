@@ -228,7 +228,7 @@ LAMPS = "not yet: comes with lamps over MQTT and events"
 MIGRATION = "not yet: comes with Cognito's JSON API and migration"
 
 NOT_YET: dict[str, str] = {
-    **{f"cognito 9.{row}": MIGRATION for row in (38, 51, 52, 53, 54, 55, 56)},
+    **{f"cognito 9.{row}": MIGRATION for row in (51, 52, 53, 54, 55, 56)},
     **dict.fromkeys(("S07", "S21", "S22", "S23", "S25", "S27"), LAMPS),
 }
 

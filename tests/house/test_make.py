@@ -11,7 +11,7 @@ import pytest
 
 from tests.house.sources import ROOT
 
-COMMANDS = {"install", "run", "test", "check", "compose-test", "bench", "docs"}
+COMMANDS = {"install", "run", "test", "check", "compose-test", "bench", "docs", "fuzz", "clients"}
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -88,7 +88,7 @@ def test_an_old_python_is_named(clone: Path, tmp_path: Path) -> None:
 
 def test_the_system_script_needs_neither_root_nor_network_where_all_is_there(tmp_path: Path) -> None:
     """Every program is found, and an `apt-get` that would be called is not there."""
-    for name in ("chromium", "mosquitto"):
+    for name in ("chromium", "mosquitto", "node", "npm"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     done = subprocess.run(

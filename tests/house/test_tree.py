@@ -1,5 +1,6 @@
 """What must not be in the tree."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -61,3 +62,18 @@ def test_what_services_need_is_pinned_alike_for_tests() -> None:
         return set(re.findall(r"^([\w.\[\],-]+==\S+)", (ROOT / name).read_text(), re.MULTILINE))
 
     assert pins("requirements.txt") <= pins("requirements-dev.txt")
+
+
+def test_every_package_from_npm_is_pinned_by_its_hash_and_names_no_registry() -> None:
+    """Each installation takes them from where it takes its packages."""
+    folder = ROOT / "tests" / "foreign" / "node"
+    pinned = json.loads((folder / "package-lock.json").read_text())["packages"]
+    assert set(json.loads((folder / "package.json").read_text())["dependencies"]) <= {
+        name.removeprefix("node_modules/") for name in pinned
+    }
+    for name, package in pinned.items():
+        assert "resolved" not in package, name
+        assert not name or package["integrity"].startswith("sha512-"), name
+    for written in folder.glob("*.json"):
+        assert "registry" not in written.read_text(), written.name
+    assert not any(path.name == ".npmrc" for path in tracked())
