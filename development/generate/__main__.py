@@ -11,6 +11,7 @@ from typing import Any
 
 from development.generate import references
 from development.generate.conformance import conformance
+from development.openapi import document
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("authserver", "skill")
@@ -39,6 +40,7 @@ def generated() -> dict[str, str]:
     with ThreadPoolExecutor() as pool:
         services = dict(zip(SERVICES, pool.map(described, SERVICES), strict=True))
     files = {path: write(services) for path, write in FROM_SERVICES.items()}
+    files["docs/reference/openapi.json"] = json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
     return files | {"CONFORMANCE.md": conformance()}
 
 
