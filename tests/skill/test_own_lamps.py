@@ -101,7 +101,9 @@ async def test_a_bearer_token_is_refused_by_the_scheme_dpop(skill: Service, issu
 
 @pytest.mark.spec("RFC 9449 §7.1", "RFC 7800 §3.1")
 @pytest.mark.parametrize(
-    "cnf", [{"jkt": OTHER.jkt}, {"jkt": ""}, {"jkt": [KEY.jkt]}, {"x5t#S256": KEY.jkt}, {}, [], "jkt", KEY.jkt]
+    "cnf",
+    [{"jkt": OTHER.jkt}, {"jkt": ""}, {"jkt": [KEY.jkt]}, {"x5t#S256": KEY.jkt}, {}, [], "jkt", KEY.jkt],
+    ids=["another", "empty", "list", "certificate", "nothing", "no object", "text", "the key itself"],
 )
 async def test_a_token_that_is_bound_otherwise_is_refused(skill: Service, issuer: Issuer, cnf: Any) -> None:
     token = issuer.token(cnf=cnf)
