@@ -42,7 +42,7 @@ KEY_ALONE = {"token_endpoint_auth_methods": ["private_key_jwt"]}
         {"preset": "alexa", "consent": "always", "response_modes": ["form_post"]},
         {"preset": "alexa", "consent": "always", "jwks": SET, **KEY_ALONE},
     ],
-    ids=str,
+    ids=lambda columns: ", ".join(columns),
 )
 def test_what_could_not_work_or_would_do_harm_is_refused(columns: dict[str, Any]) -> None:
     assert problems(client(**columns))
@@ -61,7 +61,7 @@ def test_what_could_not_work_or_would_do_harm_is_refused(columns: dict[str, Any]
         {"response_modes": ["form_post"]},
         {"preset": "alexa", "consent": "always", "jwks": SET},
     ],
-    ids=str,
+    ids=lambda columns: ", ".join(columns),
 )
 def test_what_works_is_taken(columns: dict[str, Any]) -> None:
     assert problems(client(**columns)) == []
