@@ -9,6 +9,8 @@ OAUTH_ERRORS = {
     "insufficient_scope": "403. The access token lacks the scope that this endpoint needs (RFC 6750 §3.1).",
     "interaction_required": "`prompt=none`, and a page would have to be shown.",
     "invalid_client": "401. The client is unknown, its secret is wrong, or it may not authenticate in this way.",
+    "invalid_dpop_proof": "The proof of possession is missing, malformed, too old, used before or for another request "
+    "(RFC 9449 §5).",
     "invalid_grant": "The code or refresh token is unknown, expired, used, revoked, or of another client, redirect URI"
     " or verifier. For Alexa this ends the link: it is never the answer to trouble of the server's own.",
     "invalid_request": "A parameter is missing, malformed or there twice; or a subject token cannot be exchanged "
@@ -31,4 +33,5 @@ OAUTH_ERRORS = {
     "unsupported_grant_type": "A grant type that this server does not have, such as `password`.",
     "unsupported_response_type": "A response type other than `code`.",
     "unsupported_token_type": "An access token at the revocation endpoint: revoke the refresh token.",
+    "use_dpop_nonce": "The next proof must carry the nonce of the header `DPoP-Nonce` (RFC 9449 §8).",
 }

@@ -23,7 +23,7 @@ KINDS: tuple[tuple[str, Described], ...] = (
     (r"^(issuer|jwks_uri|service_documentation|op_policy_uri|op_tos_uri)$", URL),
     (r"_endpoint$", URL),
     (r"^require_", YES),
-    (r"_parameter_supported$|_session_supported$|^require_request_uri_registration$", YES),
+    (r"_parameter_supported$|logout_(session_)?supported$", YES),
     (r"(types|modes|values|methods|locales)_supported$|^(scopes|claims|alg_values)_supported$", WORDS),
 )
 

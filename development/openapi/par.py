@@ -5,6 +5,7 @@ from development.openapi.words import (
     CHALLENGE,
     CLIENT,
     CREDENTIALS,
+    DPOP,
     FORM_REFUSED,
     NO_STORE,
     PROOF,
@@ -33,11 +34,11 @@ PAR: Described = {
         "operationId": "par",
         "summary": "Leave an authorization request here and get a reference to it (RFC 9126)",
         "security": CLIENT,
+        "parameters": [DPOP],
         "requestBody": form(
             members(
                 [],
-                **{name: schema for name, schema in PARAMETERS.items() if name not in CREDENTIALS},
-                request=text("All of it in one JWT signed by the client (RFC 9101), in the place of the others."),
+                **{name: schema for name, schema in PARAMETERS.items() if name not in (*CREDENTIALS, "request_uri")},
                 **CREDENTIALS,
             )
         ),

@@ -5,8 +5,10 @@ from development.openapi.words import (
     CHALLENGE,
     CLIENT,
     CREDENTIALS,
+    DPOP,
     FORM_REFUSED,
     NO_STORE,
+    NONCE,
     PROOF,
     UNAVAILABLE,
     Described,
@@ -80,11 +82,12 @@ TOKEN: Described = {
         "operationId": "token",
         "summary": "Exchange a code, a refresh token or what else a client holds, for tokens (RFC 6749 §3.2)",
         "security": CLIENT,
+        "parameters": [DPOP],
         "requestBody": form({"oneOf": [GRANTS[name] for name in GRANT_TYPES]}),
         "responses": {
             "200": {
                 "description": "The tokens.",
-                "headers": NO_STORE,
+                "headers": NO_STORE | NONCE,
                 "content": {"application/json": {"schema": ISSUED}},
             },
             "400": error(
@@ -100,6 +103,7 @@ TOKEN: Described = {
                 "expired_token",
                 "access_denied",
                 *PROOF,
+                headers=NONCE,
             ),
             "401": error("The client did not prove who it is.", "invalid_client", headers=CHALLENGE),
             **FORM_REFUSED,

@@ -1,6 +1,17 @@
 """`GET` and `POST /oauth2/userInfo`."""
 
-from development.openapi.words import CHALLENGE, NO_STORE, PROOF, UNAVAILABLE, Described, error, members, text
+from development.openapi.words import (
+    CHALLENGE,
+    DPOP,
+    NO_STORE,
+    NONCE,
+    PROOF,
+    UNAVAILABLE,
+    Described,
+    error,
+    members,
+    text,
+)
 
 EITHER: Described = {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]}  # Cognito's way: by the client
 
@@ -21,11 +32,16 @@ CLAIMS: Described = {
 ANSWERS: Described = {
     "200": {
         "description": "Claims by scope (OpenID Connect Core §5.4), as the account is now.",
-        "headers": NO_STORE,
-        "content": {"application/json": {"schema": CLAIMS}},
+        "headers": NO_STORE | NONCE,
+        "content": {
+            "application/json": {"schema": CLAIMS},
+            "application/jwt": {"schema": {"type": "string"}},  # by the client's policy
+        },
     },
     "400": error("The token is in two places, or the form cannot be read.", "invalid_request", headers=CHALLENGE),
-    "401": error("No token, or one that is expired, revoked or not ours.", "invalid_token", *PROOF, headers=CHALLENGE),
+    "401": error(
+        "No token, or one that is expired, revoked or not ours.", "invalid_token", *PROOF, headers=CHALLENGE | NONCE
+    ),
     "403": error("The token lacks the scope `openid`.", "insufficient_scope", headers=CHALLENGE),
     "503": UNAVAILABLE,
 }
@@ -35,12 +51,14 @@ USERINFO: Described = {
         "operationId": "userInfo",
         "summary": "Claims about the person (OpenID Connect Core §5.3)",
         "security": [{"access_token": []}],
+        "parameters": [DPOP],
         "responses": ANSWERS,
     },
     "post": {
         "operationId": "userInfoByPost",
         "summary": "The same; the token may stand in the form (RFC 6750 §2.2)",
         "security": [{"access_token": []}, {}],
+        "parameters": [DPOP],
         "requestBody": {
             "content": {
                 "application/x-www-form-urlencoded": {

@@ -88,6 +88,13 @@ def members(required: list[str], **properties: Described) -> Described:
 
 #: RFC 9449: the proof did not do, or a nonce is wanted first
 PROOF = ("invalid_dpop_proof", "use_dpop_nonce")
+DPOP: Described = {
+    "name": "DPoP",
+    "in": "header",
+    "description": "A proof of the key that the tokens are, or shall be, bound to (RFC 9449 §4).",
+    "schema": {"type": "string"},
+}
+NONCE = {"DPoP-Nonce": header("What the next proof must carry (RFC 9449 §8).")}
 
 HTML: Described = {"text/html": {"schema": {"type": "string"}}}
 

@@ -1,26 +1,32 @@
 """The running server with people and clients, for programs that others wrote."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import httpx2
+import pytest
 import pytest_asyncio
 from authlib.common.security import generate_token
 
 from authserver.accounts import administration
 from authserver.accounts.names import read_email
 from authserver.accounts.passwords import crypt_context
-from authserver.oauth import registration
+from authserver.oauth import keys, registration, resource_registration, token_rules
 from authserver.oauth.presets import CONFIDENTIAL, PUBLIC
+from authserver.secret_values import SecretKey
 from authserver.storage.database import Database, DatabaseUrl
+from tests.running import node
 from tests.running.linking import PASSWORD, Person, walk
+from tests.running.node import Foreign
 from tests.running.reading import Browser
 from tests.running.service import Service
 
 CALLBACK = "https://client.example.org/callback"
 SCOPE = "openid email"
+SEEN = 1.0  # seconds until every worker knows what a command has changed
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,10 @@ class Known:
     client_id: str
     client_secret: str
     issuer: str
+
+    def as_told(self, method: str) -> dict[str, str]:
+        """What the programs of `node/` are told of it."""
+        return asdict(self) | {"method": method}
 
 
 @dataclass
@@ -48,15 +58,31 @@ class Provider:
 
     async def add_client(self, preset: dict[str, Any], **policy: Any) -> Known:
         wanted = preset | {"redirect_uris": [CALLBACK], "scopes": SCOPE.split()} | policy
+        now, key = int(time.time()), SecretKey.of(self.service.settings["AUTHSERVER_SECRET_KEY"])
         async with self.database.unit() as session:
-            client, secret = await registration.register(session, "A foreign app", wanted, int(time.time()))
+            client, secret = await registration.register(session, "A foreign app", wanted, now)
+            for alg in token_rules.algorithms(client):
+                await keys.ensure(session, key, alg, now)
         self.service.must_not_log(secret or "")
+        if policy:
+            await asyncio.sleep(SEEN)
         return Known(client.client_id, secret or "", self.issuer)
 
-    async def sign_in(self, url: str) -> str:
+    async def add_resource_server(self, *scopes: str) -> str:
+        """Its identifier, an address that nothing answers at."""
+        identifier = f"https://{generate_token(8).lower()}.example.org"
+        async with self.database.unit() as session:
+            described = dict.fromkeys(scopes, "Do something there")
+            await resource_registration.add(session, identifier, "An API", described, int(time.time()))
+        await asyncio.sleep(SEEN)
+        return identifier
+
+    async def sign_in(self, url: str, browser: Browser | None = None) -> str:
         """Where the browser ends when a person signs in and allows: the client's callback, with the code."""
-        async with Browser() as browser:
-            page = await walk(browser, await browser.open(url), self.human)
+        if browser is None:
+            async with Browser() as new:
+                return await self.sign_in(url, new)
+        page = await walk(browser, await browser.open(url), self.human)
         assert page.left_to is not None
         return page.left_to
 
@@ -87,3 +113,18 @@ async def confidential(provider: Provider) -> Known:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def public(provider: Provider) -> Known:
     return await provider.add_client(PUBLIC)
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=["openid_client", "oauth4webapi"])
+async def library(request: pytest.FixtureRequest) -> AsyncIterator[Foreign]:
+    async with node.running(request.param) as client:
+        yield client
+
+
+async def discover(library: Foreign, known: Known, method: str, **others: object) -> dict[str, object]:
+    found: dict[str, object] = await library.ask(
+        "discover",
+        **known.as_told(method),
+        **others,
+    )
+    return found

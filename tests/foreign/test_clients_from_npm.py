@@ -1,34 +1,13 @@
 """openid-client and oauth4webapi, both by the author of node-oidc-provider: one walks the easy way, one checks all."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from authserver.oauth.presets import CONFIDENTIAL
-from tests.foreign.conftest import CALLBACK, SCOPE, Known, Provider
+from tests.foreign.conftest import CALLBACK, SCOPE, Known, Provider, discover
 from tests.running import node
 from tests.running.node import Foreign, RefusedError
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")
-
-
-@pytest_asyncio.fixture(loop_scope="session", params=["openid_client", "oauth4webapi"])
-async def library(request: pytest.FixtureRequest) -> AsyncIterator[Foreign]:
-    async with node.running(request.param) as client:
-        yield client
-
-
-async def discover(library: Foreign, known: Known, method: str, **others: object) -> dict[str, object]:
-    found: dict[str, object] = await library.ask(
-        "discover",
-        issuer=known.issuer,
-        client_id=known.client_id,
-        client_secret=known.client_secret,
-        method=method,
-        **others,
-    )
-    return found
 
 
 @pytest.mark.spec(

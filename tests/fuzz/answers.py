@@ -1,5 +1,6 @@
 """What holds for every answer, whatever was asked."""
 
+import html
 import re
 from urllib.parse import urlsplit
 
@@ -42,7 +43,7 @@ def check(answer: httpx2.Response, sent: Fields, issuer: str, registered: list[s
         assert MARK not in cookie, f"{about} {cookie}"
     location = answer.headers.get("location")
     if location is not None:
-        assert answer.status_code == 303, about
+        assert answer.status_code in (302, 303), about  # 302: Cognito's `/logout`
         assert leads_home(location, issuer, registered), f"{about} {location}"
         assert all(0x20 < ord(character) < 0x7F for character in location), f"{about} {location!r}"
     body = answer.text
@@ -55,6 +56,10 @@ def check(answer: httpx2.Response, sent: Fields, issuer: str, registered: list[s
                 if MARK in part and MARKUP & set(part):
                     assert part not in body, f"{about} {name}={value!r} comes back as it was sent"
         assert f"<{MARK}" not in body, about
+        for target in re.findall(r"<form[^>]*action=\"([^\"]*)\"", body):  # `form_post` leads to the client
+            there = html.unescape(target)
+            away = urlsplit(there).netloc or not there.startswith("/") or there.startswith(("//", "/\\"))
+            assert not away or there in registered or leads_home(there, issuer, []), f"{about} {there}"
         assert not re.search(
             rf"(href|src|action|formaction)=[\"']?\s*(javascript|data|vbscript):[^\"']*{MARK}", body
         ), about

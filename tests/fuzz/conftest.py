@@ -13,8 +13,9 @@ from authlib.common.security import generate_token
 from authserver.accounts import administration
 from authserver.accounts.names import read_email
 from authserver.accounts.passwords import crypt_context
-from authserver.oauth import registration
+from authserver.oauth import registration, resource_registration
 from authserver.oauth.presets import ALEXA, CONFIDENTIAL, PUBLIC, alexa_redirect_uris
+from authserver.oauth.server import GRANT_TYPES
 from authserver.storage.database import Database, DatabaseUrl
 from tests.conftest import MigratedDatabase
 from tests.fuzz import answers
@@ -26,6 +27,7 @@ from tests.running.reading import Browser
 from tests.running.service import Service
 
 CALLBACK = "https://client.example.org/callback"
+API = "https://api.example.org"
 FORM = "application/x-www-form-urlencoded"
 MANY = "1000000"  # so that no limit for one network ends the draw: those are tested elsewhere
 
@@ -59,9 +61,8 @@ class Target:
         self, path: str, sent: Fields, browser: httpx2.Client | None = None, query: str = "", **headers: str
     ) -> httpx2.Response:
         """One form, whose answer is checked."""
-        answer = (browser or self.stranger).post(
-            f"{self.issuer}{path}{query}", content=encoded(sent), headers={"content-type": FORM} | headers
-        )
+        put = [(name.encode(), value.encode("latin-1")) for name, value in ({"content-type": FORM} | headers).items()]
+        answer = (browser or self.stranger).post(f"{self.issuer}{path}{query}", content=encoded(sent), headers=put)
         answers.check(answer, sent, self.issuer, self.registered)
         return answer
 
@@ -72,10 +73,12 @@ def new_browser() -> httpx2.Client:
 
 async def fill(target: Target, database: Database, now: int) -> None:
     """Clients of each kind, registered as commands do it."""
-    elsewhere = {"redirect_uris": [CALLBACK], "scopes": ["openid", "email"]}
+    async with database.unit() as session:
+        await resource_registration.add(session, API, "An API", {"read": "Read"}, now)
+    elsewhere = {"redirect_uris": [CALLBACK], "scopes": ["openid", "email", f"{API}/read"]}
     for name, wanted in (
         ("alexa", ALEXA | {"redirect_uris": alexa_redirect_uris("M2AAAAAAAAAAAA")}),
-        ("confidential", CONFIDENTIAL | elsewhere),
+        ("confidential", CONFIDENTIAL | elsewhere | {"grant_types": list(GRANT_TYPES)}),
         ("public", PUBLIC | elsewhere),
     ):
         async with database.unit() as session:

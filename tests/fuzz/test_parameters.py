@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authserver.oauth.server import GRANT_TYPES
 from tests.fuzz import answers, names
 from tests.fuzz.budget import bounded
 from tests.fuzz.conftest import Target
@@ -29,6 +30,16 @@ def honest(client: Alexa) -> dict[str, str]:
 def basic(client: Alexa) -> dict[str, str]:
     pair = f"{quote(client.client_id, safe='')}:{quote(client.client_secret, safe='')}"
     return {"authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+#: beside what was issued: values with which a form is right
+WELL = {"subject_token_type": "urn:ietf:params:oauth:token-type:access_token", "token_type_hint": "access_token"}
+
+
+def printable(value: str) -> str:
+    """What HTTP lets through in a header: the bytes of the value, without those that end one."""
+    found = bytes(byte for byte in value.encode("utf-8", "surrogatepass") if byte >= 0x20 and byte != 0x7F)
+    return found.decode("latin-1").strip()
 
 
 def among(asked: dict[str, str], drawn: Fields, *, replacing: bool) -> Fields:
@@ -79,7 +90,9 @@ def test_no_form_of_a_program_breaks_an_endpoint(target: Target, path: str) -> N
     every = sorted(
         {*names.in_form(path), "client_id", "client_secret", "client_assertion", "grant_type", "scope", MARK}
     )
+    known = set(names.in_form(path)) - {"client_id", "grant_type"}
     issued = {name: target.tokens[name] for name in ("refresh_token", "access_token", "id_token")}
+    issued |= {"token": target.tokens["access_token"], "subject_token": target.tokens["access_token"]}
 
     @bounded(120)
     @given(
@@ -88,9 +101,10 @@ def test_no_form_of_a_program_breaks_an_endpoint(target: Target, path: str) -> N
         mixed=st.sampled_from(["", "refresh_token", "access_token", "id_token"]),
         at=st.sampled_from(["token", "refresh_token", "access_token", "code", "id_token_hint"]),
         cut=st.integers(1, 60),
-        grant=st.sampled_from(["authorization_code", "refresh_token", ""]),
-        header=st.sampled_from(["none", "basic", "drawn"]),
+        grant=st.sampled_from([*GRANT_TYPES, ""]),
+        header=st.sampled_from(["none", "basic", "drawn", "proof"]),
         value=VALUES,
+        begins_well=st.booleans(),
     )
     def ask(
         drawn: Fields,
@@ -101,8 +115,12 @@ def test_no_form_of_a_program_breaks_an_endpoint(target: Target, path: str) -> N
         grant: str,
         header: str,
         value: str,
+        begins_well: bool,
     ) -> None:
         sent = [pair for pair in drawn if pair[0] != "client_id" or preset is None]
+        if begins_well and preset is not None:
+            right = honest(target.presets[preset]) | issued | WELL
+            sent = among({name: right[name] for name in known if name in right}, sent, replacing=True)
         sent += [("grant_type", grant)] if grant else []
         sent += [(at, issued[mixed][:-cut] + issued[mixed][-1])] if mixed else []
         headers: dict[str, str] = {}
@@ -115,6 +133,8 @@ def test_no_form_of_a_program_breaks_an_endpoint(target: Target, path: str) -> N
         if header == "drawn":
             pair = base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
             headers = {"authorization": f"Basic {pair}".strip()}
+        elif header == "proof":
+            headers["dpop"] = printable(value)
         answer = target.post(path, sent, **headers)
         assert answer.headers["cache-control"] == "no-store"
         if answer.is_error:
@@ -141,8 +161,7 @@ def test_no_header_breaks_an_endpoint(target: Target) -> None:
         before=st.sampled_from(["", "Bearer ", "Basic ", "DPoP ", "a=", "authserver_session="]),
     )
     def ask(name: str, value: str, path: str, before: str) -> None:
-        put = (before + value).encode("utf-8", "surrogatepass")
-        put = bytes(byte for byte in put if byte >= 0x20 and byte != 0x7F).strip()
+        put = (before + printable(value)).encode("latin-1").strip()
         sent: Fields = [("client_id", target.presets["alexa"].client_id)]
         answer = target.stranger.get(f"{target.issuer}{path}", params=dict(sent), headers=[(name.encode(), put)])
         answers.check(answer, [(name, value)], target.issuer, target.registered)

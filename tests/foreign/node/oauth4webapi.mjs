@@ -47,6 +47,11 @@ await answer({
       code_challenge_method: "S256",
       ...asked.parameters,
     };
+    if (asked.signed_with) {
+      const key = await privateKey(asked.signed_with);
+      const request = await oauth.issueRequestObject(as, client, parameters, key);
+      parameters = { client_id: client.client_id, request };
+    }
     if (asked.pushed) {
       const pushed = await withNonce(() =>
         oauth.pushedAuthorizationRequest(as, client, authentication, parameters, options).then((answered) =>
@@ -83,7 +88,9 @@ await answer({
   async userinfo(asked) {
     return withNonce(async () => {
       const answered = await oauth.userInfoRequest(as, client, asked.access_token, options);
-      return oauth.processUserInfoResponse(as, client, asked.sub, answered);
+      const told = await oauth.processUserInfoResponse(as, client, asked.sub, answered);
+      if (client.userinfo_signed_response_alg) await oauth.validateApplicationLevelSignature(as, answered, http);
+      return told;
     });
   },
   async access_token(asked) {

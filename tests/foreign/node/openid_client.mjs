@@ -27,11 +27,13 @@ await answer({
     options = { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair(asked.alg ?? "ES256")) };
   },
   async begin(asked) {
-    return (asked.pushed ? oidc.buildAuthorizationUrlWithPAR : oidc.buildAuthorizationUrl)(
-      config,
-      await parameters(asked),
-      asked.pushed ? options : undefined,
-    );
+    const wanted = await parameters(asked);
+    if (asked.signed_with) {
+      return oidc.buildAuthorizationUrlWithJAR(config, wanted, await privateKey(asked.signed_with));
+    }
+    return asked.pushed
+      ? oidc.buildAuthorizationUrlWithPAR(config, wanted, options)
+      : oidc.buildAuthorizationUrl(config, wanted);
   },
   async finish(asked) {
     return tokens(await oidc.authorizationCodeGrant(config, new URL(asked.callback), checks, undefined, options));
