@@ -33,7 +33,7 @@ from skill.storage.store import open_store
 from tests.authserver.protocol.harness import DAY, FORM, HOUR, Asker, Clock, Server, claims_of, header_of, settings_for
 from tests.conftest import NewDatabase
 
-TOKENS = 10_000
+TOKENS = {"sqlite": 3_000, "postgresql": 10_000}  # two replicas are the harder case
 AT_ONCE = 20
 ROTATIONS = 3
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
@@ -216,7 +216,7 @@ async def rotation(load: Load, how: Callable[[Load], Awaitable[None]], until: in
         await asyncio.sleep(0.01)
     else:
         raise AssertionError("a replica does not hear of the new keys")
-    begun, left = load.clock(), max(1, (until - load.minted) // AT_ONCE)
+    begun, left = load.clock(), max(1, -(-(until - load.minted) // AT_ONCE))
     for number in range(left):
         load.clock.now = max(load.clock(), begun + WIDTH * (number + 1) // left)
         await load.batch()
@@ -266,10 +266,11 @@ async def load(database_kind: str, new_database: NewDatabase) -> AsyncIterator[L
 
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.spec("decision 9", "A28", "cognito 9.34", "oidcc server-key-rotation")
-async def test_ten_thousand_tokens_across_three_rotations_are_all_taken(load: Load) -> None:
+async def test_across_three_rotations_under_load_no_token_is_refused(load: Load, database_kind: str) -> None:
+    tokens = TOKENS[database_kind]
     for number, how in enumerate(HOWS):
-        await rotation(load, how, TOKENS * (number + 1) // ROTATIONS)
-    assert load.minted >= TOKENS - AT_ONCE * ROTATIONS
+        await rotation(load, how, tokens * (number + 1) // ROTATIONS)
+    assert load.minted >= tokens
     assert len(load.signers) == len(ALGORITHMS) * (ROTATIONS + 1)  # each key had its turn
     while load.in_flight:  # those that live for a day too, each to its last second
         load.clock.now = max(load.clock(), load.in_flight[0][0] - 1)

@@ -143,9 +143,9 @@ async def workers(
     port, url = free_port(), migrated_database("authserver", database_kind)
     settings = authserver_settings(url, port)
     service = Service("authserver", settings, module_folder, port)
-    await asyncio.to_thread(service.start, "--workers", "2" if database_kind == "postgresql" else "1")
     same = {name: settings[f"AUTHSERVER_{name.upper()}"] for name in ("issuer", "secret_key")}
     beside = Server(settings_for(url, development=True, **same), clock=lambda: int(time.time()))  # type: ignore[arg-type]
+    await asyncio.to_thread(service.start, "--workers", "2" if database_kind == "postgresql" else "1")
     try:
         async with beside:
             running = Workers(service, beside)
@@ -153,7 +153,8 @@ async def workers(
             yield running
             await running.close()
     finally:
-        assert await asyncio.to_thread(service.stop) == 0, service.log()[-3000:]
+        status = await asyncio.to_thread(service.stop)
+    assert status == 0, service.log()[-3000:]
     service.check_log()
 
 
