@@ -251,12 +251,13 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         *pages.routes(settings),
     ]
     app.add_exception_handler(404, pages.not_found)
+    free_paths = ("/healthz", "/readyz", f"{settings.issuer_path}/static/")
     admission = partial(
         Admission,
         turns=turns,
         machine_paths=machine_paths(settings.issuer_path),
         token_path=token_path,
-        free_paths=("/healthz", "/readyz", f"{settings.issuer_path}/static/"),
+        free_paths=free_paths,
         busy_page=pages.busy_page,
     )
     boundary = partial(
@@ -264,6 +265,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         ready=lambda: app.state.services is not None,
         error_page=pages.error_page,
         machine_paths=machine_paths(settings.issuer_path),
+        free_paths=free_paths,
     )
     app.add_middleware(admission)
     app.add_middleware(boundary)

@@ -18,7 +18,6 @@ from authserver.storage.database import DRIVER_ERRORS, StorageError
 log = logging.getLogger("authserver.access")
 
 ErrorPage = Callable[[Request, PageError], Response]
-HEALTH = ("/healthz", "/readyz")
 
 
 def try_later() -> PageError:
@@ -30,15 +29,22 @@ def try_later() -> PageError:
 
 class Boundary:
     """Pure ASGI. Trouble of ours is 503 with `Retry-After`: JSON for programs, a page for people. Before the service is
-    ready only the health endpoints answer otherwise."""
+    ready only `free_paths` answer otherwise: beginnings of paths that need no database, the style of that page among
+    them."""
 
     def __init__(
-        self, app: ASGIApp, ready: Callable[[], bool], error_page: ErrorPage, machine_paths: frozenset[str]
+        self,
+        app: ASGIApp,
+        ready: Callable[[], bool],
+        error_page: ErrorPage,
+        machine_paths: frozenset[str],
+        free_paths: tuple[str, ...],
     ) -> None:
         self.app = app
         self.ready = ready
         self.error_page = error_page
         self.machine_paths = machine_paths
+        self.free_paths = free_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,7 +61,7 @@ class Boundary:
 
         path: str = scope["path"]
         try:
-            if path not in HEALTH and not self.ready():
+            if not self.ready() and not path.startswith(self.free_paths):
                 raise StorageError("not ready yet")
             await self.app(scope, receive, watched)
         except ClientDisconnect:
