@@ -275,12 +275,16 @@ async def test_who_acted_and_is_disabled_since_acts_no_more(server: Server, pers
     app = await app_of(server)
     first = await exchanger(server, app)
     second = await exchanger(server, app, first)
+    third = await exchanger(server, app, first, second)
     through = await swapped(first, await token_of(app, person))
+    nested = await swapped(second, through)
+    assert (await swap(third, nested)).status_code == 200
     registered = await server.services.clients.get(first.client_id)
     assert registered is not None
     await server.change(registered.row, active=False)
     server.services.clients.forget()
     assert_refused(await swap(second, through), "invalid_request")
+    assert_refused(await swap(third, nested), "invalid_request")
 
 
 @pytest.mark.spec("security 6.74", "RFC 8693 §2.2.1")
