@@ -43,6 +43,7 @@ ENVIRONMENT = {
 }
 #: "`POST /oauth2/token` (RFC 6749 §3.2): what it is."
 ABOUT_A_PATH = re.compile(r"(?:`[A-Z]+` and )?`(?:[A-Z]+ )?/[^`]*`(?: \([^)]*\))?: (.*)")
+CODE = re.compile(r"[a-z_]+")  # of an error, and not what is said about it
 #: where the names of the fields that may come from a file are kept
 SECRET_FIELDS = {"authserver": "SECRET_FIELDS", "skill": "SECRETS"}
 
@@ -201,7 +202,8 @@ def errors(service: str) -> Iterator[dict[str, Any]]:
             elif isinstance(node, ast.Attribute):
                 named.add(node.attr)
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("error_response", "_refused"):
-                found |= {str(word.value): "" for word in node.args[:1] if isinstance(word, ast.Constant)}
+                words = [str(word.value) for word in node.args[:1] if isinstance(word, ast.Constant)]
+                found |= {word: "" for word in words if CODE.fullmatch(word)}
     for module in pkgutil.walk_packages(package.__path__, f"{service}."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
