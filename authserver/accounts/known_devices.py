@@ -17,7 +17,7 @@ from authserver.models import KnownDevice
 from authserver.secret_values import digest, new_secret
 from authserver.settings import Settings
 from authserver.storage.hot import HotStore
-from authserver.storage.statements import COUNT_AT_DEVICE, FIND_DEVICE
+from authserver.storage.people_statements import COUNT_AT_DEVICE, FIND_DEVICE
 
 LIFETIME = 400 * 86_400  # seconds since the last sign-in; browsers keep no cookie for longer
 FAILURES = 10  # since the last right password; then the device is as good as any other

@@ -18,7 +18,7 @@ from authserver.accounts.surroundings import Surroundings
 from authserver.models import User
 from authserver.secret_values import random_token
 from authserver.settings import Settings
-from authserver.storage.statements import NOTE_ACTIVITY
+from authserver.storage.people_statements import NOTE_ACTIVITY
 
 UNLOCKED_TRIES = 5
 

@@ -22,7 +22,8 @@ from authserver.accounts.passwords import Place
 from authserver.accounts.sign_in import Reason, Refusal
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import Session, User
-from authserver.storage.statements import FIND_USER, model_of
+from authserver.storage.people_statements import FIND_USER
+from authserver.storage.statements import model_of
 
 
 @dataclass(frozen=True)

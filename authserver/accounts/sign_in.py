@@ -17,7 +17,8 @@ from authserver.accounts.names import compared, is_address
 from authserver.accounts.surroundings import Surroundings
 from authserver.models import User
 from authserver.storage.hot import Row
-from authserver.storage.statements import FIND_SIGN_UP, FIND_USER, FIND_USER_BY_NAME, model_of
+from authserver.storage.people_statements import FIND_SIGN_UP, FIND_USER, FIND_USER_BY_NAME
+from authserver.storage.statements import model_of
 
 PASSWORD = ["pwd"]  # `amr`, RFC 8176
 

@@ -25,7 +25,7 @@ Scopes = Annotated[list[str] | None, typer.Option("--scope", help="Repeat for ea
 async def shown(session: AsyncSession, client: Client, secret: str | None = None) -> dict[str, Any]:
     """A client; of its secrets the ids and dates, and `secret` the one time that it is told."""
     secrets = await registration.secrets_of(session, client.client_id)
-    columns = {name: getattr(client, name) for name in Client.model_fields if name != "registration_digest"}
+    columns = {name: getattr(client, name) for name in Client.model_fields}
     columns["consent"] = client.consent or REMEMBERED
     logo = await logos.find(session, client.client_id)
     return {

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from authserver.oauth.client_rules import GRANT_TYPES, SECONDS
 from authserver.oauth.grants import device_code
-from authserver.oauth.registration import GRANT_TYPES, SECONDS
 
 #: empty: what the column's option says of `default`
 ALGORITHM_COLUMNS = ("id_token_signing_alg", "userinfo_signing_alg", "introspection_signing_alg")

@@ -16,7 +16,6 @@ from authserver.models.device_code import DeviceCode
 from authserver.models.email_change import EmailChange
 from authserver.models.grant import Grant
 from authserver.models.group import CustomAttribute, Group, GroupMember
-from authserver.models.initial_access_token import InitialAccessToken
 from authserver.models.interaction import Interaction
 from authserver.models.known_device import KnownDevice
 from authserver.models.logout_notice import LogoutNotice
@@ -51,7 +50,6 @@ __all__ = [
     "Grant",
     "Group",
     "GroupMember",
-    "InitialAccessToken",
     "Interaction",
     "KnownDevice",
     "LogoutNotice",

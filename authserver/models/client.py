@@ -61,9 +61,6 @@ class Client(SQLModel, table=True):
     post_logout_redirect_uris: list[str] = Field(default_factory=list, sa_column=json_column())
     backchannel_logout_uri: str | None = Field(default=None, max_length=2000)
     backchannel_logout_session_required: bool = False
-    #: what RFC 7591 lets a client tell of itself for people: `client_uri`, `policy_uri`, `tos_uri`, `contacts`
-    about: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    registration_digest: bytes | None = Field(default=None, sa_column=digest_column(nullable=True))  # RFC 7592
     #: Cognito's userInfo: `openid` alone gives every attribute; booleans are strings.
     userinfo_all_attributes: bool = False
     userinfo_string_booleans: bool = False

@@ -22,7 +22,8 @@ from authserver.oauth.errors import PageError
 from authserver.secret_values import SecretKey, SecretKeys, digest, new_secret, random_token, same
 from authserver.settings import Settings
 from authserver.storage.hot import HotStore
-from authserver.storage.statements import FIND_INTERACTION, model_of
+from authserver.storage.people_statements import FIND_INTERACTION
+from authserver.storage.statements import model_of
 
 #: `auth_not_before` that only a sign-in made within the interaction satisfies: those are bound, and no other is young
 #: enough. A comparison of seconds would let one of the same second through (`prompt=login`).

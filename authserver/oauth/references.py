@@ -1,5 +1,5 @@
 """Whom a client names: scopes of resource servers, resources, other clients. These rules need the database, which those
-of `registration.problems` do not (docs/adr/0029)."""
+of `client_rules.problems` do not (docs/adr/0029)."""
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession

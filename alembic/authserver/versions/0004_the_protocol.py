@@ -34,21 +34,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
-        "initial_access_tokens",
-        sa.Column("token_id", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
-        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("note", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
-        sa.Column("policy", sa.JSON(), nullable=False),
-        sa.Column("uses_left", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("token_id"),
-        sa.UniqueConstraint("digest"),
-    )
-    with op.batch_alter_table("initial_access_tokens", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_initial_access_tokens_expires_at"), ["expires_at"], unique=False)
-
-    op.create_table(
         "resource_servers",
         sa.Column("identifier", sqlmodel.sql.sqltypes.AutoString(length=256), nullable=False),
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=256), nullable=False),
@@ -205,8 +190,6 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("backchannel_logout_session_required", sa.Boolean(), nullable=False, server_default=sa.false())
         )
-        batch_op.add_column(sa.Column("about", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
-        batch_op.add_column(sa.Column("registration_digest", sa.LargeBinary(length=32), nullable=True))
 
     # as Cognito answers, and as new clients of this preset are made
     op.execute(sa.text("UPDATE clients SET revoke_access_tokens = false WHERE preset = 'alexa'"))
@@ -244,8 +227,6 @@ def downgrade() -> None:
     op.drop_column("clients", "post_logout_redirect_uris")
     op.drop_column("clients", "backchannel_logout_uri")
     op.drop_column("clients", "backchannel_logout_session_required")
-    op.drop_column("clients", "about")
-    op.drop_column("clients", "registration_digest")
     op.drop_column("grants", "dpop_jkt")
     op.drop_column("grants", "sid")
     op.drop_column("sessions", "sid")
@@ -257,6 +238,5 @@ def downgrade() -> None:
     op.drop_table("spent_tokens")
     op.drop_table("revoked_access_tokens")
     op.drop_table("resource_servers")
-    op.drop_table("initial_access_tokens")
     op.drop_table("groups")
     op.drop_table("custom_attributes")

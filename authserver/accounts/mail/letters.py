@@ -4,11 +4,11 @@ recipient. Pure."""
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from authserver.languages import TAGS, Language, current, languages, match, moments, read_own, speaking, spoken
 from authserver.models import Mail
-from authserver.secret_values import random_token
 from authserver.settings import Settings
 from authserver.templating import Templates, folder_of
 
@@ -54,7 +54,7 @@ def _letter(settings: Settings, kind: str, recipient: str, now: int, *, locale: 
     recipient's language, where it is known; the value `moment` is Unix seconds."""
     language = _language(settings, locale).tag
     return Mail(
-        mail_id=random_token(16),
+        mail_id=token_hex(16),  # commands take it: it never begins with a hyphen
         kind=kind,
         recipient=recipient,
         details=values | {"home": settings.issuer, "language": language},

@@ -13,7 +13,7 @@ TABLE = re.compile(r"(?:FROM|INTO|UPDATE)\s+\"?([a-z_]+)", re.IGNORECASE)
 
 
 #: written in the background some time later, or looked at every second
-BACKGROUND = ("server_state", "activities")
+BACKGROUND = ("server_state", "activities", "logout_notices")
 
 
 def _kind(text: str) -> str | None:

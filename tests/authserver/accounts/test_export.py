@@ -17,6 +17,8 @@ from authserver.models import (
     DeviceCode,
     EmailChange,
     Grant,
+    Group,
+    GroupMember,
     Interaction,
     KnownDevice,
     Mail,
@@ -42,6 +44,7 @@ TABLES: dict[str, type[SQLModel]] = {
     "device_codes": DeviceCode,
     "email_changes": EmailChange,
     "grants": Grant,
+    "group_members": GroupMember,
     "interactions": Interaction,
     "known_devices": KnownDevice,
     "passkeys": Passkey,
@@ -68,6 +71,10 @@ async def full(people: People) -> tuple[User, Asker, dict[str, str]]:
             people.services.settings, session, now, client_id=alexa.client_id, request={}
         )
         interactions.bind(session, interaction, person.session)
+        group = f"group-{user.sub}"
+        session.add(Group(name=group, created_at=now, updated_at=now))
+        await session.flush()
+        session.add(GroupMember(group_name=group, sub=user.sub, created_at=now))
         rows: list[Any] = [
             Consent(sub=user.sub, client_id=alexa.client_id, scope="openid profile", at=now),
             DeviceCode(

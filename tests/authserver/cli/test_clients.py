@@ -6,8 +6,8 @@ import pytest
 
 from authserver.cli.policy import POLICY
 from authserver.models import Client
+from authserver.oauth.client_rules import problems
 from authserver.oauth.presets import CONFIDENTIAL
-from authserver.oauth.registration import problems
 from tests.running.service import Service
 from tests.vectors.alexa import VENDOR_ID
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from authserver.oauth.client_rules import problems
 from authserver.oauth.grants.device_code import GRANT_TYPE
 from authserver.oauth.presets import ALEXA
-from authserver.oauth.registration import problems
 from tests.authserver.cli.test_clients import CALLBACK, REGISTRABLE, UNREGISTRABLE, client
 from tests.running.service import Service
 

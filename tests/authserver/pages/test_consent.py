@@ -10,9 +10,8 @@ from sqlmodel import select
 
 from authserver.accounts import administration, sessions
 from authserver.accounts.export import export
-from authserver.models import Activity, AuthorizationCode, Client, Consent, ResourceScope, Session, User
+from authserver.models import Activity, AuthorizationCode, Consent, ResourceScope, Session, User
 from authserver.oauth import authorization, consents, granted, interactions
-from authserver.oauth.consents import Remembered
 from tests.authserver.accounts.people import PASSWORD, People
 from tests.authserver.pages.browsing import Linking
 from tests.authserver.pages.conftest import Linkings
@@ -486,28 +485,3 @@ async def test_a_consent_without_a_session_of_this_browser_is_none(people: Peopl
     visit.browser.client.cookies.delete(sessions.cookie_name(people.server.settings))
     assert (await visit.start(scope="openid")).asks_for("password")
     assert visit.returned(await visit.start(scope="openid", prompt="none"))["error"] == "login_required"
-
-
-@pytest.mark.parametrize(
-    ("another", "covered"),
-    [
-        ({}, True),
-        ({"sub": "somebody else"}, False),
-        ({"client_id": "another"}, False),
-        ({"epoch": 6}, False),
-        ({"epoch": 8}, False),
-        ({"scope": "openid"}, False),
-        ({"scope": ""}, False),
-        ({"scope": "openid email lamps"}, True),
-        ({"scope": "openidemail"}, False),
-    ],
-    ids=str,
-)
-def test_a_remembered_consent_covers_one_person_one_client_one_epoch_and_its_scopes(
-    another: dict[str, Any], covered: bool
-) -> None:
-    """Whatever was looked up: the rule itself compares."""
-    user = User(sub="me", username="me", email="", email_canonical="", epoch=7, created_at=0, updated_at=0)
-    client = Client(client_id="app", client_name="App", created_at=0, updated_at=0)
-    known: dict[str, Any] = {"sub": "me", "client_id": "app", "scope": "email openid", "epoch": 7} | another
-    assert Remembered(**known).covers(user, client, "openid email") is covered

@@ -20,8 +20,9 @@ from tests.authserver.protocol.harness import FORM, Server
 from tests.running.reading import Page
 
 ELSEWHERE = "https://evil.example"
-#: posted by other sites on purpose (OpenID Connect Core §3.1.2.1); it only begins an interaction
-FROM_ANYWHERE = {"/oauth2/authorize"}
+#: posted by other sites on purpose (OpenID Connect Core §3.1.2.1, RP-Initiated Logout 1.0 §2): the one only begins an
+#: interaction, the other asks the person first unless it brings an ID token of this very session
+FROM_ANYWHERE = {"/oauth2/authorize", "/oauth2/logout"}
 #: forms that need no token, but must not come from another site's page all the same: the mailed link is what allows it;
 #: a language, which stands at the foot of pages that belong to nobody yet
 WITHOUT_TOKEN = {"/unlink", "/language"}
