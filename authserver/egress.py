@@ -204,9 +204,9 @@ class Egress:
         return addresses
 
     def _is_allowed(self, host: str, address: Address) -> bool:
-        if address.is_multicast or address.is_unspecified:
-            return False
         plain = getattr(address, "ipv4_mapped", None) or address
+        if plain.is_multicast or plain.is_unspecified:
+            return False
         named = host in self._hosts or any(plain in network for network in self._networks)
         return named or is_public(address)
 

@@ -114,6 +114,7 @@ async def validate(
         # Alexa never asks for one; a link tampered with must not make tokens that the skill then has to refuse, nor a
         # linking that cannot end
         kept.pop("resource", None)
+        kept.pop("response_mode", None)
         kept.pop("acr_values", None)
         kept.pop("claims", None)
         kept.pop("dpop_jkt", None)

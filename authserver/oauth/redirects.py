@@ -47,6 +47,8 @@ def allows_mode(client: Client, redirect_uri: str, mode: str) -> bool:
 def mode_of(to: Addressee, parameters: Mapping[str, str]) -> str:
     """How an answer goes to a request that is not validated yet: as it asks, where that is allowed."""
     mode = parameters.get("response_mode", "query")
+    if to.client.row.preset == "alexa":  # takes no other, whatever a link was tampered with to say
+        return "query"
     return mode if allows_mode(to.client.row, to.redirect_uri, mode) else "query"
 
 

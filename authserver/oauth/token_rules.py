@@ -23,6 +23,10 @@ RESERVED_CLAIMS = frozenset(
 )  # fmt: skip
 
 
+def is_reserved(claim: str) -> bool:
+    return claim in RESERVED_CLAIMS or claim.startswith("cognito:") or scope_of(claim) is not None or not claim
+
+
 def algorithms(client: Client) -> set[str]:
     """Everything that is signed for it is signed with one of these."""
     others = (client.id_token_signing_alg, client.userinfo_signing_alg, client.introspection_signing_alg)
@@ -35,9 +39,7 @@ def _claims_problems(client: Client) -> list[str]:
     if not set(claims) <= {"access", "id"} or not all(isinstance(value, dict) for value in claims.values()):
         return ['claims of tokens are given as {"access": {...}, "id": {...}}']
     named = {name for value in claims.values() for name in value}
-    taken = sorted(
-        name for name in named if name in RESERVED_CLAIMS or scope_of(name) or name.startswith("cognito:") or not name
-    )
+    taken = sorted(filter(is_reserved, named))
     if taken:
         found.append(f"these claims are not the operator's to set: {', '.join(taken)}")
     if len(orjson.dumps(claims)) > LARGEST_CLAIMS:

@@ -10,6 +10,7 @@ import orjson
 
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.keys import KeyRing
+from authserver.oauth.token_rules import is_reserved
 from authserver.oauth.userinfo import claims_of_scope
 
 
@@ -64,6 +65,13 @@ def _encode(keys: KeyRing, alg: str, claims: dict[str, Any], now: int, typ: str 
     return keys.signing(alg, now).signer.sign(orjson.dumps(claims), typ or "JWT")
 
 
+def _besides(client: RegisteredClient, kind: str) -> dict[str, Any]:
+    """The operator's own claims. Reserved ones are refused at registration, and left out here whatever way a row came:
+    a machine with a `username` would pass for a person (contracts/security.md 6.66)."""
+    own: dict[str, Any] = client.row.token_claims.get(kind, {})
+    return {name: value for name, value in own.items() if not is_reserved(name)}
+
+
 def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subject, scope: str) -> str:
     """Cognito's claims; explicitly typed `at+jwt` after RFC 8725 §3.11, so that no other token of ours passes for one.
 
@@ -85,7 +93,7 @@ def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: 
         "jti": str(uuid.uuid4()),
     }
     if row.token_claims:
-        claims = row.token_claims.get("access", {}) | claims
+        claims = _besides(client, "access") | claims
     if not subject.is_machine:
         claims["origin_jti"] = subject.origin_jti
         claims["event_id"] = str(uuid.uuid4())
@@ -114,7 +122,7 @@ def id_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subj
     sub = keys.subject_of(row, subject.sub)
     claims = claims_of_scope(subject.email, subject.email_verified, subject.attributes, scope, singly=subject.singly)
     if row.token_claims:
-        claims = row.token_claims.get("id", {}) | claims
+        claims = _besides(client, "id") | claims
     if subject.groups:
         claims["cognito:groups"] = subject.groups
     claims |= {

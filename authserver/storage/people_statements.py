@@ -1,6 +1,5 @@
 """The statements of the hot path about people who sign in or sign up, as in `statements`."""
 
-
 from sqlalchemy import (
     bindparam,
     insert,

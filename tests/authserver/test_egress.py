@@ -148,7 +148,7 @@ async def test_the_operator_can_name_places_inside_and_their_certificate_is_stil
 
 
 @pytest.mark.spec("security 6.77")
-@pytest.mark.parametrize("address", ["224.0.0.1", "0.0.0.0", "::"])
+@pytest.mark.parametrize("address", ["224.0.0.1", "0.0.0.0", "::", "::ffff:224.0.0.1", "::ffff:0.0.0.0"])
 async def test_not_even_the_operator_sends_us_to_everybody_or_nobody(address: str) -> None:
     client = of(lambda host, port: [address], egress_allowed="keys.internal,0.0.0.0/0,::/0")
     assert "not public" in await refused(client, "https://keys.internal/")

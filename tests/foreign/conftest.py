@@ -10,6 +10,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 from authlib.common.security import generate_token
+from joserfc.jwk import ECKey
 
 from authserver.accounts import administration
 from authserver.accounts.names import read_email
@@ -26,6 +27,7 @@ from tests.running.service import Service
 
 CALLBACK = "https://client.example.org/callback"
 SCOPE = "openid email"
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 SEEN = 1.0  # seconds until every worker knows what a command has changed
 
 
@@ -86,6 +88,15 @@ class Provider:
         assert page.left_to is not None
         return page.left_to
 
+    async def let_in(self, browser: Browser, url: str) -> None:
+        """A person opens what their device shows, signs in and allows."""
+        page = await browser.open(url)
+        if page.has_button("continue"):
+            page = await browser.press(page, "continue")
+        page = await browser.press(page, "sign_in", username=self.human.email, password=self.human.password)
+        page = await browser.press(page, "allow")
+        assert "linked" in page.text, page
+
     def keep_secret(self, tokens: dict[str, Any]) -> None:
         """What the client was given is in no line of the log."""
         self.service.must_not_log(
@@ -113,6 +124,12 @@ async def confidential(provider: Provider) -> Known:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def public(provider: Provider) -> Known:
     return await provider.add_client(PUBLIC)
+
+
+def key_of_a_client() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The private half for the client, and the set that its owner registers."""
+    key = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"}, private=True)
+    return dict(key.as_dict(private=True)), {"keys": [dict(key.as_dict(private=False))]}
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=["openid_client", "oauth4webapi"])

@@ -6,24 +6,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from joserfc.jwk import ECKey
 
 from authserver.oauth.presets import CONFIDENTIAL, MACHINE, PUBLIC
-from tests.foreign.conftest import CALLBACK, SCOPE, Known, Provider, discover
+from tests.foreign.conftest import CALLBACK, DEVICE, SCOPE, Known, Provider, discover, key_of_a_client
 from tests.running import node
 from tests.running.linking import walk
 from tests.running.node import Foreign, RefusedError
 from tests.running.reading import Browser
 
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-
-
-def key_of_a_client() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The private half for the client, and the set that its owner registers."""
-    key = ECKey.generate_key("P-256", {"kid": "one", "use": "sig", "alg": "ES256"}, private=True)
-    return dict(key.as_dict(private=True)), {"keys": [dict(key.as_dict(private=False))]}
 
 
 async def signed_in(provider: Provider, library: Foreign, **asked: Any) -> dict[str, Any]:
@@ -145,12 +137,7 @@ async def test_a_device_is_let_in(provider: Provider, library: Foreign) -> None:
     waiting = await library.ask("device", parameters={"scope": SCOPE})
     provider.service.must_not_log(waiting["device_code"], waiting["user_code"])
     async with Browser() as browser:
-        page = await browser.open(waiting["verification_uri_complete"])
-        if page.has_button("continue"):
-            page = await browser.press(page, "continue")
-        page = await browser.press(page, "sign_in", username=provider.human.email, password=provider.human.password)
-        page = await browser.press(page, "allow")
-        assert "linked" in page.text
+        await provider.let_in(browser, waiting["verification_uri_complete"])
     given = await library.ask("device_poll", device=waiting)
     provider.keep_secret(given)
     assert given["claims"]["sub"] == provider.human.sub

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from authserver.accounts import attempts
 from authserver.oauth import resources, user_codes
+from authserver.oauth.client_auth import METHODS
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.grants.device_code import GRANT_TYPE
 from authserver.oauth.requests import ProtocolRequest, read_form
@@ -25,12 +26,17 @@ LONGEST_ACR_VALUES = 1024  # characters
 TRIES = 5  # at a user code that no other device has
 
 
+class TooManyError(Exception):
+    """This network has asked too often in the names of public clients."""
+
+
 class DeviceAuthorization(DeviceAuthorizationEndpoint):  # type: ignore[misc]
     """Authlib's, bound to our storage. It asks for the scope of the server; ours is the client's.
 
     One for each request: how long a code lives is a setting. `address`: of the network of who asks."""
 
     INTERVAL = INTERVAL
+    CLIENT_AUTH_METHODS = METHODS
     server: OAuthServer
 
     def __init__(self, server: OAuthServer, address: str) -> None:
@@ -40,7 +46,8 @@ class DeviceAuthorization(DeviceAuthorizationEndpoint):  # type: ignore[misc]
         self._request: ProtocolRequest | None = None
 
     def authenticate_client(self, request: ProtocolRequest) -> RegisteredClient:
-        """And what it may ask for. Raises `OAuth2Error`."""
+        """And what it may ask for. Anybody may ask in the name of a public client: what one network can have kept is
+        bounded. Raises `OAuth2Error`, `TooManyError`."""
         client: RegisteredClient = super().authenticate_client(request)
         if not client.check_grant_type(GRANT_TYPE):
             raise UnauthorizedClientError("This client may not use the device authorization grant")
@@ -52,9 +59,16 @@ class DeviceAuthorization(DeviceAuthorizationEndpoint):  # type: ignore[misc]
             self.server.resource_servers().check(client.row, resources.split(resource))
         if len(request.parameters.get("acr_values", "")) > LONGEST_ACR_VALUES:
             raise InvalidRequestError("acr_values is too long")
+        if client.is_public and not await_(self._admitted(request.now)):
+            raise TooManyError
         request.parameters["scope"] = scope
         self._request = request
         return client
+
+    async def _admitted(self, now: int) -> bool:
+        name = attempts.counter(self.server.secret_keys, "devices", attempts.network_of(self._address))
+        most = self.server.settings.address_visits
+        return await attempts.count_up_to(self.server.hot, name, most, attempts.ADDRESS_WINDOW, now)
 
     def generate_device_code(self) -> str:
         return random_token()
@@ -94,8 +108,7 @@ class DeviceAuthorization(DeviceAuthorizationEndpoint):  # type: ignore[misc]
 
 
 async def device_authorization(request: Request) -> Response:
-    """Errors are those of the token endpoint (RFC 8628 §3.2). Anybody may ask in the name of a public client: what one
-    network can have kept is bounded."""
+    """Errors are those of the token endpoint (RFC 8628 §3.2)."""
     services: Services = request.app.state.services
     oauth, now = services.oauth, services.clock()
     address = request.client.host if request.client else ""
@@ -104,15 +117,12 @@ async def device_authorization(request: Request) -> Response:
     except OAuth2Error as error:
         answer = oauth.handle_error_response(None, error)
         return json_response(dict(answer.body), answer.status)
-    authorization = request.headers.get("authorization", "")
-    if not authorization and "client_secret" not in parameters:
-        name = attempts.counter(services.secret_keys, "devices", attempts.network_of(address))
-        most = services.settings.address_visits
-        if not await attempts.count_up_to(services.hot, name, most, attempts.ADDRESS_WINDOW, now):
-            headers = {"Retry-After": str(attempts.ADDRESS_WINDOW)}
-            return error_response("temporarily_unavailable", "Too many devices ask from this network", 429, headers)
     protocol_request = ProtocolRequest(
-        "POST", f"{oauth.issuer}/oauth2/device_authorization", parameters, now, authorization=authorization
+        "POST",
+        f"{oauth.issuer}/oauth2/device_authorization",
+        parameters,
+        now,
+        authorization=request.headers.get("authorization", ""),
     )
     endpoint = DeviceAuthorization(oauth, address)
 
@@ -122,6 +132,10 @@ async def device_authorization(request: Request) -> Response:
         except OAuth2Error as error:
             return oauth.handle_error_response(None, error)
 
-    answer = await greenlet_spawn(respond)
+    try:
+        answer = await greenlet_spawn(respond)
+    except TooManyError:
+        headers = {"Retry-After": str(attempts.ADDRESS_WINDOW)}
+        return error_response("temporarily_unavailable", "Too many devices ask from this network", 429, headers)
     headers = {name: value for name, value in answer.headers.items() if name == "WWW-Authenticate"}
     return json_response(dict(answer.body), answer.status, headers)

@@ -123,7 +123,6 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
             self.request.refresh_value = self.server.refresh_token(
                 row["grant_id"], generation, client.client_id, row["seed"]
             )
-        claims = orjson.loads(row["claims"])
         subject = Subject(
             sub=row["sub"],
             username=row["username"],

@@ -1,6 +1,7 @@
 """`response_mode=form_post`: the answer is a form to the client's registered address, and to no other."""
 
 import pytest
+import pytest_asyncio
 
 from authserver.models import User
 from tests.authserver.accounts.people import PASSWORD, People
@@ -118,9 +119,22 @@ async def test_a_request_that_was_signed_or_pushed_is_answered_as_it_asked(serve
     assert "code" in posted(page_of(server, await server.authorize(query, **cookie)))
 
 
-@pytest.fixture
-def form_linking(people: People, alexa: Asker) -> Linking:
-    return Linking(people, alexa)
+@pytest_asyncio.fixture(loop_scope="session")
+async def form_linking(people: People) -> Linking:
+    return Linking(people, await people.server.add_client())
+
+
+@pytest.mark.spec("A02", "A08", "alexa 1.1")
+async def test_alexa_is_answered_in_the_query_whatever_a_link_says(people: People, alexa: Asker) -> None:
+    """It takes no forms: whoever tampers with its link must not make a linking that cannot end."""
+    linking, user = Linking(people, alexa), await people.add()
+    login = await linking.start(response_mode="form_post")
+    consent = await linking.browser.press(login, "sign_in", username=user.email, password=PASSWORD)
+    assert "code" in linking.returned(await linking.browser.press(consent, "allow"))
+    asked = alexa.authorization(response_mode="form_post", response_type="token")
+    assert_error(await people.server.authorize(asked), alexa, "unsupported_response_type")
+    assert_error(await people.server.authorize(alexa.authorization(response_mode="form_post", prompt="none")), alexa,
+                 "login_required")  # fmt: skip
 
 
 @pytest.mark.spec("OAuth 2.0 Form Post Response Mode §2", "A08", "security 6.46")

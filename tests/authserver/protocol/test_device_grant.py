@@ -14,6 +14,7 @@ from authserver.oauth import consents, device_codes, granted, registration, user
 from authserver.secret_values import SecretKey
 from tests.authserver.protocol.devices import GRANTS, ask, decide, poll, refused, row, waiting
 from tests.authserver.protocol.harness import Asker, Clock, Server, claims_of
+from tests.authserver.protocol.signing import Holder
 from tests.authserver.protocol.test_races import at, replicas
 
 __all__ = ["replicas"]
@@ -65,8 +66,22 @@ async def test_one_network_can_have_kept_so_much_in_the_name_of_a_public_client(
     monkeypatch.setitem(server.services.settings.__dict__, "address_visits", 1)
     codes = [(await ask(device)).status_code for _ in range(3)]
     assert codes[-1] == 429
+    data = {"client_id": device.client_id}
+    bearer = await server.post("/oauth2/device_authorization", data, {"authorization": "Bearer x"})
+    assert (bearer.status_code, bearer.headers["retry-after"]) == (429, "600")
     confidential = await server.add_client(**GRANTS)
     assert (await ask(confidential)).status_code == 200
+
+
+@pytest.mark.spec("RFC 8628 §3.1", "RFC 7523 §2.2")
+async def test_a_client_with_a_key_asks_and_polls_with_it(server: Server, person: User) -> None:
+    client = await Holder.add(server, **GRANTS)
+    told = await server.post("/oauth2/device_authorization", client.proof())
+    assert told.status_code == 200, told.text
+    device_code = told.json()["device_code"]
+    await decide(server, device_code, person)
+    form = {"grant_type": GRANTS["grant_types"][-1], "device_code": device_code} | client.proof()
+    assert (await server.post("/oauth2/token", form)).status_code == 200
 
 
 @pytest.mark.spec("RFC 8628 §6.1")
