@@ -48,7 +48,7 @@ CLASSES: dict[type, tuple[type, set[str]]] = {
     ),
     AuthorizationCodeGrant: (authlib_grants.AuthorizationCodeGrant, set()),
     DeviceGrant: (DeviceCodeGrant, {"_consume"}),
-    DeviceAuthorization: (DeviceAuthorizationEndpoint, set()),
+    DeviceAuthorization: (DeviceAuthorizationEndpoint, {"_admitted"}),
     EndSession: (EndSessionEndpoint, set()),
     IdTokenOfDevice: (OpenIDToken, set()),
     Sha256CodeChallenge: (CodeChallenge, set()),
