@@ -16,7 +16,7 @@ from tests.browser.test_second_factor import accessible
 from tests.conftest import MigratedDatabase
 from tests.running import ports
 from tests.running.amazon import Amazon
-from tests.running.authenticator import Authenticator, give_authenticator
+from tests.running.authenticator import Authenticator, give_authenticator, offered
 from tests.running.chromium import Pages
 from tests.running.home import add_alexa, add_person, authserver_settings
 from tests.running.linking import Alexa, Person
@@ -80,9 +80,9 @@ async def ready(phone: Device, alexa: Alexa, person: Person) -> Device:
     return phone
 
 
-async def press_passkey(device: Device) -> None:
+async def press_passkey(device: Device, offers: int = 1) -> None:
     """What is offered at the field is asked for first, and left unanswered: the button does the rest."""
-    await device.page.wait_for_load_state("networkidle")
+    await offered(device.page, offers)
     await device.authenticator.answers(True)
     await device.page.click("#passkey button")
 
@@ -149,9 +149,10 @@ async def test_after_a_refusal_the_passkey_can_be_tried_again(ready: Device, ale
     await ready.authenticator.set("setUserVerified", isUserVerified=False)
     await press_passkey(ready)
     await expect(page.locator("[data-says=cancelled]")).to_be_visible()
+    await offered(page, 2)
     await ready.authenticator.answers(False)
     await ready.authenticator.set("setUserVerified", isUserVerified=True)
-    await press_passkey(ready)
+    await press_passkey(ready, offers=2)
     await expect(page.locator("h1")).to_have_text("Your account")
 
 

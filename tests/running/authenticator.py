@@ -30,7 +30,26 @@ class Authenticator:
             await self.set("addCredential", credential=credential)
 
 
+COUNTED = """
+window.offersBegun = 0;
+const get = CredentialsContainer.prototype.get;
+CredentialsContainer.prototype.get = function (options) {
+  const answer = get.call(this, options);
+  if (options?.mediation === "conditional") window.offersBegun += 1;
+  return answer;
+};
+"""
+
+
+async def offered(page: Page, times: int = 1) -> None:
+    """Returns once this document has offered its passkeys at a field so often: what is begun earlier than the
+    authenticator answers stays unanswered."""
+    await page.wait_for_function("times => window.offersBegun >= times", arg=times)
+    await page.wait_for_load_state("networkidle")
+
+
 async def give_authenticator(page: Page, **others: Any) -> Authenticator:
+    await page.add_init_script(f"{{{COUNTED}}}")
     session = await page.context.new_cdp_session(page)
     await session.send("WebAuthn.enable")
     options = {
