@@ -1,8 +1,11 @@
 """Registered clients as the protocol asks for them, cached in each process (design, decision 12)."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import SimpleNamespace
+from typing import cast
 
 from authlib.oauth2.rfc6749 import ClientMixin
 from sqlmodel import select
@@ -33,7 +36,7 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
     refresh_rotation_grace: int
     logo: str = ""  # the version of its picture; '' for none
 
-    @property
+    @cached_property
     def client_id(self) -> str:
         return self.row.client_id
 
@@ -93,8 +96,10 @@ def registered(row: Client, secrets: tuple[bytes, ...], settings: Settings, logo
     def own(value: int | None, default: int) -> int:
         return default if value is None else value
 
+    # A plain copy: SQLAlchemy looks at each attribute of a row, and a refresh reads fifteen.
+    plain = cast(Client, SimpleNamespace(**{name: getattr(row, name) for name in Client.model_fields}))
     return RegisteredClient(
-        row=row,
+        row=plain,
         secret_digests=secrets,
         access_token_lifetime=own(row.access_token_lifetime, settings.access_token_lifetime),
         id_token_lifetime=own(row.id_token_lifetime, settings.id_token_lifetime),
@@ -115,6 +120,7 @@ class Clients:
         self._known: dict[str, RegisteredClient] = {}
         self._unknown: dict[str, float] = {}
         self._era = 0  # raised by `forget`: a read that began before it must not fill the cache after it
+        self._reading: dict[tuple[int, str], asyncio.Task[RegisteredClient | None]] = {}
 
     def forget(self) -> None:
         self._era += 1
@@ -135,12 +141,26 @@ class Clients:
             return client
         if len(client_id) > 128 or self._unknown.get(client_id, 0.0) > time.monotonic():
             return None
+        if session is not None:
+            return self._remembered(client_id, self._era, *await _read(session, client_id))
+        which = (self._era, client_id)
+        reading = self._reading.get(which)
+        if reading is None:
+            reading = self._reading[which] = asyncio.create_task(self._read_alone(client_id))
+            reading.add_done_callback(lambda _: self._reading.pop(which))
+        return await asyncio.shield(reading)
+
+    async def _read_alone(self, client_id: str) -> RegisteredClient | None:
+        """Once for all who ask meanwhile: after a change that may be every request there is, and the pool has few
+        connections."""
         era = self._era
-        if session is None:
-            async with self._database.unit() as own:
-                row, secrets, logo = await _read(own, client_id)
-        else:
-            row, secrets, logo = await _read(session, client_id)
+        async with self._database.unit() as session:
+            found = await _read(session, client_id)
+        return self._remembered(client_id, era, *found)
+
+    def _remembered(
+        self, client_id: str, era: int, row: Client | None, secrets: tuple[bytes, ...], logo: str
+    ) -> RegisteredClient | None:
         if row is None or not row.active:
             if len(self._unknown) >= BOUND:
                 self._unknown.clear()

@@ -5,12 +5,28 @@ cost an eighth of a refresh.
 """
 
 import base64
+from typing import Any
 
 import orjson
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 Key = RSAKey | ECKey | OKPKey
+
+
+class _Ready:
+    """A key for joserfc's algorithms, which look at each signature whether it may sign: that is known once."""
+
+    def __init__(self, key: Key) -> None:
+        self._key = key
+        self._private = key.get_op_key("sign")
+
+    def get_op_key(self, _operation: str) -> Any:
+        return self._private
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is the key's own."""
+        return getattr(self._key, name)
 
 
 def encoded(raw: bytes) -> bytes:
@@ -23,7 +39,7 @@ class Signer:
 
     def __init__(self, alg: str, kid: str, key: Key) -> None:
         self._algorithm = JWSRegistry.algorithms[alg]
-        self._alg, self._kid, self._key = alg, kid, key
+        self._alg, self._kid, self._key = alg, kid, _Ready(key)
         self._headers: dict[str, bytes] = {}
 
     def _header(self, typ: str) -> bytes:

@@ -31,7 +31,7 @@ def parse(encoded: bytes) -> dict[str, list[str]]:
     if len(encoded) > LARGEST:
         raise TooLargeError("The request is larger than 64 KiB")
     try:
-        pairs = parse_qsl(
+        pairs = _plain(encoded) or parse_qsl(
             encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS, encoding="utf-8"
         )
     except ValueError as error:
@@ -42,6 +42,15 @@ def parse(encoded: bytes) -> dict[str, list[str]]:
             raise InvalidRequestError("A parameter holds a NUL character")
         values[name].append(value)
     return values
+
+
+def _plain(encoded: bytes) -> list[tuple[str, str]] | None:
+    """What `parse_qsl` gives for pairs in which nothing is encoded, as those of a refresh are, for a fifth of its cost;
+    None for others."""
+    if b"%" in encoded or b"+" in encoded or not encoded.isascii() or encoded.count(b"&") >= FIELDS:
+        return None
+    parted = [pair.partition("=") for pair in encoded.decode().split("&") if pair]
+    return [(name, value) for name, _, value in parted]
 
 
 def once(values: Mapping[str, list[str]]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,7 @@ from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.keys import KeyRing
 from authserver.oauth.token_rules import is_reserved
 from authserver.oauth.userinfo import claims_of_scope
+from authserver.secret_values import new_uuid
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ def access_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: 
         "scope": scope,
         "exp": now + lifetime(client, subject),
         "iat": now,
-        "jti": str(uuid.uuid4()),
+        "jti": new_uuid(),
     }
     if row.token_claims:
         claims = _besides(client, "access") | claims
     if not subject.is_machine:
         claims["origin_jti"] = subject.origin_jti
-        claims["event_id"] = str(uuid.uuid4())
+        claims["event_id"] = new_uuid()
         claims["auth_time"] = subject.auth_time
         claims["username"] = subject.username if sub == subject.sub else sub
     if subject.groups:
@@ -133,8 +133,8 @@ def id_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subj
         "cognito:username": subject.username if sub == subject.sub else sub,
         "at_hash": half_hash(access, alg),
         "origin_jti": subject.origin_jti,
-        "event_id": str(uuid.uuid4()),
-        "jti": str(uuid.uuid4()),
+        "event_id": new_uuid(),
+        "jti": new_uuid(),
         "auth_time": subject.auth_time,
         "iat": now,
         "exp": now + client.id_token_lifetime,

@@ -3,11 +3,11 @@
 import logging
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
-from sqlalchemy.util.concurrency import greenlet_spawn
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from authserver import greenlets
 from authserver.oauth.errors import DPOP_NONCE
 from authserver.oauth.refresh_token import UnknownKeyError
 from authserver.oauth.requests import ProtocolRequest, read_form
@@ -46,7 +46,7 @@ async def token(request: Request) -> Response:
         dpop_headers=[value.decode("latin-1") for name, value in request.scope["headers"] if name == b"dpop"],
     )
     try:
-        answer = await greenlet_spawn(oauth.create_token_response, protocol_request)
+        answer = await greenlets.run(oauth.create_token_response, protocol_request)
     except UnknownKeyError:
         return unavailable(60)
     if answer.status != 200:  # an operator with "unable to link" finds the reason here; no code or token is in it

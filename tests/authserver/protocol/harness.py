@@ -10,6 +10,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -335,7 +336,8 @@ class Server:
     async def change(self, row: Any, **fields: Any) -> None:
         """Set columns of a stored row, as an operator's command does, and tell the workers."""
         async with self.services.database.unit() as session:
-            stored = await session.merge(row)
+            plain = isinstance(row, SimpleNamespace)  # the cache's copy of a client
+            stored = await session.get_one(Client, row.client_id) if plain else await session.merge(row)
             for name, value in fields.items():
                 setattr(stored, name, value)
             session.add(stored)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import event
 
 from authserver import app
 from authserver.accounts import administration
@@ -169,3 +170,37 @@ async def test_a_change_that_cannot_be_read_at_first_is_read_again(
         await asyncio.sleep(0.02)
     assert failures
     assert server.services.oauth.keys is not ring
+
+
+@pytest.mark.spec("decision 12")
+async def test_after_a_change_many_requests_at_once_read_their_client_once(server: Server, alexa: Asker) -> None:
+    """There are few connections, and every request in flight misses the client that was dropped."""
+    clients = server.services.clients
+    clients.forget()
+    reads = []
+
+    def counted(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        reads.append(statement)
+
+    engine = server.services.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", counted)
+    try:
+        found = await asyncio.gather(*(clients.get(alexa.client_id) for _ in range(200)))
+    finally:
+        event.remove(engine, "before_cursor_execute", counted)
+    assert {client is found[0] for client in found} == {True}
+    assert found[0] is not None
+    assert sum(" client_secret" in statement for statement in reads) == 1
+
+
+@pytest.mark.spec("decision 12", "decision 7")
+async def test_a_read_that_began_before_a_change_does_not_answer_who_asks_after_it(
+    server: Server, alexa: Asker
+) -> None:
+    clients = server.services.clients
+    clients.forget()
+    before = asyncio.create_task(clients.get(alexa.client_id))
+    await asyncio.sleep(0)
+    clients.forget()
+    after = await clients.get(alexa.client_id)
+    assert after is not await before
