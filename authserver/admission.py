@@ -25,37 +25,23 @@ class Admission:
         app: ASGIApp,
         turns: Turns,
         machine_paths: frozenset[str],
-        token_path: str,
         free_paths: tuple[str, ...],
         busy_page: Callable[[Request], Response],
     ) -> None:
-        """`token_path`: the one of `machine_paths` for which pages stand back. `free_paths`: beginnings of paths that
-        need neither database nor thought. `busy_page` is asked each time."""
+        """`free_paths`: beginnings of paths that need neither database nor thought. `busy_page` is asked each time."""
         self.app = app
         self.turns = turns
         self.machine_paths = machine_paths
-        self.token_path = token_path
         self.free_paths = free_paths
         self.busy_page = busy_page
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self.free_paths):
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path in self.machine_paths or path.startswith(self.free_paths):
             await self.app(scope, receive, send)
-        elif scope["path"] in self.machine_paths:
-            await self._program(scope, receive, send)
         else:
             await self._page(scope, receive, send)
-
-    async def _program(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Only what a client proved to have a right to holds pages back: a stranger's requests must not."""
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < 400:
-                self.turns.program_served()
-            await send(message)
-
-        await self.app(scope, receive, answer if scope["path"] == self.token_path else send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _whole(receive)  # a client that sends slowly keeps nobody waiting

@@ -161,7 +161,7 @@ async def end(task: asyncio.Task[None]) -> None:
 
 class Application(FastAPI):
     """Token requests take the short way past what pages need (FastAPI's middleware, matching, wrapping): an eighth of a
-    refresh. Boundary and admission stand on that way too, and the endpoint is the same."""
+    refresh. The boundary stands on that way too, and the endpoint is the same."""
 
     def take_short_way(self, path: str, way: ASGIApp) -> None:
         self._short_path, self._short_way = path, way
@@ -256,7 +256,6 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         Admission,
         turns=turns,
         machine_paths=machine_paths(settings.issuer_path),
-        token_path=token_path,
         free_paths=free_paths,
         busy_page=pages.busy_page,
     )
@@ -269,7 +268,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
     )
     app.add_middleware(admission)
     app.add_middleware(boundary)
-    app.take_short_way(token_path, boundary(admission(token_endpoint)))
+    app.take_short_way(token_path, boundary(token_endpoint))
     if trusted := parse_networks(settings.trusted_proxies):
         app.add_middleware(TrustedProxies, trusted=trusted)
     return app

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from bench import load, machine, report, targets
-from bench.cases import directive, dpop, introspection, people, size, start, storm, token
+from bench.cases import device, directive, dpop, introspection, people, size, start, storm, token
 from bench.measuring import take_turns
 from bench.peers import oidc_provider
 from bench.plan import QUICK, WHOLE
@@ -52,6 +52,13 @@ async def measure_introspection(found: Report) -> None:
 async def measure_dpop(found: Report) -> None:
     with Servers() as servers:
         rows = await dpop.rows(servers, secrets.token_urlsafe(40), found.plan)
+        take_turns(rows, found.plan.rounds, say)
+        found.rows += rows
+
+
+async def measure_device(found: Report) -> None:
+    with Servers() as servers:
+        rows = await device.rows(servers, secrets.token_urlsafe(40), found.plan)
         take_turns(rows, found.plan.rounds, say)
         found.rows += rows
 
@@ -128,6 +135,7 @@ PARTS: dict[str, Callable[[Report], Awaitable[None]]] = {
     "token": measure_token,
     "introspection": measure_introspection,
     "dpop": measure_dpop,
+    "device": measure_device,
     "directive": measure_directive,
     "storm": measure_storm,
     "people": measure_people,

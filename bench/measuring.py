@@ -33,12 +33,15 @@ def under_load(
     arguments: Sequence[str | Path],
     seconds: float,
     connections: int = load.CONNECTIONS,
+    refused: bool = False,
 ) -> Measured:
-    """Raises `CannotMeasureError`."""
+    """`refused`: every answer is to be an error, as to a device that waits. Raises `CannotMeasureError`."""
     before = machine.cpu_seconds(contestant.pid)
     database_before = machine.cpu_seconds(contestant.database) if contestant.database else 0.0
     try:
-        seen = load.run(contestant.url + path, script, arguments, seconds, connections)
+        seen = load.run(contestant.url + path, script, arguments, seconds, connections, may_refuse=refused)
+        if refused and seen.refused != seen.requests:
+            raise load.CannotMeasureError(f"of {seen.requests} requests only {seen.refused} were refused")
     except load.CannotMeasureError as error:
         raise load.CannotMeasureError(f"{contestant.name}: {error}") from error
     used = machine.cpu_seconds(contestant.pid) - before

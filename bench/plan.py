@@ -38,6 +38,11 @@ class Plan:
         return 2000 * self.seconds
 
     @property
+    def polls(self) -> int:
+        """Devices that each ask once in one run."""
+        return 2500 * self.seconds
+
+    @property
     def new_tokens(self) -> int:
         return 1500 * self.seconds
 

@@ -53,6 +53,7 @@ class KeyRing:
     jwks: bytes
     etag: str
     pairwise_key: SecretKey | None = field(default=None, repr=False)
+    _signing: dict[str, tuple[int, LoadedKey]] = field(default_factory=dict, repr=False, compare=False)
 
     def ready(self, client: Client, now: int) -> None:
         """Raises `KeyRingError` where this client's tokens could not be signed: before a grant consumes anything."""
@@ -77,6 +78,13 @@ class KeyRing:
 
     def signing(self, alg: str, now: int) -> LoadedKey:
         """The key that signs with this algorithm now. Raises `KeyRingError`."""
+        at, found = self._signing.get(alg, (None, None))
+        if found is None or at != now:
+            found = self._found(alg, now)
+            self._signing[alg] = (now, found)
+        return found
+
+    def _found(self, alg: str, now: int) -> LoadedKey:
         ready = [key for key in self.keys if key.alg == alg and (key.expires_at is None or key.expires_at > now)]
         if not ready:
             raise KeyRingError(f"no {alg} key")

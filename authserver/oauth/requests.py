@@ -60,9 +60,15 @@ def once(values: Mapping[str, list[str]]) -> dict[str, str]:
     return {name: found[0] for name, found in values.items()}
 
 
+def header(request: Request, name: bytes) -> str:
+    """The first of this name (in small letters), '' for none: a tenth of what Starlette's mapping costs."""
+    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
+    return next((value.decode("latin-1") for given, value in headers if given == name), "")
+
+
 async def read_body(request: Request) -> bytes:
     """The body of a form POST, at most `LARGEST` bytes. Raises `UnsupportedMediaTypeError`, `TooLargeError`."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = header(request, b"content-type").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise UnsupportedMediaTypeError("Send the parameters as application/x-www-form-urlencoded")
     message = await request.receive()

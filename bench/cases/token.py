@@ -8,14 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from authserver.oauth import keys
+from authserver.secret_values import SecretKey
+from authserver.storage.database import Database, DatabaseUrl
 from bench import load
 from bench.measuring import Candidate, Measured, Row, under_load
 from bench.peers import oidc_provider
 from bench.plan import Plan
-from bench.seed.authserver import KEPT, OWN, ROTATING, seed
+from bench.seed.authserver import KEPT, OWN, OWN_ES256, ROTATING, seed
 from bench.servers import Contestant, Servers
 
 BOUND = "bound: RS256 signatures alone"
+BOUND_ES256 = "bound: ES256 signatures alone"
 FLOOR = "floor: bare server that signs one token"
 SQLITE = "authserver, SQLite"
 POSTGRES = "authserver, PostgreSQL"
@@ -26,6 +30,7 @@ KEPT_TITLE = "Refresh without rotation"
 ROTATING_TITLE = "Refresh with rotation"
 CODE_TITLE = "Authorization code"
 MACHINE_TITLE = "Client credentials"
+ES256_TITLE = "Client credentials, ES256"
 
 
 @dataclass
@@ -39,6 +44,7 @@ class Contender:
     rotating: list[Path]
     codes: list[Path]
     machine: Path  # one request, which may be sent any number of times
+    machine_es256: Path | None = None  # the same of a client whose tokens are signed so; None: not compared
     cold: bool = False  # needs a run before the first, for its compiler
 
     def refreshes(self, seconds: int) -> Candidate:
@@ -53,6 +59,11 @@ class Contender:
     def machines(self, seconds: int) -> Candidate:
         return self._candidate("", "replay.lua", lambda _: [self.machine, "again"], seconds)
 
+    def machines_es256(self, seconds: int) -> Candidate:
+        assert self.machine_es256 is not None
+        file = self.machine_es256
+        return self._candidate("", "replay.lua", lambda _: [file, "again"], seconds)
+
     def _candidate(
         self, path: str, script: str, arguments: Callable[[int], list[Path | str]], seconds: int
     ) -> Candidate:
@@ -63,13 +74,14 @@ class Contender:
         )
 
 
-def bound(tokens: int, seconds: int) -> Candidate:
+def bound(tokens: int, seconds: int, name: str = BOUND) -> Candidate:
     def run(_number: int) -> Measured:
         command = [sys.executable, "-m", "bench.bare.bound", str(tokens), str(seconds)]
+        command += ["ES256"] if name == BOUND_ES256 else []
         seen = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         return Measured(rate=seen["answers"] / seen["seconds"], cpu=seen["cpu"] / seen["answers"] * 1e6)
 
-    return Candidate(BOUND, run)
+    return Candidate(name, run)
 
 
 def floor(servers: Servers, seconds: int) -> Candidate:
@@ -112,8 +124,14 @@ async def authserver(servers: Servers, name: str, url: str, secret_key: str, pla
     seeded = await seed(
         url, secret_key, int(time.time()), plan.kept * shares, plan.rotating * shares, plan.codes * shares
     )
+    database = Database(DatabaseUrl.parse(url))
+    async with database.unit() as session:  # RS256 alone is made at the start
+        await keys.ensure(session, SecretKey.of(secret_key), "ES256", int(time.time()))
+    await database.close()
     files = written(servers, name, "/oauth2/token", plan, seeded.kept, seeded.rotating, seeded.codes)
-    return Contender(servers.start(name, service, workers), "/oauth2/token", ROTATING.basic, *files)
+    file = servers.requests / f"{name.replace(' ', '-')}.es256"
+    es256 = load.write_requests(file, [OWN_ES256.machine_request("/oauth2/token")])
+    return Contender(servers.start(name, service, workers), "/oauth2/token", ROTATING.basic, *files, es256)
 
 
 def peer(servers: Servers, plan: Plan) -> Contender:
@@ -151,5 +169,13 @@ def rows(contenders: list[Contender], floor_of_one: Candidate, plan: Plan) -> li
             MACHINE_TITLE,
             "A program in its own name: one access token, nothing is read or written.",
             [bound(1, seconds), *(contender.machines(seconds) for contender in contenders)],
+        ),
+        Row(
+            ES256_TITLE,
+            "The same where the client's tokens are signed with ES256.",
+            [
+                bound(1, seconds, BOUND_ES256),
+                *(each.machines_es256(seconds) for each in contenders if each.machine_es256 is not None),
+            ],
         ),
     ]

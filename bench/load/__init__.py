@@ -78,9 +78,15 @@ def finish(running: subprocess.Popen[str], may_refuse: bool = False) -> Outcome:
 
 
 def run(
-    url: str, script: str, arguments: Sequence[str | Path], seconds: float, connections: int = CONNECTIONS
+    url: str,
+    script: str,
+    arguments: Sequence[str | Path],
+    seconds: float,
+    connections: int = CONNECTIONS,
+    *,
+    may_refuse: bool = False,
 ) -> Outcome:
-    return finish(start(url, script, arguments, seconds, connections))
+    return finish(start(url, script, arguments, seconds, connections), may_refuse)
 
 
 def post(path: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:

@@ -66,6 +66,7 @@ KEPT = BenchClient("kept", ALEXA)
 ROTATING = BenchClient("rotating", CONFIDENTIAL | {"refresh_rotation": True, "refresh_id_token": False})
 #: in its own name, for the one scope of a resource server
 OWN = BenchClient("own", MACHINE | {"scopes": ["https://api.example/read"]})
+OWN_ES256 = BenchClient("own-es256", OWN.policy | {"signing_alg": "ES256"})
 
 
 class Random:
@@ -176,7 +177,7 @@ class Codes:
             )
 
 
-def clients(now: int, kinds: Sequence[BenchClient] = (KEPT, ROTATING, OWN)) -> bulk.Written:
+def clients(now: int, kinds: Sequence[BenchClient] = (KEPT, ROTATING, OWN, OWN_ES256)) -> bulk.Written:
     rows, digests = [], []
     for client in kinds:
         model = Client(

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from authserver import greenlets
 from authserver.oauth.errors import DPOP_NONCE
 from authserver.oauth.refresh_token import UnknownKeyError
-from authserver.oauth.requests import ProtocolRequest, read_form
+from authserver.oauth.requests import ProtocolRequest, header, read_form
 from authserver.oauth.responses import json_response, unavailable
 from authserver.oauth.server import GRANT_TYPES
 from authserver.services import Services
@@ -42,7 +42,7 @@ async def token(request: Request) -> Response:
         f"{oauth.issuer}/oauth2/token",
         parameters,
         services.clock(),
-        authorization=request.headers.get("authorization", ""),
+        authorization=header(request, b"authorization"),
         dpop_headers=[value.decode("latin-1") for name, value in request.scope["headers"] if name == b"dpop"],
     )
     try:
@@ -61,6 +61,9 @@ async def token(request: Request) -> Response:
 
 
 async def token_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-    """The same as an ASGI application, for the short way of `app.Application`."""
+    """The same as an ASGI application, for the short way of `app.Application`. Only what a client proved to have a
+    right to holds pages back: a stranger's requests must not."""
     response = await token(Request(scope, receive, send))
+    if response.status_code < 400:
+        scope["app"].state.turns.program_served()
     await response(scope, receive, send)
