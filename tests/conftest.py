@@ -11,14 +11,14 @@ import playwright.async_api
 import pytest
 import pytest_asyncio
 
-from tests.running import ports
+from tests.running import hashing, ports
 from tests.running.amazon import Amazon
 from tests.running.broker import Broker
 from tests.running.chromium import Pages, launch
 from tests.running.home import Home, add_alexa, authserver_settings, skill_settings
 from tests.running.mail import Mailbox
 from tests.running.postgres import Postgres, new_folder
-from tests.running.service import Service
+from tests.running.service import Service, as_installed, start_forked
 
 NewDatabase = Callable[[str], str]
 MigratedDatabase = Callable[[str, str], str]
@@ -27,6 +27,7 @@ RUN_FOLDER = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that leads the run owns the folder of the one PostgreSQL, and passes it on to its workers."""
+    start_forked()
     if not hasattr(config, "workerinput"):
         config.stash[RUN_FOLDER] = new_folder()
         config.pluginmanager.register(LeadsWorkers(config), "leads-workers")
@@ -128,6 +129,21 @@ def migrated_database(
         return url
 
     return make
+
+
+@pytest.fixture(scope="module")
+def in_production() -> Iterator[None]:
+    """The services of this module are the installed programs, and a password costs what it costs in production: where
+    starting, ending, memory, time or the hash itself is the matter. Named first, by `pytestmark`."""
+    with as_installed():
+        yield
+
+
+@pytest.fixture
+def hashed_in_full() -> Iterator[None]:
+    """In this test, passwords cost what they cost in production."""
+    with hashing.in_full():
+        yield
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -8,8 +8,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 PR_SET_PDEATHSIG = 1
+
+
+class Process(Protocol):
+    """What tests use of `subprocess.Popen`."""
+
+    args: Any
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int) -> None: ...
+    def kill(self) -> None: ...
 
 
 def ends_with_its_parent() -> Callable[[], None] | None:
@@ -40,7 +54,7 @@ def start(
         )
 
 
-def stop(process: subprocess.Popen[bytes], with_signal: signal.Signals = signal.SIGTERM, within: float = 10.0) -> int:
+def stop(process: Process, with_signal: signal.Signals = signal.SIGTERM, within: float = 10.0) -> int:
     """Ask it to end; after `within` seconds kill it and raise TimeoutError. Gives the exit status."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):

@@ -1,23 +1,44 @@
 """`authserver serve` and `skill serve` as real processes."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from tests.running import process, warm
+from tests.running import hashing, process, warm
 from tests.running.ports import LOOPBACK, free_port
 
 PROGRAMS = Path(sys.executable).parent
 START_WITHIN = 20.0  # seconds; two cores shared with a whole test run
 STOP_WITHIN = 10.0  # what the outside interface promises for SIGTERM
+_as_installed = True  # the tests' own conftest says otherwise; the bench does not
+
+
+def start_forked() -> None:
+    """From now on, and passwords cost little to hash."""
+    global _as_installed
+    _as_installed = False
+    hashing.cheaply()
+
+
+@contextlib.contextmanager
+def as_installed() -> Iterator[None]:
+    """Services that are made meanwhile are the installed programs, with hashes at the cost of production."""
+    global _as_installed
+    before, _as_installed = _as_installed, True
+    try:
+        with hashing.in_full():
+            yield
+    finally:
+        _as_installed = before
 
 
 class Service:
@@ -25,6 +46,9 @@ class Service:
 
     Leaving the block sends SIGTERM, demands an end within ten seconds, and searches the whole log for every secret
     given to `must_not_log`. `cli` runs the operator's commands under the same settings, whether it serves or not.
+
+    It is the installed program. After `start_forked` it is forked from a process that has the program imported, unless
+    it was made under `as_installed`.
     """
 
     def __init__(self, name: str, settings: dict[str, str], folder: Path, port: int | None = None) -> None:
@@ -34,7 +58,8 @@ class Service:
         self.port = port or free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.log_file = folder / f"{name}-{self.port}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: process.Process | None = None
+        self.as_installed = _as_installed
         self._secrets: list[str] = []
 
     @property
@@ -46,7 +71,7 @@ class Service:
     def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of the operator; the caller judges its exit status."""
         command = [str(PROGRAMS / self.name), *arguments]
-        return warm.run(self.name, command, stdin, self.environment, self.folder, timeout=60)
+        return warm.run(self.name, command, stdin, self.environment, self.folder, 60, hash_in_full=self.as_installed)
 
     def cli_json(self, *arguments: str, stdin: str | None = None) -> Any:
         """What a command that must succeed prints with `--json`."""
@@ -63,9 +88,11 @@ class Service:
         assert done.returncode == 0, f"{self.name} migrate: {done.stderr or done.stdout}"
 
     def start(self, *arguments: str, wait_until_ready: bool = True) -> None:
-        command: list[str | os.PathLike[str]] = [PROGRAMS / self.name, "serve", "--host", LOOPBACK]
-        command += ["--port", str(self.port), *arguments]
-        self.process = process.start(command, self.log_file, self.environment, self.folder)
+        command = [str(PROGRAMS / self.name), "serve", "--host", LOOPBACK, "--port", str(self.port), *arguments]
+        if self.as_installed:
+            self.process = process.start(command, self.log_file, self.environment, self.folder)
+        else:
+            self.process = warm.start(self.name, command, self.log_file, self.environment, self.folder)
         if wait_until_ready:
             self.wait_until_ready()
 

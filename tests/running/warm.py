@@ -1,13 +1,15 @@
-"""Commands of a service without the second of imports that each would begin with.
+"""Commands and services without the second of imports that each would begin with.
 
-A process with everything imported forks for each command: a process of its own, with its own arguments, environment,
-folder and standard files, that runs the entry point of the installed program. Servers are started as they are.
+A process with everything imported forks for each: a process of its own, with its own arguments, environment, folder
+and standard files, that runs the entry point of the installed program.
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -18,7 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.running import process
+from tests.running import hashing, process
 
 PROGRAM = Path(__file__).with_name("warm_process.py")
 READY_WITHIN = 60.0  # seconds
@@ -32,7 +34,7 @@ class Warm:
         self.socket = str(self.folder / "socket")
         self._log = (self.folder / "log").open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, PROGRAM, service, self.socket],
+            [sys.executable, PROGRAM, service, self.socket, json.dumps(hashing.CHEAP)],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
@@ -68,28 +70,98 @@ def warm(service: str) -> Warm:
     return started
 
 
+class Forked:
+    """A process that the warm one has forked, with those parts of `subprocess.Popen` that tests use."""
+
+    def __init__(
+        self,
+        service: str,
+        command: Sequence[str],
+        files: Sequence[int],
+        env: Mapping[str, str],
+        cwd: Path,
+        hash_in_full: bool,
+    ) -> None:
+        """`files`: descriptors that become its standard input, output and error."""
+        self.args = list(command)
+        self.returncode: int | None = None
+        asked = {"argv": self.args, "env": dict(env), "cwd": str(cwd), "hash_in_full": hash_in_full}
+        self._keeper = warm(service).connect()
+        self._told = b""
+        try:
+            socket.send_fds(self._keeper, [json.dumps(asked).encode()], files)
+            while b"\n" not in self._told:
+                self._listen(READY_WITHIN)
+        except BaseException:
+            self._keeper.close()
+            raise
+        number, _, self._told = self._told.partition(b"\n")
+        self.pid = int(number)
+
+    def _listen(self, timeout: float | None) -> None:
+        """Take what the keeper says; raises `TimeoutError` when it says nothing."""
+        ready = select.poll()
+        ready.register(self._keeper, select.POLLIN)
+        if not ready.poll(None if timeout is None else 1000 * timeout):
+            raise TimeoutError
+        said = self._keeper.recv(100)
+        if not said:
+            raise RuntimeError(f"whoever kept {self.args} is gone")
+        self._told += said
+
+    def wait(self, timeout: float | None = None) -> int:
+        deadline = time.monotonic() + timeout if timeout is not None else None
+        while self.returncode is None:
+            try:
+                self._listen(max(0.0, deadline - time.monotonic()) if deadline is not None else None)
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0) from None
+            if b"\n" in self._told:
+                self.returncode = int(self._told)
+                self._keeper.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):  # it ends just now
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def start(service: str, command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> Forked:
+    """As `process.start`."""
+    with log.open("ab") as out, open(os.devnull, "rb") as nothing:
+        return Forked(service, command, [nothing.fileno(), out.fileno(), out.fileno()], env, cwd, hash_in_full=False)
+
+
 def run(
-    service: str, command: Sequence[str], stdin: str | None, env: Mapping[str, str], cwd: Path, timeout: float
+    service: str,
+    command: Sequence[str],
+    stdin: str | None,
+    env: Mapping[str, str],
+    cwd: Path,
+    timeout: float,
+    hash_in_full: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run(..., capture_output=True, text=True)`; `command` begins with the program's name."""
-    asked = json.dumps({"argv": list(command), "env": dict(env), "cwd": str(cwd)}).encode()
-    with (
-        tempfile.TemporaryFile() as given,
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as error,
-        warm(service).connect() as connection,
-    ):
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
         given.write((stdin or "").encode())
         given.seek(0)
-        socket.send_fds(connection, [asked], [given.fileno(), out.fileno(), error.fileno()])
-        connection.settimeout(timeout)
-        with connection.makefile() as answers:
-            number = int(answers.readline())
-            try:
-                status = int(answers.readline())
-            except TimeoutError:
-                os.kill(number, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(list(command), timeout) from None
+        running = Forked(service, command, [given.fileno(), out.fileno(), error.fileno()], env, cwd, hash_in_full)
+        try:
+            status = running.wait(timeout)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait(timeout)
+            raise
         printed = []
         for file in (out, error):
             file.seek(0)

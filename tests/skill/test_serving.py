@@ -21,6 +21,8 @@ from tests.running.service import Service
 from tests.skill.issuer import CLIENT_ID, PERSON, Issuer
 from tests.skill.talking import Alexa, error_type, values
 
+pytestmark = pytest.mark.usefixtures("in_production")
+
 
 @pytest.fixture
 def down_issuer() -> Iterator[Issuer]:

@@ -25,6 +25,7 @@ from authserver.oauth import interactions
 from authserver.services import Services
 from tests.authserver.protocol.harness import Clock, Server, settings_for
 from tests.conftest import NewDatabase
+from tests.running import hashing
 
 PASSWORD = "lanterns over quiet water"
 OTHER = "not the password at all"
@@ -179,7 +180,7 @@ async def server(
     new_database: NewDatabase,
     given_settings: dict[str, Any],
 ) -> Server:
-    key = (database_kind, *sorted(given_settings.items()))
+    key = (database_kind, hashing.is_in_full(), *sorted(given_settings.items()))
     if key not in people_servers:
         settings = settings_for(new_database(database_kind), **given_settings)
         people_servers[key] = await Server(settings).__aenter__()

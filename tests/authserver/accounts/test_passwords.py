@@ -15,6 +15,8 @@ from authserver.accounts.password_policy import Policy, Weak, Weakness, common_p
 from authserver.accounts.passwords import Busy, Passwords, UnusableHashError, check_foreign
 from tests.authserver.accounts.people import PASSWORD
 
+pytestmark = pytest.mark.usefixtures("in_production")
+
 
 @pytest.fixture(scope="module")
 def passwords() -> Passwords:

@@ -79,6 +79,7 @@ async def test_wrong_unknown_disabled_and_nonsense_look_the_same(people: People)
     assert answers == [Refusal(Reason.WRONG)] * 6
 
 
+@pytest.mark.usefixtures("hashed_in_full")
 @pytest.mark.spec("security 6.58", "cognito 9.47")
 async def test_known_and_unknown_take_the_same_time(people: People) -> None:
     user = await people.add()

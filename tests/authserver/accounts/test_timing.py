@@ -14,6 +14,8 @@ from tests.running.service import Service
 from tests.running.smtp_sink import Sink
 from tests.running.timing import Watch, add_people, needed
 
+pytestmark = pytest.mark.usefixtures("in_production")
+
 COUNT = 25
 APART = 0.35
 TIMES = 3  # what a busy machine does once is no leak; one would be there each time

@@ -10,6 +10,8 @@ from tests.running.home import add_alexa, add_person, authserver_settings
 from tests.running.ports import LOOPBACK, free_port
 from tests.running.service import Service
 
+pytestmark = pytest.mark.usefixtures("in_production")
+
 NOBODY_LISTENS = "postgresql://nobody@127.0.0.1:1/nothing"
 
 

@@ -19,6 +19,8 @@ from tests.authserver.protocol.harness import Asker, Server, settings_for
 from tests.conftest import NewDatabase
 from tests.running.reading import Page
 
+pytestmark = pytest.mark.usefixtures("in_production")
+
 
 def turns_of(people: People) -> Turns:
     turns: Turns = people.server.app.state.turns

@@ -28,6 +28,8 @@ from tests.running.ports import free_port
 from tests.running.proving import ProvingKey
 from tests.running.service import Service
 
+pytestmark = pytest.mark.usefixtures("in_production")
+
 AT_ONCE = 20
 ROUNDS = 5
 

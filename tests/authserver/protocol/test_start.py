@@ -14,7 +14,7 @@ from tests.authserver.protocol.harness import Clock, Server, settings_for
 from tests.conftest import NewDatabase
 from tests.running.home import authserver_settings
 from tests.running.ports import free_port
-from tests.running.service import Service
+from tests.running.service import Service, as_installed
 
 GOOD = {
     "AUTHSERVER_ISSUER": "https://auth.example.org",
@@ -97,10 +97,11 @@ async def test_access_tokens_too_short_for_alexa_refuse_the_start(
 def test_a_process_that_must_not_serve_ends_with_a_status_and_a_reason(sqlite_url: str, tmp_path: Path) -> None:
     port = free_port()
     right = authserver_settings(sqlite_url, port)
-    Service("authserver", right, tmp_path, port).migrate()
-    with Service("authserver", right, tmp_path, port):
-        pass
-    wrong = Service("authserver", right | {"AUTHSERVER_SECRET_KEY": "w" * 40}, tmp_path, port)
+    with as_installed():
+        Service("authserver", right, tmp_path, port).migrate()
+        with Service("authserver", right, tmp_path, port):
+            pass
+        wrong = Service("authserver", right | {"AUTHSERVER_SECRET_KEY": "w" * 40}, tmp_path, port)
     with pytest.raises(RuntimeError, match="AUTHSERVER_SECRET_KEY is not the one") as caught:
         wrong.start()
     assert "ended with 0" not in str(caught.value)
