@@ -25,9 +25,9 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> MakeRun:
     """A first start, looked at while it ran and stopped by Ctrl-C."""
     run = MakeRun(tmp_path_factory.mktemp("run") / "var")
     with run:
-        assert httpx2.get(f"{run.authserver}/readyz", trust_env=False).status_code == 200
-        assert httpx2.get(f"{run.skill}/readyz", trust_env=False).status_code == 200
-        assert httpx2.get(run.simulator, trust_env=False).status_code == 200
+        assert httpx2.get(f"{run.authserver}/readyz", trust_env=False, verify=False).status_code == 200
+        assert httpx2.get(f"{run.skill}/readyz", trust_env=False, verify=False).status_code == 200
+        assert httpx2.get(run.simulator, trust_env=False, verify=False).status_code == 200
         run.at_work = run.services()  # type: ignore[attr-defined]
         began = time.monotonic()
         assert run.stop(signal.SIGINT) == 0

@@ -58,6 +58,8 @@ async def test_a_connection_that_the_server_ended_is_replaced(database: Database
     first = await backend(database)
     assert await backend(database) == first
     await asyncio.to_thread(own_postgres.psql, f"SELECT pg_terminate_backend({first})")
+    while await asyncio.to_thread(own_postgres.psql, f"SELECT 1 FROM pg_stat_activity WHERE pid = {first}"):
+        await asyncio.sleep(0.02)
     await asyncio.sleep(0.2)
     assert await backend(database) != first
 

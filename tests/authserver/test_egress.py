@@ -219,14 +219,14 @@ async def test_whoever_is_slow_is_left_after_five_seconds(slow: str, monkeypatch
             await asyncio.sleep(0.05)
 
     def sleepy(host: str, port: int) -> list[str]:
-        time.sleep(1)
+        time.sleep(3)
         return ["127.0.0.1"]
 
     async with Answerer(silence if slow == "silent" else drops) as server:
         client = in_development(sleepy) if slow == "resolver" else in_development()
         begun = time.monotonic()
         await refused(client, server.url)
-        assert time.monotonic() - begun < 0.9
+        assert time.monotonic() - begun < 2.5
 
 
 @pytest.mark.spec("security 6.77")

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from authserver.turns import AT_ONCE, CURRENT, QUIET, SHARE, SLOW, State, Turn, Turns, aside, timed
+from tests.running.fair import Watch
 
 
 def turns(waiting: int = 8, heavy: int = 2) -> Turns:
@@ -235,9 +236,9 @@ async def test_a_page_that_ends_soon_lets_the_next_begin_soon(monkeypatch: pytes
         first, second = (some.ask("home", heavy=False) for _ in range(2))
         some.spent(0.0001)
         first.leave()
-        since = time.monotonic()
-        assert await asyncio.wait_for(second.decided, 2)
-        assert time.monotonic() - since < 0.5
+        async with Watch() as watch:
+            assert await asyncio.wait_for(second.decided, 2)
+        assert watch.seconds < 0.5
 
 
 async def test_when_no_program_asks_any_more_nobody_waits_for_its_sake() -> None:
@@ -246,12 +247,13 @@ async def test_when_no_program_asks_any_more_nobody_waits_for_its_sake() -> None
     first = some.ask("home", heavy=False)
     some.spent(1.0)
     first.leave()
-    since = time.monotonic()
-    assert await asyncio.wait_for(some.ask("home", heavy=False).decided, 2)
-    assert time.monotonic() - since < QUIET + 0.05
+    async with Watch() as watch:
+        assert await asyncio.wait_for(some.ask("home", heavy=False).decided, 10)
+    assert watch.seconds < QUIET + 0.05
 
 
-async def test_a_page_that_waits_for_the_database_does_not_stop_the_others() -> None:
+async def test_a_page_that_waits_for_the_database_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("authserver.turns.QUIET", 1.0)  # a busy machine is not taken for the end of the programs
     some = turns()
     async with tokens_served(some):
         stuck, *others = (some.ask("home", heavy=False) for _ in range(AT_ONCE + 1))
@@ -277,13 +279,13 @@ async def test_only_the_time_of_its_own_steps_is_counted() -> None:
 
     async def work() -> str:
         time.sleep(0.02)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1)
         time.sleep(0.02)
         return "done"
 
     assert await timed(work(), spent.append) == "done"  # type: ignore[arg-type]
     assert len(spent) == 2
-    assert 0.04 <= sum(spent) < 0.15
+    assert 0.04 <= sum(spent) < 0.5
 
 
 async def test_what_is_timed_fails_and_is_cancelled_as_ever() -> None:

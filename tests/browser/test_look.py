@@ -74,7 +74,9 @@ async def test_fonts_and_pictures_of_the_operator_are_loaded_and_nothing_from_el
     loaded: dict[str, int] = {}
     page.on("response", lambda answer: loaded.update({answer.url.rpartition("/")[2]: answer.status}))
     await page.goto(f"{authserver.url}/forgotPassword")
-    await page.wait_for_load_state("networkidle")
+    async with asyncio.timeout(15):
+        while not {"own.css", "own.woff2", "paper.svg"} <= set(loaded) or not new_page.complaints:
+            await page.wait_for_timeout(50)
     assert (loaded["own.css"], loaded["own.woff2"], loaded["paper.svg"]) == (200, 200, 200)
     (complaint,) = new_page.complaints
     assert "https://elsewhere.example/spy.svg" in complaint

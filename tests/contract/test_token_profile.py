@@ -173,7 +173,7 @@ async def test_the_skill_follows_the_issuer_to_a_new_key(resource: Resource) -> 
     assert (await resource.turn_on(old))["header"]["name"] == "Response"
     done = resource.authserver.cli("key", "revoke", part(old, 0)["kid"])
     assert done.returncode == 0, done.stderr
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while True:
         new = (await linked(resource, "alexa")).access_token
         if part(new, 0)["kid"] != part(old, 0)["kid"]:
@@ -243,7 +243,7 @@ async def with_proof(
     key: ProvingKey, method: str, url: str, token: str, *, htu: str = "", **claims: Any
 ) -> httpx2.Response:
     headers = {"authorization": f"DPoP {token}", "dpop": key.proof(method, htu or url, time.time(), token, **claims)}
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
         return await client.request(method, url, headers=headers)
 
 
@@ -274,7 +274,7 @@ async def test_a_bound_token_of_authserver_opens_userinfo_and_the_skill_to_its_k
             await with_proof(key, "GET", url, token, iat=time.time() - 90),
         ):
             assert refused.status_code == 401
-        async with httpx2.AsyncClient(trust_env=False) as plain:
+        async with httpx2.AsyncClient(trust_env=False, verify=False) as plain:
             bearer = await plain.get(url, headers={"authorization": f"Bearer {token}"})
         assert (bearer.status_code, bearer.json()["error"]) == (401, "invalid_token")
     assert (await resource.turn_on(token))["payload"]["type"] == "INVALID_AUTHORIZATION_CREDENTIAL"

@@ -45,7 +45,7 @@ async def test_its_tokens_are_bound_to_its_key(
     assert again["token_type"].lower() == "dpop"
     await library.ask("userinfo", access_token=again["access_token"], sub=provider.human.sub)
     headers = {"authorization": f"Bearer {again['access_token']}"}
-    async with httpx2.AsyncClient(trust_env=False) as thief:
+    async with httpx2.AsyncClient(trust_env=False, verify=False) as thief:
         assert (await thief.get(provider.metadata["userinfo_endpoint"], headers=headers)).status_code == 401
     await library.ask("bind", alg=alg)  # another key
     with pytest.raises(RefusedError, match=r"invalid_token|invalid_dpop_proof"):

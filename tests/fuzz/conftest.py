@@ -68,7 +68,9 @@ class Target:
 
 
 def new_browser() -> httpx2.Client:
-    return httpx2.Client(trust_env=False, timeout=30, headers={"accept": "text/html", "accept-language": "en"})
+    return httpx2.Client(
+        trust_env=False, verify=False, timeout=30, headers={"accept": "text/html", "accept-language": "en"}
+    )
 
 
 async def fill(target: Target, database: Database, now: int) -> None:

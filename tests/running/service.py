@@ -95,6 +95,8 @@ class Service:
             self.process = warm.start(self.name, command, self.log_file, self.environment, self.folder)
         if wait_until_ready:
             self.wait_until_ready()
+            if "--workers" in arguments:
+                self._wait_for_workers(int(arguments[arguments.index("--workers") + 1]))
 
     def wait_until_ready(self, within: float = START_WITHIN) -> None:
         assert self.process is not None
@@ -110,6 +112,22 @@ class Service:
                     pass
                 time.sleep(0.03)
         raise TimeoutError(f"{self.name} was not ready within {within:g} s:\n{self.log()}")
+
+    def _wait_for_workers(self, count: int, within: float = START_WITHIN) -> None:
+        """The first was ready; the kernel spreads connections over those that listen. So many new ones in a row do not
+        miss a worker."""
+        deadline = time.monotonic() + within
+        in_a_row = 0
+        while self._listeners() < count or in_a_row < 40:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not all of {count} workers are ready:\n{self.log()}")
+            answer = httpx2.get(f"{self.url}/readyz", trust_env=False, timeout=within, verify=False)
+            in_a_row = in_a_row + 1 if answer.status_code == 200 and self._listeners() >= count else 0
+
+    def _listeners(self) -> int:
+        """Sockets that listen at the port, as the kernel tells it."""
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(line[1].endswith(f":{self.port:04X}") and line[3] == "0A" for line in lines)
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
         """End it as an operator does, and give the exit status."""

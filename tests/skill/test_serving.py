@@ -43,7 +43,7 @@ def alexa_of(skill: Service, issuer: Issuer) -> Alexa:
 
 
 async def get(url: str) -> httpx2.Response:
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
         return await client.get(url)
 
 
@@ -169,11 +169,10 @@ async def test_two_workers_share_the_port_and_a_dead_one_is_replaced(
     before = children(skill.process.pid)
     assert len(before) == 2
     alexa = alexa_of(skill, issuer)
-    await asyncio.sleep(1)  # both are ready: `/readyz` spoke for one
     steps = [alexa.send("Alexa.BrightnessController", "AdjustBrightness", lamp, brightnessDelta=2) for _ in range(20)]
     assert sorted(values(each)["brightness"] for each in await asyncio.gather(*steps)) == list(range(2, 42, 2))
     os.kill(before[0], signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while len(set(children(skill.process.pid)) - set(before)) != 1 and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     assert before[0] not in children(skill.process.pid)
@@ -199,7 +198,7 @@ async def test_what_is_in_flight_is_answered_before_the_end(
     head = "POST /alexa/directive HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     writer.write(head.encode() + b"\r\n" + body[:100])
     await writer.drain()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1)  # in which it takes the connection
     assert skill.process is not None
     skill.process.send_signal(number)
     await asyncio.sleep(0.3)

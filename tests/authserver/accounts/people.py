@@ -4,7 +4,8 @@ test has addresses, accounts and a network of its own."""
 import itertools
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -153,6 +154,26 @@ def all_places_taken(services: Services) -> Iterator[None]:
     finally:
         services.passwords.close()
         services.passwords = usual
+
+
+@contextmanager
+def hashes_wait(services: Services) -> Iterator[Callable[[], bool]]:
+    """Nothing is hashed meanwhile; tells whether somebody waits for it."""
+    executor = services.passwords._executor
+    released = threading.Event()
+    begun = [threading.Event() for _ in range(executor._max_workers)]
+
+    def hold(has_begun: threading.Event) -> None:
+        has_begun.set()
+        released.wait(60)
+
+    for one in begun:
+        executor.submit(hold, one)
+    assert all(one.wait(20) for one in begun)
+    try:
+        yield lambda: executor._work_queue.qsize() > 0
+    finally:
+        released.set()
 
 
 def wrong(code: str, by: int = 1) -> str:

@@ -90,7 +90,7 @@ async def until_all_are_sent(server: Server) -> None:
 
 
 async def until(condition: object) -> None:
-    for _ in range(400):
+    for _ in range(1500):
         if condition():  # type: ignore[operator]
             return
         await asyncio.sleep(0.02)

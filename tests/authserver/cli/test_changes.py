@@ -1,11 +1,11 @@
 """What commands change holds in a running server within a second."""
 
-import time
 from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
 
+from tests.running.fair import Watch
 from tests.running.home import add_alexa, add_person
 from tests.running.linking import Alexa
 from tests.running.service import Service
@@ -15,13 +15,13 @@ WITHIN = 1.0  # seconds, from the end of the command
 
 async def soon(holds: Callable[[], Awaitable[bool]]) -> bool:
     """Whether it comes true in time."""
-    deadline = time.monotonic() + WITHIN
-    while True:
-        asked = time.monotonic()
-        if await holds():
-            return True
-        if asked > deadline:
-            return False
+    async with Watch() as watch:
+        while True:
+            asked = watch.seconds
+            if await holds():
+                return True
+            if asked > WITHIN:
+                return False
 
 
 async def status_of_authorization(authserver: Service, alexa: Alexa, redirect_uri: str) -> int:

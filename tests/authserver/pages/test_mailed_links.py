@@ -11,7 +11,7 @@ from sqlmodel import col, func, select, update
 from authserver.accounts import known_devices, sessions
 from authserver.models import Interaction, Session, User, VerificationCode
 from authserver.secret_values import digest
-from tests.authserver.accounts.people import OTHER, PASSWORD, People, link_in, wrong
+from tests.authserver.accounts.people import OTHER, PASSWORD, People, hashes_wait, link_in, wrong
 from tests.authserver.pages.browsing import Linking, sign_up
 from tests.authserver.pages.conftest import Linkings
 from tests.authserver.pages.test_recovery import NEW, asked, password_holds
@@ -351,15 +351,16 @@ async def test_a_press_that_a_newer_recovery_overtakes_while_the_password_is_has
     mine, theirs = await people.add(), await people.add()
     page = await asked(linking, mine.email)
     page = await linking.browser.press(await linking.browser.open(await people.link(mine.email)), "confirm")
-    saving = asyncio.create_task(linking.browser.press(page, "save", password=NEW))
-    while not people.services.passwords._taken:
-        await asyncio.sleep(0)
-    async with people.services.database.unit() as session:
-        await session.exec(
-            update(Interaction)
-            .where(col(Interaction.interaction_id) == interaction_of(page))
-            .values(recovery_id="another")
-        )
+    with hashes_wait(people.services) as somebody_waits:
+        saving = asyncio.create_task(linking.browser.press(page, "save", password=NEW))
+        while not somebody_waits():
+            await asyncio.sleep(0.005)
+        async with people.services.database.unit() as session:
+            await session.exec(
+                update(Interaction)
+                .where(col(Interaction.interaction_id) == interaction_of(page))
+                .values(recovery_id="another")
+            )
     answer = await saving
     assert not answer.has_button("allow")
     assert await password_holds(people, mine, PASSWORD)

@@ -9,8 +9,9 @@ import pytest_asyncio
 from authserver.models import User
 from tests.authserver.protocol.harness import Asker, Clock, Server, settings_for
 from tests.conftest import NewDatabase
+from tests.running import hashing
 
-Servers = dict[str, Server]
+Servers = dict[tuple[str, bool], Server]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -23,9 +24,10 @@ async def servers() -> AsyncIterator[Servers]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server(servers: Servers, database_kind: str, new_database: NewDatabase) -> Server:
-    if database_kind not in servers:
-        servers[database_kind] = await Server(settings_for(new_database(database_kind))).__aenter__()
-    return servers[database_kind]
+    key = database_kind, hashing.is_in_full()
+    if key not in servers:
+        servers[key] = await Server(settings_for(new_database(database_kind))).__aenter__()
+    return servers[key]
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class Receiver:
             await writer.drain()
         writer.close()
 
-    async def tokens(self, count: int, patience: float = 8.0) -> list[str]:
+    async def tokens(self, count: int, patience: float = 30.0) -> list[str]:
         """The logout tokens that came, as soon as there are so many."""
         async with asyncio.timeout(patience):
             while len(self.forms) < count:

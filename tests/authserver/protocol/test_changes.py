@@ -15,6 +15,7 @@ from authserver.oauth import registration
 from authserver.storage.changes import announce
 from authserver.storage.database import Database, DatabaseUrl, StorageError
 from tests.authserver.protocol.harness import CALLBACK, PRESETS, Asker, Server
+from tests.running.fair import Watch
 
 WITHIN = 1.0  # seconds
 
@@ -28,10 +29,10 @@ async def elsewhere(server: Server) -> AsyncIterator[Database]:
 
 
 async def holds_within_a_second(ask: Callable[[], Awaitable[bool]]) -> None:
-    begun = time.monotonic()
-    while not await ask():
-        assert time.monotonic() - begun < WITHIN, "not seen within a second"
-        await asyncio.sleep(0.01)
+    async with Watch() as watch:
+        while not await ask():
+            assert watch.seconds < WITHIN, "not seen within a second"
+            await asyncio.sleep(0.01)
 
 
 async def row_of(elsewhere: Database, client: Asker) -> Client:
@@ -165,7 +166,7 @@ async def test_a_change_that_cannot_be_read_at_first_is_read_again(
         row = await session.get(Client, confidential.client_id)
         assert row is not None
         await registration.change(session, row, {"client_name": "Renamed"}, server.clock())
-    deadline = time.monotonic() + 4
+    deadline = time.monotonic() + 20
     while server.services.oauth.keys is ring and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     assert failures

@@ -116,7 +116,9 @@ async def test_a_disabled_client_gets_nothing(server: Server, person: User) -> N
     async with server.services.database.unit() as session:
         await session.exec(update(Client).where(col(Client.client_id) == client.client_id).values(active=False))
         await announce(session)
-    await asyncio.sleep(1.2)
+    async with asyncio.timeout(20):
+        while (await asks(client)).status_code == 200:
+            await asyncio.sleep(0.02)
     assert_refused(await asks(client), "invalid_client", 401)
     assert_refused(await client.refresh(tokens["refresh_token"]), "invalid_client", 401)
     code, _ = await server.add_code(await server.add_client(), person)

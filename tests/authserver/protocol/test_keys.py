@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 
@@ -19,6 +18,7 @@ from authserver.settings import Settings, SettingsError
 from authserver.storage.database import Database, DatabaseUrl
 from tests.authserver.protocol.harness import DAY, Asker, Server, claims_of, header_of, settings_for
 from tests.conftest import NewDatabase
+from tests.running.fair import Watch
 
 LEAD = 7800
 
@@ -58,12 +58,12 @@ async def revoke(server: Server, kid: str) -> None:
 
 
 async def seen_within_a_second(server: Server, *kids: str, gone: str = "") -> float:
-    begun = time.monotonic()
-    while time.monotonic() < begun + 5:
-        now = await published(server)
-        if set(kids) <= set(now) and gone not in now:
-            return time.monotonic() - begun
-        await asyncio.sleep(0.02)
+    async with Watch() as watch:
+        while watch.seconds < 5:
+            now = await published(server)
+            if set(kids) <= set(now) and gone not in now:
+                return watch.seconds
+            await asyncio.sleep(0.02)
     raise AssertionError(f"{kids} not in {now}, or {gone} still there")
 
 

@@ -336,6 +336,7 @@ async def test_a_made_up_unlink_link_ends_nothing(
     assert (await alexa.refresh(tokens["refresh_token"])).status_code == 200
 
 
+@pytest.mark.usefixtures("hashed_in_full")
 @pytest.mark.spec("A17", "cognito 9.26", "decision 3a", "alexa 1.4")
 async def test_fifty_sign_ins_at_once_do_not_hold_up_the_token_endpoint(
     server: Server, alexa: Asker, human: Person, browser: Browser

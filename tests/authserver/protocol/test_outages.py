@@ -142,7 +142,7 @@ async def test_an_outage_of_postgresql_is_503_and_passes(on_postgres: Server, ow
     assert (await server.http.get("/readyz")).status_code == 200  # one outage must not remove every replica
     assert (await server.http.get("/.well-known/jwks.json")).status_code == 200
     await asyncio.to_thread(own_postgres.start, os.getpid(), True)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while (answer := await client.refresh(tokens["refresh_token"])).status_code != 200:
         assert_try_later(answer)
         assert time.monotonic() < deadline
@@ -151,7 +151,7 @@ async def test_an_outage_of_postgresql_is_503_and_passes(on_postgres: Server, ow
     assert (await server.authorize(client.authorization())).status_code == 303
     assert (await server.userinfo(tokens["access_token"])).status_code == 200
     await server.add_client("alexa")  # changes are heard again: the notification's connection came back
-    listening = time.monotonic() + 8
+    listening = time.monotonic() + 30
     while server.services.clients.cached(client.client_id) is not None and time.monotonic() < listening:
         await asyncio.sleep(0.1)
     assert server.services.clients.cached(client.client_id) is None

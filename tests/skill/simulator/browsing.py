@@ -12,7 +12,7 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.client = httpx2.AsyncClient(base_url=url, trust_env=False, timeout=20)
+        self.client = httpx2.AsyncClient(base_url=url, trust_env=False, verify=False, timeout=20)
         self.page = ""
 
     async def __aenter__(self) -> "Visitor":

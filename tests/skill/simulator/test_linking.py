@@ -65,7 +65,7 @@ async def test_a_callback_without_cookie_is_refused(
     visitor: Visitor, simulator: Service, linking_issuer: LinkingIssuer
 ) -> None:
     asked = await visitor.begin()
-    async with httpx2.AsyncClient(base_url=simulator.url, trust_env=False) as bare:
+    async with httpx2.AsyncClient(base_url=simulator.url, trust_env=False, verify=False) as bare:
         answer = await bare.get("/simulator/callback", params={"code": "c", "state": asked["state"]})
     assert answer.status_code == 400
     assert linking_issuer.asked == []

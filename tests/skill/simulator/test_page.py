@@ -28,7 +28,7 @@ from tests.skill.simulator.linking_issuer import PERSON, LinkingIssuer
 async def test_the_simulator_answers_only_to_a_loopback_host(
     simulator: Service, host: str, method: str, path: str
 ) -> None:
-    async with httpx2.AsyncClient(base_url=simulator.url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=simulator.url, trust_env=False, verify=False) as client:
         answer = await client.request(method, f"/simulator/{path}", headers={"host": host})
     assert answer.status_code in (400, 403)
     assert "set-cookie" not in answer.headers
@@ -57,7 +57,9 @@ def test_outside_development_mode_there_is_no_simulator() -> None:
 
 
 async def test_another_name_of_this_machine_leads_to_the_registered_one(simulator: Service) -> None:
-    async with httpx2.AsyncClient(base_url=f"http://localhost:{simulator.port}", trust_env=False) as client:
+    async with httpx2.AsyncClient(
+        base_url=f"http://localhost:{simulator.port}", trust_env=False, verify=False
+    ) as client:
         answer = await client.get("/simulator/")
     assert answer.status_code == 307
     assert answer.headers["location"] == f"{simulator.url}/simulator/"
@@ -77,7 +79,7 @@ async def test_the_page_is_self_contained_and_under_a_strict_policy(visitor: Vis
 
 
 async def test_the_cookie_is_out_of_scripts_reach(simulator: Service) -> None:
-    async with httpx2.AsyncClient(base_url=simulator.url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=simulator.url, trust_env=False, verify=False) as client:
         cookie = (await client.get("/simulator/")).headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
