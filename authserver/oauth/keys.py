@@ -71,6 +71,14 @@ class KeyRing:
         """The way back: '' where nobody can be meant. Raises `KeyRingError`."""
         return pairwise.account_of(self._pairwise(), client, subject) if pairwise.is_pairwise(client) else subject
 
+    def session_of(self, client: Client, sid: str) -> str:
+        """What this client knows the browser's session as: its `sid`. Raises `KeyRingError`."""
+        return pairwise.session_of(self._pairwise(), client, sid) if pairwise.is_pairwise(client) else sid
+
+    def sid_of(self, client: Client, session: str) -> str:
+        """The way back: '' where none can be meant. Raises `KeyRingError`."""
+        return pairwise.sid_of(self._pairwise(), client, session) if pairwise.is_pairwise(client) else session
+
     def _pairwise(self) -> SecretKey:
         if self.pairwise_key is None:
             raise KeyRingError("no key for pairwise subjects")

@@ -29,8 +29,8 @@ LONGEST_STATE = 8192  # characters
 
 @dataclass(frozen=True)
 class LogoutRequest:
-    """`sid`: the session that the hint is of; `location`: where the browser may go afterwards, '' for nowhere; `kept`:
-    the parameters that are needed once more when the person has agreed."""
+    """`sid`: the session that the hint is of, by its own name; `location`: where the browser may go afterwards, '' for
+    nowhere; `kept`: the parameters that are needed once more when the person has agreed."""
 
     client: RegisteredClient | None
     sid: str | None
@@ -89,14 +89,20 @@ async def read(oauth: OAuthServer, parameters: dict[str, str]) -> LogoutRequest:
     if given.get("post_logout_redirect_uri") and not uri:
         log.info("logout: nobody is sent back to a client: no hint, or an address that is not registered")
         return LogoutRequest(found.client, None, "", "", {})
-    sid = (found.id_token_claims or {}).get("sid")
     return LogoutRequest(
         found.client,
-        sid if isinstance(sid, str) else None,
+        _sid(oauth, found.client, (found.id_token_claims or {}).get("sid")),
         with_state(uri, state) if uri else "",
         uri,
         given | ({"state": state} if state else {}),
     )
+
+
+def _sid(oauth: OAuthServer, client: RegisteredClient | None, told: object) -> str | None:
+    """The session's own name, whatever this client knows it by; a client that is gone may have known that one."""
+    if not isinstance(told, str):
+        return None
+    return oauth.keys.sid_of(client.row, told) if client is not None else told
 
 
 def with_state(uri: str, state: str) -> str:

@@ -3,8 +3,9 @@ are one.
 
 The `sub` that such a client sees is the person's own, encrypted as one block under a key of the client's sector: always
 the same for one sector, never the same for two people, and readable by this server alone, which needs no table to know
-whom an `id_token_hint` means (docs/adr/0038). The key is made once and never changes, since every `sub` would change
-with it; it lies in the database, sealed with the server's secret key.
+whom an `id_token_hint` means (docs/adr/0038). So it is with `sid`, the name of the browser's session. The key is made
+once and never changes, since every `sub` would change with it; it lies in the database, sealed with the server's secret
+key.
 """
 
 import base64
@@ -24,8 +25,8 @@ PAIRWISE = "pairwise"
 SUBJECT_TYPES = ("public", PAIRWISE)
 
 
-def _purpose(client: Client) -> str:
-    return f"pairwise sector {client.sector_identifier}"
+SUBJECTS = "pairwise sector"  # of what a name is given: subjects and sessions have keys of their own in each sector
+SESSIONS = "pairwise session"
 
 
 def is_pairwise(client: Client) -> bool:
@@ -34,22 +35,37 @@ def is_pairwise(client: Client) -> bool:
 
 def subject_of(key: SecretKey, client: Client, sub: str) -> str:
     """What this client knows the person as: `sub` itself unless the client's subjects are pairwise."""
-    if client.subject_type != PAIRWISE:
-        return sub
-    block = key.permute(_purpose(client), UUID(sub).bytes)
-    return base64.urlsafe_b64encode(block).decode().rstrip("=")
+    return _named(key, SUBJECTS, client, sub) if is_pairwise(client) else sub
 
 
 def account_of(key: SecretKey, client: Client, subject: str) -> str:
     """The `sub` of the account whom this client knows as `subject`; '' where nobody can be meant. What was made up
     names an account that does not exist: whether there is one is not checked here."""
-    if client.subject_type != PAIRWISE:
-        return subject
+    return _meant(key, SUBJECTS, client, subject) if is_pairwise(client) else subject
+
+
+def session_of(key: SecretKey, client: Client, sid: str) -> str:
+    """What this client knows the browser's session as: one `sid` for all would tell them that they have one person."""
+    return _named(key, SESSIONS, client, sid) if is_pairwise(client) else sid
+
+
+def sid_of(key: SecretKey, client: Client, session: str) -> str:
+    """The way back, as `account_of`."""
+    return _meant(key, SESSIONS, client, session) if is_pairwise(client) else session
+
+
+def _named(key: SecretKey, what: str, client: Client, uuid: str) -> str:
+    block = key.permute(f"{what} {client.sector_identifier}", UUID(uuid).bytes)
+    return base64.urlsafe_b64encode(block).decode().rstrip("=")
+
+
+def _meant(key: SecretKey, what: str, client: Client, name: str) -> str:
     try:
-        block = base64.b64decode(subject + "==", altchars=b"-_", validate=True) if len(subject) == 22 else b""
+        block = base64.b64decode(name + "==", altchars=b"-_", validate=True) if len(name) == 22 else b""
     except (binascii.Error, ValueError):
         return ""
-    return str(UUID(bytes=key.permute(_purpose(client), block, back=True))) if len(block) == 16 else ""
+    purpose = f"{what} {client.sector_identifier}"
+    return str(UUID(bytes=key.permute(purpose, block, back=True))) if len(block) == 16 else ""
 
 
 async def prepare(session: AsyncSession, secret_key: SecretKey, now: int) -> None:

@@ -145,7 +145,7 @@ def id_token(keys: KeyRing, issuer: str, client: RegisteredClient, subject: Subj
     if subject.nonce is not None:
         claims["nonce"] = subject.nonce
     if subject.sid is not None:
-        claims["sid"] = subject.sid
+        claims["sid"] = keys.session_of(row, subject.sid)
     return _encode(keys, alg, claims, now, None)
 
 

@@ -29,6 +29,6 @@ def make(keys: KeyRing, issuer: str, client: RegisteredClient, notice: LogoutNot
         "events": {EVENT: {}},
     }
     if notice.sid is not None:
-        claims["sid"] = notice.sid
+        claims["sid"] = keys.session_of(client.row, notice.sid)
     alg = client.row.id_token_signing_alg or client.row.signing_alg
     return keys.signing(alg, now).signer.sign(orjson.dumps(claims), "logout+jwt")

@@ -264,6 +264,28 @@ async def test_the_session_keeps_its_name_when_the_same_person_signs_in_once_mor
     assert browser.sid == claims_of(third)["sid"]
 
 
+@pytest.mark.spec("OpenID Connect Core §8.1", "OpenID Connect RP-Initiated Logout §2", "security 6.78")
+async def test_a_client_that_knows_the_session_by_a_name_of_its_own_signs_it_out_too(
+    people: People, here: Linking, user: User
+) -> None:
+    fields = {"first_party": True, "subject_type": "pairwise", "post_logout_redirect_uris": [AFTERWARDS]}
+    one, two = [await people.server.add_client(sector_identifier=f"{name}.example", **fields) for name in "ab"]
+    public = claims_of(await id_token(here, user))["sid"]
+    hints = []
+    for client in (one, two):
+        linking = Linking(people, client)
+        linking.browser = here.browser
+        hints.append(await id_token(linking, user))
+    assert len({public, *(claims_of(hint)["sid"] for hint in hints)}) == 3
+    elsewhere = Linking(people, one)
+    other = await id_token(elsewhere, user)
+    assert "Sign out?" in (await ask(here, id_token_hint=other, post_logout_redirect_uri=AFTERWARDS)).text
+    assert await is_signed_in(here)
+    assert (await ask(here, id_token_hint=hints[1], post_logout_redirect_uri=AFTERWARDS)).left_to == AFTERWARDS
+    assert not await is_signed_in(here)
+    assert await is_signed_in(elsewhere)
+
+
 @pytest.mark.spec("cognito 9.44", "cognito 1", "security 6.78")
 async def test_cognitos_logout_ends_the_session_and_revokes_nothing(here: Linking, user: User) -> None:
     page = await here.start()

@@ -1,17 +1,24 @@
 """Pairwise subjects (OpenID Connect Core §8.1): two applications cannot tell that they have the same person."""
 
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlmodel import col, select
 
-from authserver.models import Client, ServerState, User
+from authserver.accounts import sessions
+from authserver.models import Client, LogoutNotice, ServerState, Session, User
 from authserver.oauth import keys, pairwise, registration
+from authserver.oauth.backchannel import logout_token
 from authserver.secret_values import SecretKey, SecretKeys
 from authserver.settings import SettingsError
-from tests.authserver.protocol.harness import Asker, Server, claims_of
+from tests.authserver.protocol.harness import Asker, Server, claims_of, header_of
 from tests.authserver.protocol.test_authorization_request import answered, assert_error
+from tests.authserver.protocol.test_groups import add_groups
 
 PAIRWISE: dict[str, Any] = {"subject_type": "pairwise", "scopes": ["openid", "profile", "email"]}
 
@@ -46,6 +53,104 @@ async def test_every_answer_names_the_person_alike_and_never_by_the_public_name(
     assert person.sub not in tokens["refresh_token"]
     assert sub.isascii()
     assert len(sub) <= 255
+
+
+async def told(server: Server, client: Asker, cookie: dict[str, str]) -> dict[str, Any]:
+    """All that one client is ever told of the person of this browser, each answer by a name of its own."""
+    code = answered(await server.authorize(client.authorization(prompt="none"), **cookie), client.redirect_uri)["code"]
+    tokens = (await client.exchange(code)).json()
+    server.clock.advance(17)
+    refreshed = (await client.refresh(tokens["refresh_token"])).json()
+    return {
+        "code": code,
+        "first": tokens,
+        "refreshed": refreshed,
+        "userinfo": (await server.userinfo(refreshed["access_token"])).json(),
+        "introspected": (await client.introspect(refreshed["access_token"])).json(),
+        "introspected_refresh_token": (await client.introspect(refreshed["refresh_token"])).json(),
+    }
+
+
+async def logged_out(server: Server, client: Asker, person: User) -> str:
+    """The logout token that this client gets. Nobody sends it: no notice is due when the unit of work ends."""
+    registered = await server.services.clients.get(client.client_id)
+    assert registered is not None
+    async with server.services.database.unit() as session:
+        which = select(LogoutNotice).where(LogoutNotice.client_id == client.client_id, LogoutNotice.sub == person.sub)
+        [notice] = (await session.exec(which)).all()
+        return logout_token.make(server.services.keys, server.settings.issuer, registered, notice, server.clock())
+
+
+async def end_session(server: Server, person: User) -> None:
+    async with server.services.database.unit() as session:
+        assert await sessions.end_all(session, server.clock(), col(Session.sub) == person.sub) == 1
+        for notice in (await session.exec(select(LogoutNotice).where(LogoutNotice.sub == person.sub))).all():
+            notice.due_at = None
+            session.add(notice)
+
+
+def leaves(told: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value with the name of its claim: tokens are opened, and refresh tokens taken apart."""
+    if isinstance(told, dict):
+        for inner, value in told.items():
+            yield from leaves(value, inner)
+    elif isinstance(told, list):
+        for value in told:
+            yield from leaves(value, name)
+    elif isinstance(told, str) and told.startswith("eyJ"):
+        yield from leaves([header_of(told), claims_of(told)])
+    elif name == "refresh_token":
+        yield from ((name, part) for part in told.split("."))
+    else:
+        yield name, told
+
+
+def joining(one: dict[str, Any], other: dict[str, Any], stranger: dict[str, Any]) -> set[str]:
+    """The claims of `one` with a value that `other` has too, alone or within another, and somebody else has not."""
+    known = {value for _, value in leaves(stranger)}
+    theirs = {value for _, value in leaves(other)} - known
+    text = "\n".join(map(str, theirs))
+    return {
+        name
+        for name, value in leaves(one)
+        if value not in known and (value in theirs or (isinstance(value, str) and len(value) >= 8 and value in text))
+    }
+
+
+@pytest.mark.spec("OpenID Connect Core §8.1")
+async def test_two_applications_of_one_session_share_only_what_the_decision_names(server: Server) -> None:
+    """Whatever is added to a token and tells two sectors that they have one person is found here, by its value."""
+    person, stranger = await server.add_person(username="maple", username_canonical="maple"), await server.add_person()
+    wanted: dict[str, Any] = {"first_party": True, "backchannel_logout_uri": "https://client.example.org/told"}
+    sectors = ("one.example", "two.example", "one.example")
+    one, two, twin = [await pairwise_client(server, sector, **wanted) for sector in sectors]
+    public = await server.add_client(**wanted)
+    await add_groups(server, person, ("the-only-one-here", None))
+    elsewhere = await told(server, one, await server.signed_in(stranger))
+    server.clock.advance(1009)
+    cookie = await server.signed_in(person)
+    found: list[dict[str, Any]] = []
+    for client in (one, two, twin, public):
+        server.clock.advance(101)
+        found.append(await told(server, client, cookie))
+    await end_session(server, stranger)
+    elsewhere["logout"] = await logged_out(server, one, stranger)
+    server.clock.advance(101)
+    await end_session(server, person)
+    for client, answers in zip((one, two, twin, public), found, strict=True):
+        server.clock.advance(13)
+        answers["logout"] = await logged_out(server, client, person)
+    decision = (Path(__file__).parents[3] / "docs/adr/0038-pairwise-subjects.md").read_text()
+    still = next(part for part in decision.split("\n\n") if part.startswith("**What still joins.**"))
+    assert (
+        joining(found[0], found[1], elsewhere) == {"auth_time", "cognito:groups"} <= set(re.findall(r"`(.+?)`", still))
+    )
+    assert joining(found[0], found[3], elsewhere) == {"auth_time", "cognito:groups"}
+    # one sector is one: the test sees what joins
+    same = joining(found[0], found[2], elsewhere)
+    assert same == {"auth_time", "cognito:groups", "sub", "username", "cognito:username", "sid"}
+    assert claims_of(found[0]["logout"])["sid"] == claims_of(found[0]["first"]["id_token"])["sid"]
+    assert claims_of(found[0]["refreshed"]["id_token"])["sid"] == claims_of(found[0]["first"]["id_token"])["sid"]
 
 
 @pytest.mark.spec("OpenID Connect Core §8.1")
