@@ -62,7 +62,7 @@ bench: install-dev ## measure both services; writes bench/results/
 	@$(BIN)/python -m bench
 
 fuzz: install-dev ## look for what breaks the server, for MINUTES=10; `make fuzz HELP=1` says more
-	@$(BIN)/python -m development.fuzz $(if $(HELP),--help) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m development.fuzz $(if $(HELP),--help) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(TIMES),--times $(TIMES))
 
 compose-test: install-dev ## one linking and one directive through docker-compose.yml
 	COMPOSE="$(COMPOSE)" $(BIN)/python -m development.compose_test

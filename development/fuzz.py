@@ -1,10 +1,12 @@
 """`make fuzz`, or `python -m development.fuzz [--minutes N] [--seed N]`: tests/fuzz again and again, each round with a
-seed of its own and many times what `make test` draws. It ends with the first thing that breaks, or when the time is up.
+seed of its own and many times what `make test` draws. It ends with the first thing that breaks, and says how to see it
+again, or when the time is up.
 """
 
 import argparse
 import os
 import random
+import shlex
 import subprocess
 import sys
 import time
@@ -38,7 +40,10 @@ def main() -> int:
         rounds += 1
         print(f"fuzz: round {rounds}, seed {seed}", flush=True)
         if status := round_of(seed, chosen.times, chosen.pytest):
-            print(f"fuzz: the same again with `make fuzz SEED={seed}`", file=sys.stderr)
+            same = ["python -m development.fuzz", f"--seed {seed} --times {chosen.times}"]
+            if chosen.pytest:
+                same.append(f"-- {shlex.join(chosen.pytest)}")
+            print(f"fuzz: the same again with `{' '.join(same)}`", file=sys.stderr)
             return status
     print(f"fuzz: nothing found in {rounds} round{'s' if rounds > 1 else ''}")
     return 0

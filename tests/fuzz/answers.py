@@ -19,6 +19,11 @@ HEADERS = frozenset(
         "last-modified", "content-encoding",
     }
 )  # fmt: skip
+#: what is refused before anything of the request is weighed: a form that is none, a client that is not known
+UNREAD = (
+    "A parameter is repeated", "A parameter holds a NUL", "The parameters are not valid", "The request is larger",
+    "grant_type is missing", "Parameters belong in the body",
+)  # fmt: skip
 COOKIE = re.compile(r"authserver_[a-zA-Z0-9_-]+=")
 MARKUP = frozenset("<>\"'`")
 TRACE = ("Traceback (most", "site-packages", "sqlalchemy", "asyncpg", "sqlite3.")
@@ -67,3 +72,14 @@ def check(answer: httpx2.Response, sent: Fields, issuer: str, registered: list[s
         assert MARK not in body or not answer.is_error, f"{about} {body[:300]}"
     else:
         assert MARK not in body, f"{about} {kind}"
+
+
+def is_past_the_first(answer: httpx2.Response) -> bool:
+    """Whether more than the form and the client was looked at. Of pages only what shows in the status."""
+    if not answer.is_error:
+        return True
+    if not answer.headers.get("content-type", "").startswith("application/json"):
+        return False
+    told = answer.json()
+    known = told["error"] not in ("invalid_client", "unsupported_grant_type")
+    return known and not str(told.get("error_description", "")).startswith(UNREAD)

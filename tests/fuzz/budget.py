@@ -12,6 +12,13 @@ SEED = os.environ.get("FUZZ_SEED", "")
 TIMES = int(os.environ.get("FUZZ_EXAMPLES", "1"))
 
 
+def again() -> str:
+    """How the same is drawn once more. The whole round: what one test draws may need what another has left behind."""
+    if not SEED:
+        return "without a seed every run draws the same: run this file again"
+    return f"python -m development.fuzz --seed {SEED} --times {TIMES}"
+
+
 def bounded(examples: int, about: str = "") -> Callable[[Any], Any]:
     """The same draw every time, unless a seed is given; another one for each word in `about`."""
 

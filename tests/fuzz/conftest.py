@@ -1,12 +1,14 @@
 """One running server for each database, with clients, a person who is signed in, and what they hold."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
+import pytest
 import pytest_asyncio
 from authlib.common.security import generate_token
 
@@ -18,7 +20,7 @@ from authserver.oauth.presets import ALEXA, CONFIDENTIAL, PUBLIC, alexa_redirect
 from authserver.oauth.server import GRANT_TYPES
 from authserver.storage.database import Database, DatabaseUrl
 from tests.conftest import MigratedDatabase
-from tests.fuzz import answers
+from tests.fuzz import answers, budget
 from tests.fuzz.drawing import HUSH, Fields, encoded
 from tests.running.home import authserver_settings
 from tests.running.linking import PASSWORD, Alexa, Person
@@ -29,7 +31,18 @@ from tests.running.service import Service
 CALLBACK = "https://client.example.org/callback"
 API = "https://api.example.org"
 FORM = "application/x-www-form-urlencoded"
+#: what the server hands out, and no line of its log holds
+HANDED_OUT = ("access_token", "refresh_token", "id_token", "device_code", "user_code", "request_uri")
 MANY = "1000000"  # so that no limit for one network ends the draw: those are tested elsewhere
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure says how to see it again."""
+    report = yield
+    if report.failed:
+        report.sections.append(("The same again", budget.again()))
+    return report
 
 
 @dataclass
@@ -51,20 +64,30 @@ class Target:
     def registered(self) -> list[str]:
         return [client.redirect_uri for client in self.presets.values()]
 
+    def keep_secret(self, told: Any, location: str = "") -> None:
+        """What an answer hands out, in its JSON and in where it leads."""
+        if isinstance(told, dict):
+            self.service.must_not_log(*(told[name] for name in HANDED_OUT if isinstance(told.get(name), str)))
+        if location.startswith(CALLBACK):
+            self.service.must_not_log(httpx2.QueryParams(urlsplit(location).query).get("code", ""))
+
+    def checked(self, answer: httpx2.Response, sent: Fields) -> httpx2.Response:
+        answers.check(answer, sent, self.issuer, self.registered)
+        is_json = answer.headers.get("content-type", "").startswith("application/json")
+        self.keep_secret(answer.json() if is_json else None, answer.headers.get("location", ""))
+        return answer
+
     def get(self, path: str, sent: Fields, browser: httpx2.Client | None = None) -> httpx2.Response:
         """One question in the query, whose answer is checked."""
-        answer = (browser or self.stranger).get(f"{self.issuer}{path}?{encoded(sent)}")
-        answers.check(answer, sent, self.issuer, self.registered)
-        return answer
+        return self.checked((browser or self.stranger).get(f"{self.issuer}{path}?{encoded(sent)}"), sent)
 
     def post(
         self, path: str, sent: Fields, browser: httpx2.Client | None = None, query: str = "", **headers: str
     ) -> httpx2.Response:
         """One form, whose answer is checked."""
         put = [(name.encode(), value.encode("latin-1")) for name, value in ({"content-type": FORM} | headers).items()]
-        answer = (browser or self.stranger).post(f"{self.issuer}{path}{query}", content=encoded(sent), headers=put)
-        answers.check(answer, sent, self.issuer, self.registered)
-        return answer
+        asking = browser or self.stranger
+        return self.checked(asking.post(f"{self.issuer}{path}{query}", content=encoded(sent), headers=put), sent)
 
 
 def new_browser() -> httpx2.Client:
@@ -119,7 +142,8 @@ async def target(database_kind: str, migrated_database: MigratedDatabase, module
             linked = await target.presets["confidential"].link(target.person, browser=signing_in)
             browser.cookies.update(signing_in.client.cookies)
         target.tokens = linked.tokens
-        service.must_not_log(linked.code, *(str(linked.tokens[name]) for name in linked.tokens if "_token" in name))
+        service.must_not_log(linked.code)
+        target.keep_secret(linked.tokens)
         service.must_not_log(*(cookie.value or "" for cookie in browser.cookies.jar))
         yield target
         service.must_not_log(*(cookie.value or "" for cookie in browser.cookies.jar))

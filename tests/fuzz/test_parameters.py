@@ -10,26 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authserver.oauth.server import GRANT_TYPES
-from tests.fuzz import answers, names
+from tests.fuzz import answers, names, right
 from tests.fuzz.budget import bounded
 from tests.fuzz.conftest import Target
 from tests.fuzz.drawing import MARK, VALUES, Fields, fields
-from tests.running.linking import Alexa
+from tests.fuzz.right import AUTHORIZE, basic, honest
 from tests.running.reading import Page
 
-AUTHORIZE = "/oauth2/authorize"
 PRESETS = ("alexa", "confidential", "public")
-
-
-def honest(client: Alexa) -> dict[str, str]:
-    """An authorization request in which nothing is wrong."""
-    query = urlsplit(client.authorization_url("state-of-the-client")).query
-    return dict(httpx2.QueryParams(query))
-
-
-def basic(client: Alexa) -> dict[str, str]:
-    pair = f"{quote(client.client_id, safe='')}:{quote(client.client_secret, safe='')}"
-    return {"authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 #: beside what was issued: values with which a form is right
@@ -43,7 +31,8 @@ def printable(value: str) -> str:
 
 
 def among(asked: dict[str, str], drawn: Fields, *, replacing: bool) -> Fields:
-    """The drawn fields with an honest request: in the place of its own, or beside them, twice."""
+    """The drawn fields with an honest request: one in the place of its own, or all beside them, twice."""
+    drawn = drawn[:1] if replacing else drawn
     own = {name for name, _ in drawn} if replacing else set()
     return [pair for pair in asked.items() if pair[0] not in own] + drawn
 
@@ -91,8 +80,9 @@ def test_no_form_of_a_program_breaks_an_endpoint(target: Target, path: str) -> N
         {*names.in_form(path), "client_id", "client_secret", "client_assertion", "grant_type", "scope", MARK}
     )
     known = set(names.in_form(path)) - {"client_id", "grant_type"}
-    issued = {name: target.tokens[name] for name in ("refresh_token", "access_token", "id_token")}
-    issued |= {"token": target.tokens["access_token"], "subject_token": target.tokens["access_token"]}
+    tokens = right.link(target)  # of a link of its own: one of the endpoints ends it
+    issued = {name: tokens[name] for name in ("refresh_token", "access_token", "id_token")}
+    issued |= {"token": tokens["access_token"], "subject_token": tokens["access_token"]}
 
     @bounded(120)
     @given(
@@ -118,30 +108,84 @@ def test_no_form_of_a_program_breaks_an_endpoint(target: Target, path: str) -> N
         begins_well: bool,
     ) -> None:
         sent = [pair for pair in drawn if pair[0] != "client_id" or preset is None]
-        if begins_well and preset is not None:
-            right = honest(target.presets[preset]) | issued | WELL
-            sent = among({name: right[name] for name in known if name in right}, sent, replacing=True)
+        begins_well = begins_well and preset is not None  # and then one value is wrong, no more
+        if preset is not None and begins_well:
+            well = honest(target.presets[preset]) | issued | WELL
+            sent = among({name: well[name] for name in sorted(known) if name in well}, sent, replacing=True)
         sent += [("grant_type", grant)] if grant else []
-        sent += [(at, issued[mixed][:-cut] + issued[mixed][-1])] if mixed else []
+        sent += [(at, issued[mixed][:-cut] + issued[mixed][-1])] if mixed and not begins_well else []
         headers: dict[str, str] = {}
         if preset is not None:
             client = target.presets[preset]
             if client.credentials == "none":
                 sent.append(("client_id", client.client_id))
-            elif header == "basic":
+            elif header == "basic" or begins_well:
                 headers = basic(client)
-        if header == "drawn":
+        if header == "drawn" and not begins_well:
             pair = base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
             headers = {"authorization": f"Basic {pair}".strip()}
         elif header == "proof":
             headers["dpop"] = printable(value)
         answer = target.post(path, sent, **headers)
+        count(answers.is_past_the_first(answer))
         assert answer.headers["cache-control"] == "no-store"
         if answer.is_error:
             assert answer.headers["content-type"] == "application/json"
             assert set(answer.json()) <= {"error", "error_description"}
 
-    ask()
+    with right.counted(least=0.15) as count:
+        ask()
+
+
+def broken(asked: right.Asked, how: str, name: str, value: str) -> Fields:
+    """The request with one thing wrong; `name` is of a field of its own wherever that must be there."""
+    own = list(asked.fields)
+    at = own[len(name) % len(own)] if how in ("without", "cut") or name not in asked.fields else name
+    if how == "without":
+        return [pair for pair in asked.fields.items() if pair[0] != at]
+    if how == "cut":
+        return [(one, is_[:-1] + "A" if one == at else is_) for one, is_ in asked.fields.items()]
+    return among(asked.fields, [(at if how == "instead" else name, value)], replacing=how != "twice")
+
+
+@pytest.mark.spec("A23", "security 6.13", "security 6.41", "security 6.72")
+@pytest.mark.parametrize("about", right.REQUESTS)
+def test_one_wrong_value_in_a_request_that_is_right_breaks_nothing(target: Target, about: str) -> None:
+    """The way in is open, so that what is wrong comes to the check that is for it."""
+    make, status = right.REQUESTS[about]
+    asked = make(target)
+    described = document_of(asked)
+    assert asked.ask(target, list(asked.fields.items())).status_code == status
+
+    with right.counted(least=0.4) as count:
+
+        @bounded(20, about)
+        @given(
+            how=st.sampled_from(["instead", "instead", "besides", "without", "cut", "twice"]),
+            name=st.sampled_from(sorted({*asked.fields, *described, MARK})),
+            value=VALUES,
+            header=st.sampled_from([*[""] * 6, "dpop", "accept"]),
+        )
+        def ask(how: str, name: str, value: str, header: str) -> None:
+            fresh = make(target)
+            fresh.headers |= {header: printable(value)} if header else {}
+            sent = list(fresh.fields.items()) if header else broken(fresh, how, name, value)
+            count(answers.is_past_the_first(fresh.ask(target, sent)))
+
+        ask()
+
+
+def document_of(asked: right.Asked) -> list[str]:
+    """The parameters that are described for it, or all that pages read."""
+    if asked.path not in names.document()["paths"]:
+        return names.of_pages()
+    return names.in_query(asked.path) if asked.with_get else names.in_form(asked.path)
+
+
+def test_every_form_of_a_program_is_asked_with_nothing_wrong(target: Target) -> None:
+    """A new endpoint needs its right request."""
+    paths = {make(target).path for make, _ in right.REQUESTS.values()}
+    assert paths >= {*names.posted(), AUTHORIZE, "/oauth2/logout", "/device"}
 
 
 @pytest.mark.spec("security 6.13", "security 6.41")
