@@ -10,8 +10,9 @@ import orjson
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.keys import KeyRing
 from authserver.oauth.token_rules import is_reserved
-from authserver.oauth.userinfo import claims_of_scope
+from authserver.oauth.userinfo import claims_of_scope, groups_of
 from authserver.secret_values import new_uuid
+from authserver.storage.hot import Row
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,25 @@ class Subject:
     expires_at: int | None = None  # an earlier end than the client's lifetime
     actor: dict[str, Any] | None = None  # who acts for the person (RFC 8693 §4.1)
     jkt: str | None = None  # the key that its access tokens are bound to (RFC 9449 §6): `request.jkt`
+
+    @classmethod
+    def of_row(cls, row: Row, now: int, origin_jti: str, **others: Any) -> "Subject":
+        """`row`: a code or a grant with its person as they are now (`storage.statements.PERSON`); `others`: what is not
+        of the row."""
+        return cls(
+            sub=row["sub"],
+            username=row["username"],
+            email=row["email"],
+            email_verified=bool(row["email_verified"]),
+            attributes=orjson.loads(row["attributes"]),
+            origin_jti=origin_jti,
+            auth_time=row["auth_time"],
+            amr=orjson.loads(row["amr"]),
+            acr=row["acr"],
+            issued_at=now,
+            groups=groups_of(row["groups"]),
+            **others,
+        )
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from authserver.models import DeviceCode
 from authserver.storage.hot import KeyedRead, Statement
-from authserver.storage.statements import AT, GROUPS_OF_USER, ONE, USERS, table_of, user_stands
+from authserver.storage.statements import AT, ONE, PERSON, USERS, table_of, user_stands
 
 DEVICE_CODES = table_of(DeviceCode)
 FIVE: ColumnElement[int] = literal_column("5")
@@ -21,14 +21,7 @@ INSERT_DEVICE_CODE = Statement(
 
 #: a device code by its digest, with the person who has decided, as they are now; without one nothing of a person
 FIND_DEVICE_CODE = KeyedRead(
-    select(
-        *DEVICE_CODES.c,
-        USERS.c.username,
-        USERS.c.email,
-        USERS.c.email_verified,
-        USERS.c.attributes,
-        GROUPS_OF_USER,
-    ).outerjoin(USERS, USERS.c.sub == DEVICE_CODES.c.sub),
+    select(*DEVICE_CODES.c, *PERSON).outerjoin(USERS, USERS.c.sub == DEVICE_CODES.c.sub),
     DEVICE_CODES.c.digest,
 )
 

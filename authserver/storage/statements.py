@@ -98,16 +98,12 @@ GROUPS_OF_USER = (
     .label("groups")
 )
 
+#: the person of a code or a grant as they are now: what `oauth.tokens.Subject.of_row` reads besides the row's own
+PERSON = (USERS.c.username, USERS.c.email, USERS.c.email_verified, USERS.c.attributes, GROUPS_OF_USER)
+
 #: an authorization code by its digest, with the user as it is now
 FIND_CODE = KeyedRead(
-    select(
-        *CODES.c,
-        USERS.c.username,
-        USERS.c.email,
-        USERS.c.email_verified,
-        USERS.c.attributes,
-        GROUPS_OF_USER,
-    ).join(USERS, USERS.c.sub == CODES.c.sub),
+    select(*CODES.c, *PERSON).join(USERS, USERS.c.sub == CODES.c.sub),
     CODES.c.digest,
 )
 
@@ -184,11 +180,7 @@ POSTPONE_MAIL = Statement(
 
 _GRANT_WITH_USER = select(
     *GRANTS.c,
-    USERS.c.username,
-    USERS.c.email,
-    USERS.c.email_verified,
-    USERS.c.attributes,
-    GROUPS_OF_USER,
+    *PERSON,
     and_(USERS.c.active.is_(true()), USERS.c.epoch == GRANTS.c.epoch).label("user_stands"),
 ).join(USERS, USERS.c.sub == GRANTS.c.sub)
 

@@ -157,7 +157,8 @@ def test_one_wrong_value_in_a_request_that_is_right_breaks_nothing(target: Targe
     described = document_of(asked)
     assert asked.ask(target, list(asked.fields.items())).status_code == status
 
-    with right.counted(least=0.4) as count:
+    least = 0.1 if about == "pushed" else 0.4  # that one has two fields, and is refused at once for either
+    with right.counted(least) as count:
 
         @bounded(20, about)
         @given(

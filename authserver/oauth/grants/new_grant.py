@@ -9,7 +9,6 @@ import orjson
 from authserver.oauth import resources
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
-from authserver.oauth.userinfo import groups_of
 from authserver.secret_values import random_token
 from authserver.storage.hot import Row
 
@@ -59,21 +58,13 @@ def of_row(
     (`FIND_CODE`, `FIND_DEVICE_CODE`); `resource`: all that was granted, `target`: whom these tokens are for; `sid`: the
     browser's session that the grant belongs to, if any; `claims`: those asked for one by one."""
     client, now = request.client, request.now
-    subject = Subject(
-        sub=row["sub"],
-        username=row["username"],
-        email=row["email"],
-        email_verified=bool(row["email_verified"]),
-        attributes=orjson.loads(row["attributes"]),
-        origin_jti=str(uuid.uuid4()),
-        auth_time=row["auth_time"],
-        amr=orjson.loads(row["amr"]),
-        acr=row["acr"],
-        issued_at=now,
+    subject = Subject.of_row(
+        row,
+        now,
+        str(uuid.uuid4()),
         resource=target,
         nonce=nonce,
         sid=sid,
-        groups=groups_of(row["groups"]),
         singly=tuple(claims.get("id_token", ())),
         grant_id=random_token(16),
         jkt=request.jkt,

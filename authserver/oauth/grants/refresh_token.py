@@ -15,7 +15,6 @@ from authserver.oauth.grants import session_use
 from authserver.oauth.requested_claims import singly_named
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.tokens import Subject
-from authserver.oauth.userinfo import groups_of
 from authserver.storage.hot import Row
 from authserver.storage.statements import BIND_GRANT, FIND_GRANT, NOTE_USE, REVOKE_GRANT, ROTATE_GRANT
 
@@ -123,20 +122,12 @@ class RefreshTokenGrant(authlib_grants.RefreshTokenGrant):  # type: ignore[misc]
             self.request.refresh_value = self.server.refresh_token(
                 row["grant_id"], generation, client.client_id, row["seed"]
             )
-        subject = Subject(
-            sub=row["sub"],
-            username=row["username"],
-            email=row["email"],
-            email_verified=bool(row["email_verified"]),
-            attributes=orjson.loads(row["attributes"]),
-            origin_jti=row["origin_jti"],
-            auth_time=row["auth_time"],
-            amr=orjson.loads(row["amr"]),
-            acr=row["acr"],
-            issued_at=self.request.now,
+        subject = Subject.of_row(
+            row,
+            self.request.now,
+            row["origin_jti"],
             resource=target,
             sid=row["sid"],
-            groups=groups_of(row["groups"]),
             singly=tuple(singly_named(claims, "id_token", row["scope"], self.request.parameters["scope"])),
             jkt=self.request.jkt,
         )

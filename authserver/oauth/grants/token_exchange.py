@@ -4,7 +4,6 @@
 import logging
 from typing import Any
 
-import orjson
 from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError, UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
 from authlib.oauth2.rfc6749.hooks import hooked
@@ -19,7 +18,6 @@ from authserver.oauth.presets import TOKEN_EXCHANGE
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.resources import ResourceServers
 from authserver.oauth.tokens import Subject
-from authserver.oauth.userinfo import groups_of
 from authserver.storage.hot import Row
 
 log = logging.getLogger(__name__)
@@ -141,20 +139,11 @@ class TokenExchangeGrant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]
         return " ".join(wanted or common)
 
     def _subject(self) -> Subject:
-        row = self.row
-        return Subject(
-            sub=row["sub"],
-            username=row["username"],
-            email=row["email"],
-            email_verified=bool(row["email_verified"]),
-            attributes=orjson.loads(row["attributes"]),
-            origin_jti=row["origin_jti"],
-            auth_time=row["auth_time"],
-            amr=orjson.loads(row["amr"]),
-            acr=row["acr"],
-            issued_at=self.request.now,
+        return Subject.of_row(
+            self.row,
+            self.request.now,
+            self.row["origin_jti"],
             resource=self.target,
-            groups=groups_of(row["groups"]),
             jkt=self.request.jkt,
             expires_at=int(self.claims["exp"]),
             actor=acting(self.request.client.client_id, self.claims),
