@@ -26,6 +26,7 @@ from authserver.models import Client
 from authserver.oauth import keys
 from authserver.oauth.backchannel import worker
 from authserver.oauth.clients import Clients, RegisteredClient, registered
+from authserver.oauth.dynamic import initial_access
 from authserver.oauth.endpoints.routes import machine_paths, oauth_routes
 from authserver.oauth.endpoints.token import token_endpoint
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
@@ -104,6 +105,7 @@ async def prepare(settings: Settings, clock: Clock) -> Services:
         await keys.prepare(session, settings, secret_keys, clock())
     async with database.unit() as session:
         ring = await keys.load(session, secret_keys, clock())
+        registration_until = await initial_access.open_until(session, clock())
     await refuse_short_alexa_lifetimes(database, settings)
     hot = await open_store(url)
     clients = Clients(database, settings)
@@ -118,7 +120,7 @@ async def prepare(settings: Settings, clock: Clock) -> Services:
 
     oauth = OAuthServer(settings, secret_keys, clock, clients, hot, ring, mail_of_linking, Resources(database))
     passwords = Passwords(settings.argon2_queue)
-    return Services(settings, secret_keys, clock, database, hot, clients, passwords, oauth, places)
+    return Services(settings, secret_keys, clock, database, hot, clients, passwords, oauth, places, registration_until)
 
 
 async def prepare_patiently(settings: Settings, app: FastAPI, clock: Clock) -> Services:
@@ -189,6 +191,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         async def changed() -> None:
             try:
                 async with services.database.unit() as session:
+                    services.registration_until = await initial_access.open_until(session, services.clock())
                     services.oauth.keys = await keys.load(
                         session, services.secret_keys, services.clock(), services.keys.keys
                     )

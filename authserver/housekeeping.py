@@ -18,6 +18,7 @@ from authserver.models import (
     DeviceCode,
     EmailChange,
     Grant,
+    InitialAccessToken,
     Interaction,
     KnownDevice,
     LogoutNotice,
@@ -33,12 +34,14 @@ from authserver.models import (
     VerificationCode,
 )
 from authserver.oauth import keys
+from authserver.oauth.dynamic import registrations
 from authserver.services import Services
 from authserver.storage.database import StorageError
 
 log = logging.getLogger(__name__)
 
 BATCH = 500  # rows of one transaction: a purge never holds a lock for long
+FEW = 50  # clients of one transaction, each with what belongs to it
 HOUR, DAY = 3_600, 86_400
 LEASE = "lease:housekeeping"
 
@@ -66,6 +69,8 @@ def expired(now: int) -> list[tuple[Any, Any]]:
         (Mail.mail_id, col(Mail.kept_until) < now),
         (Grant.grant_id, col(Grant.expires_at) < now - 30 * DAY),
         (Grant.grant_id, col(Grant.revoked_at) < now - 30 * DAY),
+        (InitialAccessToken.token_id, col(InitialAccessToken.expires_at) < now - 30 * DAY),
+        (InitialAccessToken.token_id, col(InitialAccessToken.revoked_at) < now - 30 * DAY),
         (SigningKey.kid, col(SigningKey.expires_at) < now - 30 * DAY),
     ]
 
@@ -111,6 +116,19 @@ async def purge(services: Services, now: int) -> int:
     return gone
 
 
+async def remove_unused_registrations(services: Services, now: int) -> int:
+    """Clients that registered themselves and never got a token; returns how many went."""
+    gone = 0
+    while True:
+        async with services.database.unit() as session:
+            before = now - services.settings.unused_registration_lifetime
+            count = await registrations.remove_unused(session, before, FEW)
+        gone += count
+        if count < FEW:
+            return gone
+        await asyncio.sleep(0.05)
+
+
 async def round_once(services: Services) -> None:
     """One round, if this replica holds the lease. Raises `StorageError`."""
     now = services.clock()
@@ -122,6 +140,7 @@ async def round_once(services: Services) -> None:
     for kid in made:
         log.info("signing key %s is published; it signs after %d s", kid, services.settings.signing_key_lead)
     gone = await purge(services, now)
+    gone += await remove_unused_registrations(services, now)
     if gone:
         log.info("purged %d expired rows", gone)
 

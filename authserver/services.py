@@ -27,6 +27,10 @@ class Services:
     passwords: Passwords
     oauth: OAuthServer
     places: Places
+    registration_until: int = 0  # Unix seconds until which clients may register themselves; read anew at each change
+
+    def registration_is_open(self) -> bool:
+        return self.registration_until > self.clock()
 
     @property
     def keys(self) -> KeyRing:

@@ -12,6 +12,7 @@ from authserver.cli import (
     groups,
     keys,
     mails,
+    registration_tokens,
     resources,
     second_factors,
     users,
@@ -34,6 +35,7 @@ users.app.add_typer(second_factors.app, name="second-factor")
 app.add_typer(users.app, name="user")
 app.add_typer(clients.app, name="client")
 app.add_typer(grants.app, name="grant")
+app.add_typer(registration_tokens.app, name="registration-token")
 app.add_typer(resources.app, name="resource")
 app.add_typer(groups.app, name="group")
 app.add_typer(attributes.app, name="attribute")

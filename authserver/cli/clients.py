@@ -9,8 +9,9 @@ from authserver.cli import printing
 from authserver.cli.policy import ALGORITHM_COLUMNS, REMEMBERED, takes_policy
 from authserver.cli.printing import Json, Yes
 from authserver.cli.running import WRONG, NotFoundError, commands, fail, on_database, secret_keys_of, settings_of
-from authserver.models import Client
+from authserver.models import Client, ClientRegistration
 from authserver.oauth import keys, logos, presets, registration, token_rules
+from authserver.oauth.dynamic import registrations
 from authserver.settings import DatabaseSettings, Settings
 
 app = commands("Applications: Alexa, your own, other people's.")
@@ -28,13 +29,21 @@ async def shown(session: AsyncSession, client: Client, secret: str | None = None
     columns = {name: getattr(client, name) for name in Client.model_fields}
     columns["consent"] = client.consent or REMEMBERED
     logo = await logos.find(session, client.client_id)
+    itself = await registrations.of(session, client.client_id)
     return {
         "client_id": columns.pop("client_id"),
         **({"client_secret": secret} if secret else {}),
         **columns,
         "logo": {"media_type": logo.media_type, "version": logo.version} if logo else None,
+        "registered_itself": itself is not None,
+        **({"registration": _registration(itself)} if itself is not None else {}),
         "secrets": [{"secret_id": row.secret_id, "created_at": row.created_at} for row in secrets],
     }
+
+
+def _registration(row: ClientRegistration) -> dict[str, Any]:
+    """What a client that registered itself said of itself, and with whose leave."""
+    return {name: getattr(row, name) for name in ("token_id", "limits", "told", "used_at")}
 
 
 async def named(session: AsyncSession, client_id: str) -> Client:
@@ -97,7 +106,11 @@ def list_clients(json: Json = False) -> None:
     async def work(session: AsyncSession, _now: int) -> list[dict[str, Any]]:
         return [await shown(session, client) for client in await registration.every(session)]
 
-    printing.table(on_database(work), ("client_id", "client_name", "preset", "active", "scopes", "created_at"), json)
+    printing.table(
+        on_database(work),
+        ("client_id", "client_name", "preset", "active", "registered_itself", "scopes", "created_at"),
+        json,
+    )
 
 
 @app.command()
@@ -147,6 +160,7 @@ def update(
                 uris = [other for other in uris if other != uri]
             columns["redirect_uris"] = uris
         await registration.change(session, client, columns, now)
+        await registrations.narrow(session, client, columns)
         await ensure_keys(session, settings, client, now)
         return await shown(session, client)
 

@@ -148,6 +148,7 @@ POLICY: dict[str, Any] = {
     "response_modes": Annotated[
         list[str] | None, typer.Option("--response-mode", help="query, form_post; repeat for each. Or `all`.")
     ],
+    "default_max_age": _lifetime("Requests without max_age want a sign-in no older than this."),
     "access_token_lifetime": _lifetime("Lifetime of access tokens; at least 360 for Alexa."),
     "id_token_lifetime": _lifetime("Lifetime of ID tokens."),
     "authorization_code_lifetime": _lifetime("How long a code may be used."),

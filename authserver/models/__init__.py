@@ -11,6 +11,7 @@ from authserver.models.attempt import Attempt
 from authserver.models.authorization_code import AuthorizationCode
 from authserver.models.client import Client, ClientSecret
 from authserver.models.client_logo import ClientLogo
+from authserver.models.client_registration import ClientRegistration, InitialAccessToken
 from authserver.models.consent import Consent
 from authserver.models.device_code import DeviceCode
 from authserver.models.email_change import EmailChange
@@ -42,6 +43,7 @@ __all__ = [
     "Challenge",
     "Client",
     "ClientLogo",
+    "ClientRegistration",
     "ClientSecret",
     "Consent",
     "CustomAttribute",
@@ -50,6 +52,7 @@ __all__ = [
     "Grant",
     "Group",
     "GroupMember",
+    "InitialAccessToken",
     "Interaction",
     "KnownDevice",
     "LogoutNotice",

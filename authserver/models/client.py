@@ -46,6 +46,8 @@ class Client(SQLModel, table=True):
     dpop_bound_access_tokens: bool = False  # RFC 9449 §5.2: no token without a proof
     #: None: all that the server has (`query`, `form_post`)
     response_modes: list[str] | None = Field(default=None, sa_column=json_column(nullable=True))
+    #: seconds since the sign-in, at most, where a request has no `max_age` (OpenID Connect Registration §2)
+    default_max_age: int | None = None
     subject_type: str = Field(default="public", max_length=16)  # or "pairwise" (OpenID Connect Core §8)
     sector_identifier: str | None = Field(default=None, max_length=255)  # host; None: that of the redirect URIs
     id_token_signing_alg: str | None = Field(default=None, max_length=16)  # None: `signing_alg`

@@ -103,6 +103,8 @@ async def validate(
         error.redirect_uri = to.redirect_uri
         raise
     kept: dict[str, Any] = {name: parameters[name] for name in KEPT if parameters.get(name)}
+    if to.client.row.default_max_age is not None:  # OpenID Connect Registration §2: the request's own goes before it
+        kept.setdefault("max_age", str(to.client.row.default_max_age))
     kept |= asked.kept()
     if subject := hinted.sub if hinted else asked.sub:
         kept[interactions.HINTED_SUB] = oauth.keys.account_of(to.client.row, subject)

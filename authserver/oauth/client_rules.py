@@ -33,6 +33,7 @@ SECONDS: dict[str, tuple[int, int]] = {
     "id_token_lifetime": (60, LONGEST_TOKEN),
     "authorization_code_lifetime": (10, 600),
     "code_retry_window": (0, 60),
+    "default_max_age": (0, 999_999_999),
     "refresh_rotation_grace": (0, 60),
     "refresh_idle_lifetime": (3600, 100 * 365 * 86_400),
     "refresh_absolute_lifetime": (3600, 100 * 365 * 86_400),

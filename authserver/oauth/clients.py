@@ -11,7 +11,7 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.models import Client, ClientLogo, ClientSecret
+from authserver.models import Client, ClientLogo, ClientRegistration, ClientSecret
 from authserver.oauth import client_keys
 from authserver.secret_values import digest, same
 from authserver.settings import Settings
@@ -35,6 +35,7 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
     refresh_absolute_lifetime: int
     refresh_rotation_grace: int
     logo: str = ""  # the version of its picture; '' for none
+    unused: bool = False  # it registered itself, and no token of it is known of
 
     @cached_property
     def client_id(self) -> str:
@@ -90,7 +91,9 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
         return grant_type in self.row.grant_types
 
 
-def registered(row: Client, secrets: tuple[bytes, ...], settings: Settings, logo: str = "") -> RegisteredClient:
+def registered(
+    row: Client, secrets: tuple[bytes, ...], settings: Settings, logo: str = "", *, unused: bool = False
+) -> RegisteredClient:
     """The client with the server's settings where it has none of its own."""
 
     def own(value: int | None, default: int) -> int:
@@ -108,6 +111,7 @@ def registered(row: Client, secrets: tuple[bytes, ...], settings: Settings, logo
         refresh_absolute_lifetime=own(row.refresh_absolute_lifetime, settings.refresh_absolute_lifetime),
         refresh_rotation_grace=own(row.refresh_rotation_grace, settings.refresh_rotation_grace),
         logo=logo,
+        unused=unused,
     )
 
 
@@ -126,6 +130,10 @@ class Clients:
         self._era += 1
         self._known.clear()
         self._unknown.clear()
+
+    def forget_one(self, client_id: str) -> None:
+        self._era += 1
+        self._known.pop(client_id, None)
 
     def cached(self, client_id: str) -> RegisteredClient | None:
         return self._known.get(client_id)
@@ -159,7 +167,7 @@ class Clients:
         return self._remembered(client_id, era, *found)
 
     def _remembered(
-        self, client_id: str, era: int, row: Client | None, secrets: tuple[bytes, ...], logo: str
+        self, client_id: str, era: int, row: Client | None, secrets: tuple[bytes, ...], logo: str, unused: bool
     ) -> RegisteredClient | None:
         if row is None or not row.active:
             if len(self._unknown) >= BOUND:
@@ -167,14 +175,17 @@ class Clients:
             if era == self._era:
                 self._unknown[client_id] = time.monotonic() + NEGATIVE
             return None
-        client = registered(row, secrets, self._settings, logo)
+        client = registered(row, secrets, self._settings, logo, unused=unused)
         if era == self._era:
             self._known[client_id] = client
         return client
 
 
-async def _read(session: AsyncSession, client_id: str) -> tuple[Client | None, tuple[bytes, ...], str]:
+async def _read(session: AsyncSession, client_id: str) -> tuple[Client | None, tuple[bytes, ...], str, bool]:
     row = await session.get(Client, client_id)
     secrets = (await session.exec(select(ClientSecret.digest).where(ClientSecret.client_id == client_id))).all()
     logo = (await session.exec(select(ClientLogo.version).where(ClientLogo.client_id == client_id))).first()
-    return row, tuple(secrets), logo or ""
+    itself = (
+        await session.exec(select(ClientRegistration.used_at).where(ClientRegistration.client_id == client_id))
+    ).all()
+    return row, tuple(secrets), logo or "", itself == [None]

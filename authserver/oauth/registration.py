@@ -71,10 +71,12 @@ async def secrets_of(session: AsyncSession, client_id: str) -> Sequence[ClientSe
     ).all()
 
 
-async def register(session: AsyncSession, name: str, policy: Mapping[str, Any], now: int) -> tuple[Client, str | None]:
+async def register(
+    session: AsyncSession, name: str, policy: Mapping[str, Any], now: int, *, client_id: str = ""
+) -> tuple[Client, str | None]:
     """A new client and its secret, which is told this once, where it authenticates with one. `policy` holds columns of
     `Client`. Raises `RegistrationError`."""
-    client = Client(client_id=new_id(), client_name=name, created_at=now, updated_at=now, **policy)
+    client = Client(client_id=client_id or new_id(), client_name=name, created_at=now, updated_at=now, **policy)
     client.redirect_uris, client.scopes = _once(client.redirect_uris), _once(client.scopes)
     _settle_sector(client)
     _check(client)

@@ -68,9 +68,17 @@ def header(request: Request, name: bytes) -> str:
 
 async def read_body(request: Request) -> bytes:
     """The body of a form POST, at most `LARGEST` bytes. Raises `UnsupportedMediaTypeError`, `TooLargeError`."""
-    media_type = header(request, b"content-type").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
+    if media_type_of(request) != "application/x-www-form-urlencoded":
         raise UnsupportedMediaTypeError("Send the parameters as application/x-www-form-urlencoded")
+    return await whole_body(request)
+
+
+def media_type_of(request: Request) -> str:
+    return header(request, b"content-type").partition(";")[0].strip().lower()
+
+
+async def whole_body(request: Request) -> bytes:
+    """At most `LARGEST` bytes, whatever they are. Raises `TooLargeError`, `ClientDisconnect`."""
     message = await request.receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):

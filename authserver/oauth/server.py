@@ -19,6 +19,7 @@ from authserver.oauth.clients import Clients, RegisteredClient
 from authserver.oauth.dpop.binding import ProofOfPossession
 from authserver.oauth.dpop.proof import Proofs
 from authserver.oauth.dpop.resource import BEARER, DPOP
+from authserver.oauth.dynamic import first_tokens
 from authserver.oauth.grants import device_code
 from authserver.oauth.grants.authorization_code import AuthorizationCodeGrant, Sha256CodeChallenge
 from authserver.oauth.grants.client_credentials import ClientCredentialsGrant
@@ -148,6 +149,8 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
             raise RuntimeError("a grant forgot to bind its token: Subject.jkt is request.jkt")
         if "refresh_token" in token:
             token["refresh_token"] = request.refresh_value
+        if request.client.unused:
+            await_(first_tokens.note(self.hot, self.clients, request.client.client_id, request.now))
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """No signals: who wants to know reads the log."""

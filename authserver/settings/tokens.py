@@ -37,6 +37,11 @@ class TokenSettings(LookSettings):
         description="Whether DPoP proofs must carry a nonce of this server (RFC 9449 section 8): one more round trip "
         "for each client every few minutes, and no proof can be made in advance. Clients without DPoP notice nothing.",
     )
+    unused_registration_lifetime: int = Field(
+        2_592_000,
+        ge=3600,
+        description="Seconds after which a client that registered itself and never got a token is removed.",
+    )
     signing_key_period: int = Field(
         7_776_000, ge=86400, description="Seconds that a signing key signs before its successor takes over."
     )

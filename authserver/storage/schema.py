@@ -5,7 +5,7 @@ from sqlalchemy import Connection, inspect, text
 from authserver.storage.database import DRIVER_ERRORS, DatabaseUrl, StorageError, cold_engine
 
 VERSION_TABLE = "authserver_version"
-REVISION = "0004"
+REVISION = "0005"
 """The newest in alembic/authserver/versions, which a test holds against it."""
 
 

@@ -27,6 +27,7 @@ from sqlmodel import SQLModel
 from authserver.models import (
     Activity,
     AuthorizationCode,
+    ClientRegistration,
     Grant,
     Group,
     GroupMember,
@@ -52,6 +53,7 @@ def table_of(model: type[SQLModel]) -> Table:
 
 CODES = table_of(AuthorizationCode)
 GRANTS = table_of(Grant)
+REGISTRATIONS = table_of(ClientRegistration)
 SESSIONS = table_of(Session)
 USERS = table_of(User)
 MAILS = table_of(Mail)
@@ -253,6 +255,13 @@ NOTE_USE = KeyedWrite(
     GRANTS.c.grant_id,
     "which",
     {"which": GRANTS.c.grant_id.type, "at": AT.type},
+)
+
+#: the first tokens of a client that registered itself; parameters: which, at
+NOTE_FIRST_TOKENS = Statement(
+    update(REGISTRATIONS)
+    .where(REGISTRATIONS.c.client_id == bindparam("which"), REGISTRATIONS.c.used_at.is_(None))
+    .values(used_at=bindparam("at"))
 )
 
 INSERT_PUSHED_REQUEST = Statement(insert(PUSHED_REQUESTS))

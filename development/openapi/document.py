@@ -1,7 +1,7 @@
 """The endpoints' descriptions, put together."""
 
 from authserver.oauth.endpoints.routes import oauth_routes
-from development.openapi import authorize, device, introspect, metadata, par, revoke, token, userinfo
+from development.openapi import authorize, device, introspect, metadata, par, register, revoke, token, userinfo
 from development.openapi.words import ISSUER, SECURITY_SCHEMES, Described
 
 #: by path, below the issuer's own; the health endpoints lie at the root
@@ -9,6 +9,7 @@ PATHS: dict[str, Described] = {
     "/oauth2/authorize": authorize.AUTHORIZE,
     "/oauth2/token": token.TOKEN,
     "/oauth2/par": par.PAR,
+    "/oauth2/register": register.REGISTER,
     "/oauth2/device_authorization": device.DEVICE,
     "/oauth2/introspect": introspect.INTROSPECT,
     "/oauth2/revoke": revoke.REVOKE,

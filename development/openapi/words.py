@@ -17,6 +17,16 @@ SECURITY_SCHEMES: Described = {
         "scheme": "basic",
         "description": "Client id and secret, each form-encoded first (RFC 6749 §2.3.1).",
     },
+    "initial_access_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "As `authserver registration-token issue` printed it.",
+    },
+    "registration_access_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "As the answer to a registration told it (RFC 7592 §3).",
+    },
     "access_token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "RFC 6750 §2.1."},
 }
 

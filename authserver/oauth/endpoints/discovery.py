@@ -21,8 +21,14 @@ from authserver.services import Services
 AUTH_METHODS = list(METHODS)
 
 
-def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str, Any]:
-    """Cognito's ten keys and what it lacks; `issuer` is identical to `iss` in tokens."""
+def signing_algorithms(services: Services) -> list[str]:
+    """What we sign with now."""
+    return sorted({"RS256", *(key.alg for key in services.keys.keys)})
+
+
+def metadata(issuer: str, algorithms: list[str], levels: list[str], *, registration: bool) -> dict[str, Any]:
+    """Cognito's ten keys and what it lacks; `issuer` is identical to `iss` in tokens. `registration`: whether clients
+    may register themselves now."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth2/authorize",
@@ -32,6 +38,7 @@ def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str,
         "end_session_endpoint": f"{issuer}/oauth2/logout",
         "revocation_endpoint": f"{issuer}/oauth2/revoke",
         "introspection_endpoint": f"{issuer}/oauth2/introspect",
+        **({"registration_endpoint": f"{issuer}/oauth2/register"} if registration else {}),
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "response_types_supported": list(RESPONSE_TYPES),
         "response_modes_supported": list(RESPONSE_MODES),
@@ -77,9 +84,14 @@ def metadata(issuer: str, algorithms: list[str], levels: list[str]) -> dict[str,
 async def openid_configuration(request: Request) -> Response:
     """The metadata, one document at both places (OpenID Connect Discovery §4, RFC 8414 §3)."""
     services: Services = request.app.state.services
-    algorithms = sorted({"RS256", *(key.alg for key in services.keys.keys)})
     levels = second_factor.levels(services.settings)
-    body = orjson.dumps(metadata(services.settings.issuer, algorithms, levels))
+    told = metadata(
+        services.settings.issuer,
+        signing_algorithms(services),
+        levels,
+        registration=services.registration_is_open(),
+    )
+    body = orjson.dumps(told)
     return Response(body, 200, {"Cache-Control": "public, max-age=3600", **CORS}, "application/json")
 
 

@@ -9,6 +9,8 @@ from authserver.oauth.endpoints.device_authorization import device_authorization
 from authserver.oauth.endpoints.discovery import jwks, openid_configuration
 from authserver.oauth.endpoints.introspect import introspect
 from authserver.oauth.endpoints.par import par
+from authserver.oauth.endpoints.register import PATH as REGISTER
+from authserver.oauth.endpoints.register import register
 from authserver.oauth.endpoints.revoke import revoke
 from authserver.oauth.endpoints.token import token
 from authserver.oauth.endpoints.userinfo import userinfo
@@ -20,6 +22,7 @@ MACHINE = {
     "/oauth2/revoke": (revoke, ["POST"]),
     "/oauth2/introspect": (introspect, ["POST"]),
     "/oauth2/par": (par, ["POST"]),
+    REGISTER: (register, ["POST", "GET", "PUT", "DELETE"]),
     "/oauth2/userInfo": (userinfo, ["GET", "POST"]),
     "/.well-known/jwks.json": (jwks, ["GET"]),
     "/.well-known/openid-configuration": (openid_configuration, ["GET"]),
@@ -31,7 +34,9 @@ async def preflight(request: Request) -> Response:
     """A browser's CORS question; answered for any origin, without credentials (contracts/cognito.md row 25)."""
     headers = {
         "Access-Control-Allow-Origin": "*",
-        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE"
+        if request.url.path.endswith(REGISTER)
+        else "GET, POST",
         "Access-Control-Allow-Headers": "Authorization, Content-Type, DPoP",
         "Access-Control-Max-Age": "86400",
     }
