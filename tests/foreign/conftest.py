@@ -16,6 +16,7 @@ from authserver.accounts import administration
 from authserver.accounts.names import read_email
 from authserver.accounts.passwords import crypt_context
 from authserver.oauth import keys, registration, resource_registration, token_rules
+from authserver.oauth.dynamic import initial_access
 from authserver.oauth.presets import CONFIDENTIAL, PUBLIC
 from authserver.secret_values import SecretKey
 from authserver.storage.database import Database, DatabaseUrl
@@ -78,6 +79,14 @@ class Provider:
             await resource_registration.add(session, identifier, "An API", described, int(time.time()))
         await asyncio.sleep(SEEN)
         return identifier
+
+    async def let_register(self) -> str:
+        """An initial access token for one client."""
+        async with self.database.unit() as session:
+            value, _ = await initial_access.issue(session, initial_access.Limits(), 1, 600, "", int(time.time()))
+        self.service.must_not_log(value)
+        await asyncio.sleep(SEEN)
+        return value
 
     async def sign_in(self, url: str, browser: Browser | None = None) -> str:
         """Where the browser ends when a person signs in and allows: the client's callback, with the code."""

@@ -27,6 +27,28 @@ async def signed_in(provider: Provider, library: Foreign, **asked: Any) -> dict[
     return given
 
 
+@pytest.mark.spec("RFC 7591 §3", "OpenID Connect Registration §3", "security 2")
+@pytest.mark.parametrize("method", ["client_secret_post", "none"])
+async def test_it_registers_itself_and_signs_people_in(provider: Provider, library: Foreign, method: str) -> None:
+    initial = await provider.let_register()
+    wanted = {
+        "redirect_uris": [CALLBACK],
+        "client_name": "From elsewhere",
+        "token_endpoint_auth_method": method,
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scope": SCOPE,
+    }
+    asked = {"issuer": provider.issuer, "initial_access_token": initial, "metadata": wanted}
+    told = await library.ask("register", **asked)
+    provider.service.must_not_log(told.get("client_secret", initial), told["registration_access_token"])
+    assert {name: told[name] for name in wanted} == wanted
+    given = await signed_in(provider, library)
+    again = await library.ask("refresh", refresh_token=given["refresh_token"])
+    await library.ask("userinfo", access_token=again["access_token"], sub=provider.human.sub)
+    with pytest.raises(RefusedError, match=r"invalid_token|404|invalid_request|registration_endpoint"):
+        await library.ask("register", **asked)  # it was for one
+
+
 @pytest.mark.spec("RFC 9449 §5", "RFC 9449 §7", "RFC 9449 §8")
 @pytest.mark.parametrize("alg", ["ES256", "RS256", "Ed25519"])
 @pytest.mark.parametrize("method", ["client_secret_basic", "none"])

@@ -16,6 +16,7 @@ from authserver.accounts import administration
 from authserver.accounts.names import read_email
 from authserver.accounts.passwords import crypt_context
 from authserver.oauth import registration, resource_registration
+from authserver.oauth.dynamic import initial_access
 from authserver.oauth.presets import ALEXA, CONFIDENTIAL, PUBLIC, alexa_redirect_uris
 from authserver.oauth.server import GRANT_TYPES
 from authserver.storage.database import Database, DatabaseUrl
@@ -55,6 +56,7 @@ class Target:
     browser: httpx2.Client
     stranger: httpx2.Client
     tokens: dict[str, Any] = field(default_factory=dict)
+    initial: str = ""  # an initial access token
 
     @property
     def issuer(self) -> str:
@@ -100,6 +102,11 @@ async def fill(target: Target, database: Database, now: int) -> None:
     """Clients of each kind, registered as commands do it."""
     async with database.unit() as session:
         await resource_registration.add(session, API, "An API", {"read": "Read"}, now)
+        limits = initial_access.Limits(
+            scopes=("openid", "email", f"{API}/read"), grant_types=initial_access.GRANT_TYPES
+        )
+        target.initial, _ = await initial_access.issue(session, limits, initial_access.MOST_USES, 86_400, "", now)
+    target.service.must_not_log(target.initial)
     elsewhere = {"redirect_uris": [CALLBACK], "scopes": ["openid", "email", f"{API}/read"]}
     for name, wanted in (
         ("alexa", ALEXA | {"redirect_uris": alexa_redirect_uris("M2AAAAAAAAAAAA")}),

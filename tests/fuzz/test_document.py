@@ -106,6 +106,26 @@ def test_a_clients_questions_are_answered_as_described(
     case.validate_response(answer, checks=CHECKS)
 
 
+@SCHEMA.include(path="/oauth2/register", method="POST").parametrize()
+@EXAMPLES
+def test_what_a_client_wants_to_be_registered_with_is_answered_as_described(
+    case: schemathesis.Case, target: Target, session: requests.Session
+) -> None:
+    """With leave to register: whatever it is, what it is told of it is what it then reads."""
+    headers = {"Authorization": f"Bearer {target.initial}"}
+    answer = case.call(base_url=target.issuer, session=session, allow_redirects=False, timeout=30, headers=headers)
+    case.validate_response(answer, checks=CHECKS)
+    if answer.status_code == 201:
+        told = answer.json()
+        assert set(told["redirect_uris"]) <= set(case.body.get("redirect_uris", []))
+        read = session.get(
+            told["registration_client_uri"],
+            headers={"Authorization": f"Bearer {told['registration_access_token']}"},
+            timeout=30,
+        )
+        assert read.json() == {name: value for name, value in told.items() if name != "client_secret"}
+
+
 def conforms(answer: httpx2.Response, path: str) -> dict[str, Any]:
     """The answer is the one described for this path; its JSON."""
     operation = SCHEMA[path][answer.request.method]
@@ -140,6 +160,16 @@ async def test_the_honest_way_is_answered_as_described(target: Target) -> None:
         revocation = f"{credentials}&token={again['refresh_token']}"
         conforms(await http.post("/oauth2/revoke", content=revocation, headers=form), "/oauth2/revoke")
         assert conforms(await http.get("/oauth2/userInfo", headers=headers), "/oauth2/userInfo")["error"]
+        mine = {"authorization": f"Bearer {target.initial}"}
+        wanted = {"redirect_uris": [CALLBACK], "grant_types": ["authorization_code"]}
+        told = conforms(await http.post("/oauth2/register", json=wanted, headers=mine), "/oauth2/register")
+        target.service.must_not_log(told["client_secret"], told["registration_access_token"])
+        mine = {"authorization": f"Bearer {told['registration_access_token']}"}
+        at = f"/oauth2/register?client_id={told['client_id']}"
+        conforms(await http.get(at, headers=mine), "/oauth2/register")
+        wanted["client_id"] = told["client_id"]
+        conforms(await http.put(at, json=wanted, headers=mine), "/oauth2/register")
+        conforms(await http.delete(at, headers=mine), "/oauth2/register")
         for path in document()["paths"]:
             if path.startswith(("/.well-known/", "/healthz", "/readyz")):
                 found = await http.get(path)

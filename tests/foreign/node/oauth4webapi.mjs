@@ -26,6 +26,15 @@ await answer({
     authentication = await AUTHENTICATION[asked.method](asked);
     return as;
   },
+  async register(asked) {
+    const issuer = new URL(asked.issuer);
+    as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, http));
+    const options = { ...http, initialAccessToken: asked.initial_access_token };
+    const answered = await oauth.dynamicClientRegistrationRequest(as, asked.metadata, options);
+    client = await oauth.processDynamicClientRegistrationResponse(answered);
+    authentication = client.client_secret ? oauth.ClientSecretPost(client.client_secret) : oauth.None();
+    return client;
+  },
   async bind(asked) {
     options = { ...http, DPoP: oauth.DPoP(client, await oauth.generateKeyPair(asked.alg ?? "ES256")) };
   },

@@ -23,6 +23,11 @@ await answer({
     });
     return config.serverMetadata();
   },
+  async register(asked) {
+    const options = { initialAccessToken: asked.initial_access_token, execute: [oidc.allowInsecureRequests] };
+    config = await oidc.dynamicClientRegistration(new URL(asked.issuer), asked.metadata, undefined, options);
+    return config.clientMetadata();
+  },
   async bind(asked) {
     options = { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair(asked.alg ?? "ES256")) };
   },
