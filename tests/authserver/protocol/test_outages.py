@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from authserver.models import User
 from tests.authserver.protocol.harness import Asker, Server, settings_for
+from tests.authserver.protocol.registering import Itself, leave, register
 from tests.running.postgres import Postgres
 
 ALEXA_WAITS = 4.5  # seconds (contracts/alexa.md 1.4)
@@ -126,6 +127,25 @@ async def test_what_could_not_be_revoked_is_never_said_to_be(on_sqlite: Server) 
     assert (await on_sqlite.userinfo(tokens["access_token"])).status_code == 200
     assert (await client.revoke(tokens["access_token"])).status_code == 200
     assert (await on_sqlite.userinfo(tokens["access_token"])).status_code == 401
+
+
+@pytest.mark.spec("decision 7", "RFC 7591 §3", "RFC 7592 §2")
+async def test_a_client_that_cannot_be_registered_now_is_told_to_come_again(on_sqlite: Server) -> None:
+    """And has not used up its leave; and metadata, which asks no database, answers."""
+    initial = await leave(on_sqlite, uses=2)
+    itself = await Itself.of(on_sqlite, initial)
+    other = sqlite3.connect(on_sqlite.settings.database_url.get_secret_value().removeprefix("sqlite:///"))
+    other.execute("ALTER TABLE client_registrations RENAME TO away")
+    other.commit()
+    for answer in (await register(on_sqlite, initial), await itself.read(), await itself.put(), await itself.delete()):
+        assert_try_later(answer)
+    read = (await on_sqlite.http.get("/.well-known/openid-configuration")).json()
+    assert "registration_endpoint" in read
+    other.execute("ALTER TABLE away RENAME TO client_registrations")
+    other.commit()
+    other.close()
+    assert (await itself.read()).status_code == 200
+    assert (await register(on_sqlite, initial)).status_code == 201
 
 
 @pytest.mark.spec("A23", "decision 7", "decision 13", "alexa 1.5")
