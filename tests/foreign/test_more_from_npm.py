@@ -27,7 +27,7 @@ async def signed_in(provider: Provider, library: Foreign, **asked: Any) -> dict[
     return given
 
 
-@pytest.mark.spec("RFC 7591 §3", "OpenID Connect Registration §3", "security 2")
+@pytest.mark.spec("RFC 7591 §3", "OpenID Connect Dynamic Registration §3")
 @pytest.mark.parametrize("method", ["client_secret_post", "none"])
 async def test_it_registers_itself_and_signs_people_in(provider: Provider, library: Foreign, method: str) -> None:
     initial = await provider.let_register()

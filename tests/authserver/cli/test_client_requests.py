@@ -87,6 +87,8 @@ def test_each_option_sets_its_column_and_no_other(operator: Service, keys: str) 
         (["--require-signed-requests"], {"require_signed_request_object": True}),
         (["--response-mode", "form_post"], {"response_modes": ["form_post"]}),
         (["--response-mode", "all"], {"response_modes": None}),
+        (["--default-max-age", "1h"], {"default_max_age": 3600}),
+        (["--default-max-age", "default"], {"default_max_age": None}),
         (["--no-require-pushed-requests", "--no-require-signed-requests"],
          {"require_pushed_authorization_requests": False, "require_signed_request_object": False}),
         (["--auth-method", "client_secret_basic", "--jwks-uri", ""],

@@ -9,7 +9,7 @@ from tests.running.service import Service
 CALLBACK = "https://itself.example.org/callback"
 
 
-@pytest.mark.spec("RFC 7591 §3", "ASVS 10.4.7", "security 2")
+@pytest.mark.spec("RFC 7591 §3", "ASVS 10.4.7")
 def test_leave_is_given_listed_and_taken(on_sqlite: Service) -> None:
     issued, listed = on_sqlite.cli_json_of(
         [
@@ -38,7 +38,7 @@ def test_leave_is_given_listed_and_taken(on_sqlite: Service) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 4)
 
 
-@pytest.mark.spec("decision 12", "RFC 7591 §3", "security 2", "A32")
+@pytest.mark.spec("decision 12", "RFC 7591 §3", "A32")
 async def test_a_client_registers_itself_at_a_running_server_and_the_operator_sees_it(authserver: Service) -> None:
     issued = authserver.cli_json("registration-token", "issue", "--uses", "1")
     initial = issued["initial_access_token"]

@@ -50,7 +50,7 @@ async def count(server: Server) -> int:
         return len((await session.exec(select(ClientRegistration.client_id))).all())
 
 
-@pytest.mark.spec("RFC 7591 §3", "ASVS 10.4.7", "security 2")
+@pytest.mark.spec("RFC 7591 §3", "ASVS 10.4.7")
 async def test_without_leave_there_is_no_such_endpoint(server: Server) -> None:
     await close(server)
     assert await named(server) == {False}
@@ -96,7 +96,7 @@ async def _is(found: Any, expected: Any) -> bool:
     return bool(await found == expected)
 
 
-@pytest.mark.spec("RFC 7591 §3.2.1", "OpenID Connect Registration §3.2", "security 2")
+@pytest.mark.spec("RFC 7591 §3.2.1", "OpenID Connect Dynamic Registration §3.2")
 async def test_a_client_is_told_all_that_is_registered_and_its_secrets_once(server: Server) -> None:
     token = await leave(server)
     answer = await register(
@@ -208,7 +208,9 @@ async def test_a_refusal_does_not_use_the_leave_up(server: Server) -> None:
     assert (await register(server, token)).status_code == 201
 
 
-@pytest.mark.spec("RFC 7591 §2", "RFC 8252 §7", "security 2")
+@pytest.mark.spec(
+    "RFC 7591 §2", "RFC 8252 §7", "OIDC Dynamic logo-uri", "OIDC Dynamic policy-uri", "OIDC Dynamic tos-uri"
+)
 async def test_all_that_a_client_may_say_of_itself_is_kept(server: Server) -> None:
     said: dict[str, Any] = {
         "redirect_uris": ["http://127.0.0.1:8123/cb", "org.example.app:/cb", CALLBACK],
@@ -266,7 +268,7 @@ async def test_the_leave_bounds_scopes_grants_and_where_people_are_sent(server: 
         assert_refused(await register(server, token, redirect_uris=[uri]), "invalid_redirect_uri")
 
 
-@pytest.mark.spec("OpenID Connect Registration §2", "OpenID Connect Core §8.1", "security 2")
+@pytest.mark.spec("OpenID Connect Dynamic Registration §2", "OpenID Connect Core §8.1")
 async def test_pairwise_subjects_need_one_host(server: Server, person: User) -> None:
     token = await leave(server)
     several = [CALLBACK, "https://other.example.org/callback"]
@@ -278,7 +280,7 @@ async def test_pairwise_subjects_need_one_host(server: Server, person: User) -> 
     assert claims_of(tokens["id_token"])["sub"] != person.sub
 
 
-@pytest.mark.spec("OIDC Dynamic userinfo-rs256", "OpenID Connect Core §5.3.2", "security 2", "oidcc idtoken-signature")
+@pytest.mark.spec("OIDC Dynamic userinfo-rs256", "OpenID Connect Core §5.3.2", "oidcc idtoken-signature")
 async def test_signatures_are_as_it_registered_them(server: Server, person: User) -> None:
     await server.ensure_algorithm("ES256")
     token = await leave(server)
@@ -294,7 +296,7 @@ async def test_signatures_are_as_it_registered_them(server: Server, person: User
         assert header_of(signed.text)["alg"] == alg
 
 
-@pytest.mark.spec("OpenID Connect Registration §2", "oidcc max-age-1")
+@pytest.mark.spec("OpenID Connect Dynamic Registration §2", "oidcc max-age-1")
 async def test_a_default_max_age_holds_where_the_request_names_none(server: Server, person: User) -> None:
     itself = await Itself.of(server, default_max_age=60)
     client = itself.asker
@@ -308,7 +310,12 @@ async def test_a_default_max_age_holds_where_the_request_names_none(server: Serv
     assert "error=consent_required" in answer.headers["location"]
 
 
-@pytest.mark.spec("security 6.7", "OIDC Dynamic redirect-uri-missing", "OpenID Connect Core §3.1.2.1", "security 2")
+@pytest.mark.spec(
+    "security 6.7",
+    "OIDC Dynamic redirect-uri-missing",
+    "OIDC Dynamic redirect-uri-query",
+    "OpenID Connect Core §3.1.2.1",
+)
 async def test_of_two_redirect_uris_the_request_names_one(server: Server) -> None:
     itself = await Itself.of(server, redirect_uris=[f"{CALLBACK}?a=1", f"{CALLBACK}?a=2"], scope="openid")
     pkce = {"code_challenge": challenge_of("v" * 43), "code_challenge_method": "S256"}

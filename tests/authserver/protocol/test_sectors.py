@@ -1,4 +1,4 @@
-"""`sector_identifier_uri` (OpenID Connect Registration §5) and keys at an address: what registering fetches."""
+"""`sector_identifier_uri` (OpenID Connect Dynamic Registration §5) and keys at an address: what registering fetches."""
 
 from collections.abc import AsyncIterator
 
@@ -26,7 +26,7 @@ async def developing(new_database: NewDatabase) -> AsyncIterator[Server]:
 
 
 @pytest.mark.spec(
-    "OpenID Connect Registration §5", "OpenID Connect Core §8.1", "OIDC Dynamic sector-identifier", "security 2"
+    "OpenID Connect Dynamic Registration §5", "OpenID Connect Core §8.1", "OIDC Dynamic sector-identifier"
 )
 async def test_a_sector_that_lists_every_redirect_uri_is_one_for_all_its_clients(developing: Server) -> None:
     server, person = developing, await developing.add_person()
@@ -66,7 +66,7 @@ BAD: dict[str, Answer] = {
 
 
 @pytest.mark.spec(
-    "OpenID Connect Registration §5", "OIDC Dynamic sector-identifier-bad", "security 6.77", "security 2", "ASVS 10.4.7"
+    "OpenID Connect Dynamic Registration §5", "OIDC Dynamic sector-identifier-bad", "security 6.77", "ASVS 10.4.7"
 )
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("subject_type", ["pairwise", "public"])
@@ -99,7 +99,7 @@ async def test_nothing_else_that_a_client_names_is_ever_fetched(developing: Serv
 
 
 @pytest.mark.spec(
-    "OIDC Dynamic jwks-uri", "OIDC Dynamic client-key-rotation", "OIDC Dynamic private-key-jwt", "security 2",
+    "OIDC Dynamic jwks-uri", "OIDC Dynamic client-key-rotation", "OIDC Dynamic private-key-jwt",
     "OpenID Connect Core §10.1.1", "security 6.40",
 )  # fmt: skip
 async def test_a_client_that_registered_itself_changes_its_keys_as_it_likes(developing: Server) -> None:
@@ -133,7 +133,6 @@ async def test_a_client_that_registered_itself_changes_its_keys_as_it_likes(deve
     "OIDC Dynamic request-uri-unsigned",
     "OIDC Dynamic request-object-rs256",
     "RFC 9101 §6",
-    "security 2",
     "security 6.55",
 )
 async def test_its_request_objects_are_signed_and_no_request_uri_is_fetched(developing: Server) -> None:
