@@ -3,20 +3,20 @@
 import re
 from collections import defaultdict
 
-from development.generate.checks import CHECKS, KNOWN, NOT_YET, NOTES
+from development.generate.checks import CHECKS, DOES_NOT_APPLY, KNOWN, NOT_YET, NOTES
 from development.generate.markers import markers
 
 HEAD = """# Conformance
 
 Generated from the tests' `spec` markers by `make docs`; do not edit. Each demand is listed with the tests that hold it.
-The first tables are our own lists of checks: the services as Alexa sees them, and as an attacker sees them (after
-RFC 9700 and the published advisories of other servers). Sections of the specifications follow.
+The first tables are our own lists of checks: the services as Alexa sees them, as an attacker sees them (after RFC 9700
+and the published advisories of other servers), in Cognito's place, and as the certification suites see them, in our
+words. What does not apply stands there with its reason. Sections of the specifications follow.
 """
 
 #: sections that are not written as `document §section`, by how they begin
 DOCUMENTS = {
-    "oidcc ": "Modules of the OpenID Connect certification (Basic OP)",
-    "OIDC ": "Modules of the OpenID Connect certification (Basic OP)",
+    "OIDC ": "Modules of the OpenID Connect certification",
     "CVE-": "Advisories of other servers and libraries",
     "GHSA-": "Advisories of other servers and libraries",
     "PYSEC-": "Advisories of other servers and libraries",
@@ -24,7 +24,6 @@ DOCUMENTS = {
     "alexa ": "Notes on Alexa",
     "cognito ": "Notes on Cognito",
     "performance ": "Notes on performance",
-    "security ": "Notes on security",
     "Cognito": "Notes on Cognito",
     "decision ": "Decisions of the design",
     "design ": "Decisions of the design",
@@ -60,13 +59,17 @@ def document_of(section: str) -> str:
 
 
 def _summary(held: dict[str, list[str]]) -> str:
-    rows = ["\n| Checks | Held by tests | In part | Not yet | Without a test |\n|---|---|---|---|---|\n"]
+    rows = [
+        "\n| Checks | Held by tests | In part | Not yet | Does not apply | Without a test |\n",
+        f"{'|---' * 6}|\n",
+    ]
     for title, checks in CHECKS.items():
         whole = sum(check in held and check not in NOT_YET for check in checks)
         in_part = sum(check in held and check in NOT_YET for check in checks)
         later = sum(check not in held and check in NOT_YET for check in checks)
-        rest = len(checks) - whole - in_part - later
-        rows.append(f"| {title} | {whole} of {len(checks)} | {in_part} | {later} | {rest} |\n")
+        never = sum(check in DOES_NOT_APPLY for check in checks)
+        rest = len(checks) - whole - in_part - later - never
+        rows.append(f"| {title} | {whole} of {len(checks)} | {in_part} | {later} | {never} | {rest} |\n")
     return "".join([*rows, "\n"])
 
 
@@ -74,6 +77,8 @@ def _held_by(check: str, held: dict[str, list[str]]) -> str:
     later = [NOT_YET[check]] if check in NOT_YET else []
     if check in held:
         return "<br>".join([_tests(held[check]), *(words.replace("not yet", "the rest") for words in later)])
+    if check in DOES_NOT_APPLY:
+        return f"does not apply: {DOES_NOT_APPLY[check]}"
     return later[0] if later else "**no test**"
 
 

@@ -56,7 +56,7 @@ async def test_it_understands_our_refusals(provider: Provider, confidential: Kno
         await library.ask("refresh", refresh_token="unknown")
 
 
-@pytest.mark.spec("RFC 6749 §4.1.2.1", "RFC 9207 §2.4", "security 6.10")
+@pytest.mark.spec("RFC 6749 §4.1.2.1", "RFC 9207 §2.4")
 async def test_it_reads_the_error_that_the_browser_brings_back(
     provider: Provider, confidential: Known, library: Foreign
 ) -> None:
@@ -68,7 +68,7 @@ async def test_it_reads_the_error_that_the_browser_brings_back(
         await library.ask("finish", callback=callback)
 
 
-@pytest.mark.spec("RFC 9207 §2.4", "security 6.11")
+@pytest.mark.spec("RFC 9207 §2.4", "security 6.41")
 async def test_it_would_notice_another_servers_answer(
     provider: Provider, confidential: Known, library: Foreign
 ) -> None:

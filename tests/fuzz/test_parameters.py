@@ -37,7 +37,7 @@ def among(asked: dict[str, str], drawn: Fields, *, replacing: bool) -> Fields:
     return [pair for pair in asked.items() if pair[0] not in own] + drawn
 
 
-@pytest.mark.spec("security 6.8", "security 6.9", "security 6.13", "security 6.44", "security 6.60", "security 6.72")
+@pytest.mark.spec("security 6.8", "security 6.9", "security 6.13", "security 6.44", "security 6.60", "security 6.71")
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_no_parameter_of_an_authorization_request_breaks_out(target: Target, method: str) -> None:
     """Answers are followed to the page that they lead to: the sign-in page shows a hint, and speaks a language."""
@@ -72,7 +72,7 @@ def forget_interactions(browser: httpx2.Client) -> None:
             browser.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
 
 
-@pytest.mark.spec("A23", "security 6.13", "security 6.72")
+@pytest.mark.spec("A23", "security 6.13", "security 6.71")
 @pytest.mark.parametrize("path", names.posted())
 def test_no_form_of_a_program_breaks_an_endpoint(target: Target, path: str) -> None:
     """With and without a client that proves who it is; what the server itself has issued is among what is drawn."""
@@ -214,7 +214,7 @@ def test_no_header_breaks_an_endpoint(target: Target) -> None:
     ask()
 
 
-@pytest.mark.spec("security 6.13", "security 6.60", "security 6.72")
+@pytest.mark.spec("security 6.13", "security 6.60", "security 6.71")
 @pytest.mark.parametrize("signed_in", [False, True], ids=["stranger", "signed-in"])
 def test_no_query_of_a_page_breaks_it(target: Target, signed_in: bool) -> None:
     every = sorted({*names.of_pages(), *names.in_query(AUTHORIZE), MARK})
@@ -257,7 +257,7 @@ def token_of(target: Target, browser: httpx2.Client, path: str, query: str) -> d
     return hidden
 
 
-@pytest.mark.spec("security 6.13", "security 6.45", "security 6.60", "security 6.72")
+@pytest.mark.spec("security 6.13", "security 6.45", "security 6.60", "security 6.71")
 @pytest.mark.parametrize("signed_in", [False, True], ids=["stranger", "signed-in"])
 def test_no_field_of_a_page_breaks_it(target: Target, signed_in: bool) -> None:
     """Forms with the right hidden fields: what is drawn comes past the check of the token, into the rules."""

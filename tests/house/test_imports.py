@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.house.sources import ROOT, below, imported, name_of
 
 
@@ -36,6 +38,29 @@ def test_nothing_unmaintained_is_imported() -> None:
             continue
         for package in ("httpx", "authlib.jose", "requests", "jose", "jwt"):
             assert not _imports(imported(path), package), f"{name_of(path)} imports {package}"
+
+
+@pytest.mark.spec("security 6.77")
+def test_authserver_asks_other_servers_in_one_file() -> None:
+    """Where addresses are checked before; mail goes to the operator's server."""
+    clients = (
+        "httpx2",
+        "httpx",
+        "aiohttp",
+        "requests",
+        "http.client",
+        "urllib.request",
+        "urllib3",
+        "socket",
+        "smtplib",
+    )
+    clients += ("authlib.integrations.httpx_client", "authlib.integrations.requests_client", "aiosmtplib")
+    users = {name_of(path) for path in below("authserver") if any(_imports(imported(path), name) for name in clients)}
+    mails = {f"authserver/accounts/mail/{name}.py" for name in ("server", "trial", "worker")}
+    assert users - mails - {"authserver/serve.py"} == {"authserver/egress.py"}
+    opening = ("open_connection", "create_connection", "open_unix_connection")
+    found = {name_of(path) for path in below("authserver") if any(word in path.read_text() for word in opening)}
+    assert found <= mails | {"authserver/egress.py"}
 
 
 def test_services_do_not_import_what_only_tests_have() -> None:

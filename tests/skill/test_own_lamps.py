@@ -143,7 +143,7 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.spec("RFC 9449 §4.3", "security 3")
+@pytest.mark.spec("RFC 9449 §4.3", "security 3.dpop-resource")
 @pytest.mark.parametrize("case", WRONG)
 async def test_a_proof_with_a_fault_is_refused(skill: Service, issuer: Issuer, case: str) -> None:
     token = bound(issuer)

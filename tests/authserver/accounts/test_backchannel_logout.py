@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
@@ -95,6 +96,21 @@ async def test_a_client_of_the_session_is_told_with_a_token_as_the_specification
     assert f"host: 127.0.0.1:{receiver.port}" in receiver.heads[0].lower()
     assert (await settled(people.server, linking.client)).done_at == people.clock()
     assert len(receiver.forms) == 1
+
+
+@pytest.mark.spec("oidcc backchannel-logout-rp-initiated", "OpenID Connect Back-Channel Logout §2.4")
+async def test_the_client_that_asks_for_the_logout_is_told_and_gets_the_browser_back(
+    people: People, receiver: Receiver, user: User
+) -> None:
+    afterwards = "https://client.example.org/signed-out"
+    linking = Linking(people, await told(people, receiver, post_logout_redirect_uris=[afterwards]))
+    hint = (await linked(linking, user))["id_token"]
+    query = urlencode({"id_token_hint": hint, "post_logout_redirect_uri": afterwards, "state": "s"})
+    page = await linking.browser.open(linking.url(f"/oauth2/logout?{query}"))
+    assert page.left_to == f"{afterwards}?state=s"
+    [token] = await receiver.tokens(1)
+    assert claims_of(token)["sid"] == claims_of(hint)["sid"]
+    assert linking.returned(await linking.start(prompt="none"))["error"] == "login_required"
 
 
 @pytest.mark.spec("security 6.69", "OpenID Connect Back-Channel Logout §2.4")

@@ -93,7 +93,7 @@ async def test_signing_out_ends_the_row_and_not_only_the_cookie(people: People) 
     assert await who(people, cookies) is None
 
 
-@pytest.mark.spec("cognito 9.50")
+@pytest.mark.spec("cognito 9.50", "oidcc session-cookie-lax")
 def test_the_cookie_is_bound_to_host_and_https_and_comes_back_from_the_app(people: People) -> None:
     settings = people.services.settings
     assert sessions.cookie_name(settings) == "__Host-authserver_session"

@@ -176,7 +176,7 @@ async def test_no_form_of_another_site_works_even_with_the_right_token(
     assert await here.state() == before
 
 
-@pytest.mark.spec("security 6.43", "security 6.44", "security 6.49", "security 6.46")
+@pytest.mark.spec("security 6.43", "security 6.44", "security 6.49", "security 6.46", "security 4.page-headers")
 async def test_every_answer_for_people_has_the_headers(people: People, new_linking: Linkings) -> None:
     """Pages, errors, redirects; to those who are signed in and to strangers, for every path and whatever is posted."""
     here = await victim(people, new_linking)

@@ -27,7 +27,7 @@ async def pages_of(people: People, linking: Linking) -> list[Page]:
     return [login, wrong, confirm, wrong_code, consent, *opened]
 
 
-@pytest.mark.spec("security 6.43", "security 6.44", "security 6.49", "A11")
+@pytest.mark.spec("security 6.43", "security 6.44", "security 6.49", "A11", "security 4.page-headers")
 async def test_every_page_is_neither_framed_nor_kept_nor_told_of(people: People, linking: Linking) -> None:
     for page in await pages_of(people, linking):
         headers = page.answer.headers

@@ -52,7 +52,7 @@ async def test_a_browser_is_answered_in_its_language(linking: Linking, tag: str)
     assert "accept-language" in page.answer.headers["vary"].lower()
 
 
-@pytest.mark.spec("OpenID Connect Core §3.1.2.1", "cognito 1")
+@pytest.mark.spec("OpenID Connect Core §3.1.2.1", "cognito 1", "oidcc ui-locales")
 async def test_what_the_request_asks_for_goes_before_the_browsers_language(new_linking: Linkings) -> None:
     for asked, tag in (
         ({"ui_locales": "zh-TW fr-CA en"}, "fr"),

@@ -68,7 +68,7 @@ async def test_the_client_of_this_session_signs_it_out_at_once(here: Linking, us
     assert not await is_signed_in(here)
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "OpenID Connect RP-Initiated Logout §2")
+@pytest.mark.spec("OpenID Connect RP-Initiated Logout §2", "oidcc rp-initiated-logout-no-state")
 async def test_no_state_comes_back_where_none_was_sent(here: Linking, user: User) -> None:
     hint = await id_token(here, user)
     page = await ask(here, id_token_hint=hint, post_logout_redirect_uri=AFTERWARDS, client_id=here.client.client_id)
@@ -89,7 +89,12 @@ async def test_a_post_from_a_clients_page_goes_the_same_way(here: Linking, user:
     assert not await is_signed_in(here)
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "OpenID Connect RP-Initiated Logout §2", "security 6.78")
+@pytest.mark.spec(
+    "OpenID Connect RP-Initiated Logout §2",
+    "security 6.78",
+    "oidcc rp-initiated-logout-no-params",
+    "oidcc rp-initiated-logout-only-state",
+)
 @pytest.mark.parametrize("given", [{}, {"state": "s"}, {"id_token_hint": "", "state": ""}], ids=str)
 async def test_without_a_word_of_whose_it_is_the_person_is_asked(
     here: Linking, user: User, given: dict[str, str]
@@ -103,6 +108,15 @@ async def test_without_a_word_of_whose_it_is_the_person_is_asked(
     assert "You are signed out" in page.text
     assert not await is_signed_in(here)
     assert "You are signed out" in (await ask(here, **given)).text
+
+
+@pytest.mark.spec("oidcc rp-initiated-logout-no-uri", "OpenID Connect RP-Initiated Logout §2")
+async def test_without_an_address_a_page_of_ours_says_that_it_is_done(here: Linking, user: User) -> None:
+    for given in ({}, {"state": "s"}):
+        page = await ask(here, id_token_hint=await id_token(here, user), **given)
+        assert (urlsplit(page.url).path, page.left_to) == ("/signed-out", None)
+        assert "You are signed out" in page.text
+        assert not await is_signed_in(here)
 
 
 async def hints(people: People, app: Asker, user: User, own: str) -> dict[str, str]:
@@ -128,7 +142,13 @@ def segment(value: dict[str, Any]) -> str:
     return encoded(orjson.dumps(value)).decode()
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "security 6.51", "security 6.69", "security 6.78")
+@pytest.mark.spec(
+    "security 6.51",
+    "security 6.69",
+    "security 6.78",
+    "oidcc rp-initiated-logout-modified-hint",
+    "oidcc rp-initiated-logout-foreign-hint",
+)
 async def test_what_is_no_hint_of_ours_signs_nobody_out_and_leads_nowhere(
     people: People, app: Asker, here: Linking, user: User
 ) -> None:
@@ -146,7 +166,13 @@ async def test_what_is_no_hint_of_ours_signs_nobody_out_and_leads_nowhere(
     assert "You are signed out" in page.text
 
 
-@pytest.mark.spec("oidcc rp-initiated-logout", "OpenID Connect RP-Initiated Logout §3.1", "security 6.60")
+@pytest.mark.spec(
+    "OpenID Connect RP-Initiated Logout §3.1",
+    "security 6.60",
+    "oidcc rp-initiated-logout-bad-uri",
+    "oidcc rp-initiated-logout-query-added",
+    "oidcc rp-initiated-logout-no-hint",
+)
 @pytest.mark.parametrize(
     "uri",
     [

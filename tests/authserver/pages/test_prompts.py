@@ -360,7 +360,7 @@ async def test_who_types_the_password_once_more_need_not_type_the_name(visit: Li
     assert page.forms[0].fields["username"] == ""
 
 
-@pytest.mark.spec("oidcc display-page", "oidcc display-popup", "oidcc ui-locales")
+@pytest.mark.spec("oidcc display-page", "oidcc display-popup", "oidcc ui-locales", "oidcc claims-locales")
 @pytest.mark.parametrize(
     "asked",
     [

@@ -11,6 +11,8 @@ from sqlmodel import select
 from authserver.models import AuthorizationCode, User
 from authserver.secret_values import digest
 from tests.authserver.protocol.harness import CALLBACK, FORM, Asker, Server, challenge_of, claims_of
+from tests.authserver.protocol.receiving import Receiver
+from tests.authserver.protocol.signing import Holder
 from tests.vectors.alexa import STATE_609, STATE_737
 
 DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5B\x5D-\x7E]*")  # RFC 6749 §4.1.2.1
@@ -43,7 +45,16 @@ def assert_let_in(answer: httpx2.Response, server: Server) -> None:
     assert answer.headers["location"].startswith(f"{server.settings.issuer}/login?interaction=")
 
 
-@pytest.mark.spec("security 6.11", "A05", "cognito 9.5", "RFC 6749 §4.1.2.1", "RFC 9700 §2.1.2")
+@pytest.mark.spec(
+    "security 6.11",
+    "A05",
+    "cognito 9.5",
+    "RFC 6749 §4.1.2.1",
+    "RFC 9700 §2.1.2",
+    "oidcc response-type-missing",
+    "oidcc error-shapes",
+    "security 4.response-type",
+)
 @pytest.mark.parametrize(
     ("response_type", "error"),
     [
@@ -101,7 +112,13 @@ async def test_the_granted_scope_is_what_was_asked_for_or_the_clients(
     assert tokens["scope"] == granted
 
 
-@pytest.mark.spec("security 6.16", "RFC 7636 §4.4.1", "RFC 9700 §2.1.1")
+@pytest.mark.spec(
+    "security 6.16",
+    "RFC 7636 §4.4.1",
+    "RFC 9700 §2.1.1",
+    "security 3.pkce-required",
+    "security 4.downgrade-no-challenge",
+)
 @pytest.mark.parametrize(
     "without",
     [
@@ -117,7 +134,7 @@ async def test_a_public_client_must_send_a_challenge(
     assert_error(await server.authorize(public.authorization(**without)), public, "invalid_request")
 
 
-@pytest.mark.spec("security 6.16", "A13")
+@pytest.mark.spec("security 6.16", "A13", "security 3.pkce-required")
 async def test_a_confidential_client_must_send_a_challenge_where_its_policy_says_so(server: Server) -> None:
     strict = await server.add_client("alexa", require_pkce=True)
     assert_error(await server.authorize(strict.authorization()), strict, "invalid_request")
@@ -125,7 +142,15 @@ async def test_a_confidential_client_must_send_a_challenge_where_its_policy_says
     assert_let_in(await server.authorize(strict.authorization(**challenge)), server)
 
 
-@pytest.mark.spec("security 6.17", "A13", "cognito 9.5", "cognito 9.10", "RFC 9700 §2.1.1")
+@pytest.mark.spec(
+    "security 6.17",
+    "A13",
+    "cognito 9.5",
+    "cognito 9.10",
+    "RFC 9700 §2.1.1",
+    "security 3.pkce-plain",
+    "security 4.downgrade-plain",
+)
 @pytest.mark.parametrize("method", ["plain", None, "", "s256", "S512", "S256 ", "S256,plain"])
 @pytest.mark.parametrize("preset", ["alexa", "public"])
 async def test_only_s256_is_taken_as_method(server: Server, preset: str, method: str | None) -> None:
@@ -222,7 +247,7 @@ async def test_a_resource_becomes_the_audience_and_stays_it(server: Server, pers
         assert claims_of(access_token)["aud"] == lamps
 
 
-@pytest.mark.spec("security 6.13", "RFC 6749 §3.1", "A09")
+@pytest.mark.spec("security 6.13", "RFC 6749 §3.1", "A09", "security 4.duplicates-authorize")
 @pytest.mark.parametrize("name", ["scope", "state", "response_type", "code_challenge", "nonce", "prompt", "unknown"])
 async def test_a_parameter_twice_with_different_values_is_an_invalid_request(
     server: Server, alexa: Asker, name: str
@@ -238,7 +263,9 @@ async def test_a_parameter_twice_with_one_value_passes(server: Server, alexa: As
     assert_let_in(await server.authorize(f"{query}&{query}"), server)
 
 
-@pytest.mark.spec("A09", "cognito 9.11", "oidcc unknown-parameter", "alexa 1.1")
+@pytest.mark.spec(
+    "A09", "cognito 9.11", "oidcc unknown-parameter", "alexa 1.1", "oidcc acr-values", "oidcc claims-locales"
+)
 @pytest.mark.parametrize(
     "extra",
     [
@@ -290,12 +317,22 @@ STATES = {
     "quotes": "\"'<>`&amp;",
     "white-space": " \t\r\n ",
     "json": '{"a":[1,2,{"b":"c"}]}',
+    "another-answer": "x&code=evil&iss=https://evil.example&error=access_denied#code=evil",
     "one-character": "0",
     "control-characters": "".join(chr(code) for code in range(1, 32)) + "\x7f",
 }
 
 
-@pytest.mark.spec("security 6.42", "A02", "cognito 9.2", "RFC 6749 §4.1.2", "security 6.41", "RFC 9207 §2")
+@pytest.mark.spec(
+    "security 6.42",
+    "A02",
+    "cognito 9.2",
+    "RFC 6749 §4.1.2",
+    "security 6.41",
+    "RFC 9207 §2",
+    "security 3.long-state",
+    "security 4.code-pollution",
+)
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 async def test_state_comes_back_byte_for_byte_with_the_code_and_the_issuer(
     server: Server, person: User, state: str
@@ -309,14 +346,16 @@ async def test_state_comes_back_byte_for_byte_with_the_code_and_the_issuer(
     assert len(given["code"]) * 6 >= 128
 
 
-@pytest.mark.spec("security 6.42", "cognito 9.8", "RFC 6749 §4.1.2.1", "security 6.41")
+@pytest.mark.spec(
+    "security 6.42", "cognito 9.8", "RFC 6749 §4.1.2.1", "security 6.41", "oidcc error-shapes", "security 3.long-state"
+)
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 async def test_state_is_on_every_error_redirect(server: Server, alexa: Asker, state: str) -> None:
     answer = await server.authorize(alexa.authorization(response_type="token", state=state))
     assert_error(answer, alexa, "unsupported_response_type", state)
 
 
-@pytest.mark.spec("security 6.42", "A06", "RFC 6749 §4.1.2")
+@pytest.mark.spec("security 6.42", "A06", "RFC 6749 §4.1.2", "security 3.nothing-unasked")
 @pytest.mark.parametrize("state", [None, ""], ids=["missing", "empty"])
 async def test_without_a_state_none_comes_back(server: Server, person: User, state: str | None) -> None:
     client = await server.add_client(first_party=True)
@@ -324,6 +363,37 @@ async def test_without_a_state_none_comes_back(server: Server, person: User, sta
     assert set(answered(answer, CALLBACK)) == {"code", "iss"}
     answer = await server.authorize(client.authorization(state=state, response_type="token"))
     assert_error(answer, client, "unsupported_response_type", None)
+
+
+@pytest.mark.spec("security 3.long-nonce", "OpenID Connect Core §2")
+async def test_a_long_nonce_is_in_the_id_token_whole(server: Server, person: User) -> None:
+    client = await server.add_client(first_party=True)
+    cookie = await server.signed_in(person)
+    for nonce in ("n" * 384, "aB3-_~" * 600):
+        answer = await server.authorize(client.authorization(nonce=nonce, state="s" * 384), **cookie)
+        given = answered(answer, CALLBACK)
+        assert given["state"] == "s" * 384
+        assert claims_of((await client.exchange(given["code"])).json()["id_token"])["nonce"] == nonce
+
+
+@pytest.mark.spec("security 6.55", "security 6.77", "RFC 9101 §10.4")
+async def test_no_address_in_a_request_is_asked(server: Server, alexa: Asker) -> None:
+    """Somebody listens there: by link, by POST, pushed, and beside a signed object nothing comes."""
+    holder = await Holder.add(server)
+    async with Receiver() as listening:
+        inside = holder.request_object(request_uri=listening.url)
+        for client, asked in (
+            (alexa, {"request_uri": listening.url}),
+            (holder, {"request_uri": listening.url}),
+            (holder, {"request_uri": listening.url, "request": holder.request_object()}),
+            (holder, {"request": inside}),
+        ):
+            sent = client.authorization(**asked)
+            for answer in (await server.authorize(sent), await server.post("/oauth2/authorize", sent)):
+                assert "error=" in answer.headers["location"]
+        pushed = await server.post("/oauth2/par", holder.authorization(request_uri=listening.url) | holder.proof())
+        assert pushed.status_code == 400
+        assert (listening.heads, listening.forms) == ([], [])
 
 
 @pytest.mark.spec("alexa 1.1", "RFC 6749 §4.1.2")

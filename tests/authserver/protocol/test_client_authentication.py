@@ -89,7 +89,16 @@ async def test_basic_credentials_are_form_decoded(server: Server, path: str) -> 
 
 
 @ENDPOINTS
-@pytest.mark.spec("security 6.36", "A24", "cognito 9.22", "RFC 6749 §5.2", "RFC 9110 §11.6.1")
+@pytest.mark.spec(
+    "security 6.36",
+    "A24",
+    "cognito 9.22",
+    "RFC 6749 §5.2",
+    "RFC 9110 §11.6.1",
+    "security 4.refresh-authenticated",
+    "security 4.revoke-authenticated",
+    "security 4.token-cache",
+)
 @pytest.mark.parametrize("place", ["header", "body"])
 @pytest.mark.parametrize("who", ["wrong-secret", "nearly", "empty-secret", "unknown-client", "long-client", "digest"])
 async def test_whoever_is_not_the_client_gets_the_same_401(
@@ -202,10 +211,10 @@ async def test_a_client_assertion_proves_nothing_here(server: Server, confidenti
     assert_unproven(await server.post(TOKEN, form))
 
 
-@pytest.mark.spec("security 6.13", "A09", "RFC 6749 §3.2")
+@pytest.mark.spec("security 6.13", "A09", "RFC 6749 §3.2", "security 4.duplicates-token", "security 4.code-pollution")
 @pytest.mark.parametrize("path", [TOKEN, REVOKE])
 @pytest.mark.parametrize("same", [True, False], ids=["equal", "different"])
-@pytest.mark.parametrize("name", ["grant_type", "refresh_token", "token", "client_id", "scope", "unknown"])
+@pytest.mark.parametrize("name", ["grant_type", "code", "refresh_token", "token", "client_id", "scope", "unknown"])
 async def test_any_parameter_twice_in_a_post_is_an_invalid_request(
     server: Server, alexa: Asker, path: str, name: str, same: bool
 ) -> None:
@@ -215,7 +224,7 @@ async def test_any_parameter_twice_in_a_post_is_an_invalid_request(
     assert_refused(answer, "invalid_request")
 
 
-@pytest.mark.spec("security 6.14", "security 6.15", "RFC 6749 §2.3.1", "RFC 6749 §3.2")
+@pytest.mark.spec("security 6.14", "security 6.15", "RFC 6749 §2.3.1", "RFC 6749 §3.2", "security 4.token-url")
 @pytest.mark.parametrize("query", ["grant_type=refresh_token", "client_secret=x", "client_id=x", "x", "=", "&"])
 async def test_parameters_in_the_query_of_the_token_endpoint_are_refused(
     server: Server, alexa: Asker, person: User, query: str
@@ -227,14 +236,14 @@ async def test_parameters_in_the_query_of_the_token_endpoint_are_refused(
     assert (await server.post(TOKEN, form, header)).status_code == 200
 
 
-@pytest.mark.spec("security 6.15")
+@pytest.mark.spec("security 6.15", "security 4.token-url")
 async def test_credentials_in_the_query_prove_nothing(server: Server, alexa: Asker) -> None:
     query = f"client_id={alexa.client_id}&client_secret={alexa.secret}"
     assert (await server.post(f"{TOKEN}?{query}", form_for(TOKEN))).status_code == 400
     assert_unproven(await server.post(f"{REVOKE}?{query}", form_for(REVOKE)))
 
 
-@pytest.mark.spec("security 6.15", "RFC 6749 §3.2", "RFC 9110 §15.5.6")
+@pytest.mark.spec("security 6.15", "RFC 6749 §3.2", "RFC 9110 §15.5.6", "security 4.token-get")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND"])
 @pytest.mark.parametrize("path", [TOKEN, REVOKE])
 async def test_only_post_is_taken(server: Server, alexa: Asker, path: str, method: str) -> None:

@@ -20,7 +20,16 @@ def assert_refused(answer: httpx2.Response, error: str = "invalid_grant", status
     assert answer.headers["content-type"].startswith("application/json")
 
 
-@pytest.mark.spec("RFC 6749 §5.1", "security 6.49", "A16", "A18", "cognito 9.14", "cognito 9.15", "cognito 9.24")
+@pytest.mark.spec(
+    "RFC 6749 §5.1",
+    "security 6.49",
+    "A16",
+    "A18",
+    "cognito 9.14",
+    "cognito 9.15",
+    "cognito 9.24",
+    "security 4.token-cache",
+)
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 async def test_a_code_gives_a_token_pair_that_no_cache_keeps(alexa: Asker, person: User, method: str) -> None:
     alexa.method = method
@@ -58,7 +67,16 @@ async def test_without_the_scope_openid_there_is_no_id_token(server: Server, per
     assert "id_token" not in (await client.refresh(tokens["refresh_token"])).json()
 
 
-@pytest.mark.spec("RFC 6749 §4.1.2", "security 6.22", "A18", "cognito 9.9", "oidcc codereuse")
+@pytest.mark.spec(
+    "RFC 6749 §4.1.2",
+    "security 6.22",
+    "A18",
+    "cognito 9.9",
+    "oidcc codereuse",
+    "oidcc codereuse-30seconds",
+    "security 3.code-reuse",
+    "security 4.multi-exchange",
+)
 @pytest.mark.parametrize("later", [0, 1, 30, 59])
 async def test_a_second_use_is_refused_and_ends_what_the_first_produced(
     server: Server, clock: Clock, confidential: Asker, person: User, later: int
@@ -69,6 +87,8 @@ async def test_a_second_use_is_refused_and_ends_what_the_first_produced(
     clock.advance(later)
     assert_refused(await confidential.exchange(code))
     assert (await server.userinfo(first["access_token"])).status_code == 401
+    for token in (first["access_token"], first["refresh_token"]):
+        assert (await confidential.introspect(token)).json() == {"active": False}
     assert_refused(await confidential.refresh(first["refresh_token"]))
 
 
@@ -113,7 +133,9 @@ async def test_alexa_may_ask_again_for_ten_seconds_without_losing_the_link(
     assert (await alexa.refresh(first["refresh_token"])).status_code == (200 if lives else 400)
 
 
-@pytest.mark.spec("RFC 6749 §4.1.2", "security 6.23", "A18", "cognito 9.9")
+@pytest.mark.spec(
+    "RFC 6749 §4.1.2", "security 6.23", "A18", "cognito 9.9", "security 3.code-minute", "security 4.code-lifetime"
+)
 @pytest.mark.parametrize(
     ("preset", "age", "status"),
     [("confidential", 59, 200), ("confidential", 60, 400), ("alexa", 299, 200), ("alexa", 300, 400)],
@@ -129,7 +151,7 @@ async def test_a_code_expires(server: Server, clock: Clock, person: User, preset
         assert await server.grants_of(person) == []
 
 
-@pytest.mark.spec("RFC 6749 §4.1.3", "security 6.24", "A18")
+@pytest.mark.spec("RFC 6749 §4.1.3", "security 6.24", "A18", "security 3.code-client")
 async def test_a_code_of_another_client_is_refused_logged_as_an_attack_and_still_works_for_its_own(
     server: Server, confidential: Asker, person: User, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -43,7 +43,7 @@ async def test_a_device_gets_a_code_to_wait_with_and_one_to_show(server: Server,
         assert secret not in repr(stored)
 
 
-@pytest.mark.spec("RFC 8628 §3.1", "RFC 6749 §5.2", "security 6.36")
+@pytest.mark.spec("RFC 8628 §3.1", "RFC 6749 §5.2", "security 6.36", "security 4.duplicates-token")
 async def test_who_may_not_ask_is_told_in_the_words_of_the_token_endpoint(server: Server, device: Asker) -> None:
     without, secretive = await server.add_client("public"), await server.add_client("confidential", **GRANTS)
     assert refused(await ask(without)) == (400, "unauthorized_client")
@@ -97,7 +97,7 @@ def test_a_user_code_is_found_also_after_the_secret_key_has_changed() -> None:
     assert user_codes.digest(old, "WDJBMJHT") != user_codes.digest(new, "WDJBMJHT")
 
 
-@pytest.mark.spec("RFC 8628 §3.5")
+@pytest.mark.spec("RFC 8628 §3.5", "security 4.device")
 async def test_polling_too_fast_costs_five_seconds_each_time_and_this_is_kept(
     server: Server, device: Asker, clock: Clock
 ) -> None:
@@ -123,7 +123,7 @@ async def test_an_honest_device_is_never_slowed_down(server: Server, device: Ask
         clock.advance(5)
 
 
-@pytest.mark.spec("RFC 8628 §3.5", "RFC 8628 §5.2")
+@pytest.mark.spec("RFC 8628 §3.5", "RFC 8628 §5.2", "security 4.device")
 async def test_the_end_of_waiting(server: Server, device: Asker, person: User, clock: Clock) -> None:
     denied, late, approved_late = [(await waiting(device))["device_code"] for _ in range(3)]
     await decide(server, denied, person, "denied")
@@ -170,7 +170,7 @@ async def test_a_device_may_name_the_resource(server: Server, device: Asker, per
     assert claims_of(again["access_token"])["aud"] == api
 
 
-@pytest.mark.spec("security 6.24", "security 6.26", "RFC 8628 §3.4")
+@pytest.mark.spec("security 6.24", "security 6.26", "RFC 8628 §3.4", "security 4.device")
 async def test_a_device_code_is_good_once_and_for_its_own_client(
     server: Server, device: Asker, person: User, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """Metadata and keys, as other people's libraries read them (RFC 8414, OpenID Connect Discovery, RFC 7517)."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,6 +68,56 @@ async def test_every_address_in_the_metadata_is_ours_and_answers(server: Server)
             assert value.startswith(f"{server.settings.issuer}/"), name
             answer = await server.http.get(urlsplit(value).path)
             assert answer.status_code != 404, name
+
+
+#: what RFC 8414 and those after it have registered, besides what OpenID's documents name
+MEMBERS = {
+    "issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "registration_endpoint",
+    "device_authorization_endpoint", "end_session_endpoint", "revocation_endpoint", "introspection_endpoint",
+    "pushed_authorization_request_endpoint", "require_pushed_authorization_requests", "scopes_supported",
+    "response_types_supported", "response_modes_supported", "grant_types_supported", "subject_types_supported",
+    "acr_values_supported", "id_token_signing_alg_values_supported", "userinfo_signing_alg_values_supported",
+    "introspection_signing_alg_values_supported", "token_endpoint_auth_methods_supported",
+    "token_endpoint_auth_signing_alg_values_supported", "revocation_endpoint_auth_methods_supported",
+    "revocation_endpoint_auth_signing_alg_values_supported", "introspection_endpoint_auth_methods_supported",
+    "introspection_endpoint_auth_signing_alg_values_supported", "code_challenge_methods_supported",
+    "authorization_response_iss_parameter_supported", "backchannel_logout_supported",
+    "backchannel_logout_session_supported", "dpop_signing_alg_values_supported", "request_parameter_supported",
+    "request_object_signing_alg_values_supported", "require_signed_request_object", "request_uri_parameter_supported",
+    "claims_parameter_supported", "claims_supported", "ui_locales_supported", "claims_locales_supported",
+    "display_values_supported", "prompt_values_supported", "service_documentation", "op_policy_uri", "op_tos_uri",
+}  # fmt: skip
+
+
+@pytest.mark.spec("oidcc config", "oidcc rp-initiated-logout-discovery", "oidcc backchannel-logout-discovery")
+async def test_the_metadata_have_their_members_in_their_forms_and_no_others(server: Server) -> None:
+    read = await metadata_at(server, OPENID)
+    assert set(read) <= MEMBERS
+    for name, value in read.items():
+        if name.endswith("_supported") and not isinstance(value, bool):
+            assert value, name
+            assert all(isinstance(one, str) for one in value), name
+            assert len(set(value)) == len(value), name
+        if name.endswith("_endpoint") or name in ("issuer", "jwks_uri"):
+            parts = urlsplit(value)
+            assert (parts.scheme, parts.query, parts.fragment) == ("https", "", ""), name
+    assert read["issuer"] + OPENID == server.settings.issuer + OPENID == str((await server.http.get(OPENID)).url)
+    assert (await server.http.get(urlsplit(read["jwks_uri"]).path)).json()["keys"]
+    assert read["end_session_endpoint"] == f"{server.settings.issuer}/oauth2/logout"
+    assert (read["backchannel_logout_supported"], read["backchannel_logout_session_supported"]) == (True, True)
+    assert {"sub", "iss", "auth_time", "acr"} <= set(read["claims_supported"])
+    assert "public" in read["subject_types_supported"]
+
+
+CANONICAL = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
+
+
+@pytest.mark.spec("oidcc config-locales", "OpenID Connect Discovery §3")
+async def test_languages_are_told_as_canonical_tags(server: Server) -> None:
+    """RFC 5646 §2.1.1: the language small, the script like a title, the region in capitals."""
+    told = (await metadata_at(server, OPENID))["ui_locales_supported"]
+    assert "en" in told
+    assert [tag for tag in told if not CANONICAL.fullmatch(tag)] == []
 
 
 @pytest.mark.spec("OpenID Connect Discovery §3")

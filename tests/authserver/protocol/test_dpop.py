@@ -125,7 +125,7 @@ def wrong(key: ProvingKey, now: int, header: dict[str, Any], claims: dict[str, A
     return key.proof("POST", TOKEN, now, header=given, **moved)
 
 
-@pytest.mark.spec("RFC 9449 §4.3", "RFC 9449 §11.6", "security 6.52")
+@pytest.mark.spec("RFC 9449 §4.3", "RFC 9449 §11.6", "security 6.52", "security 3.dpop-times", "security 4.dpop")
 @pytest.mark.parametrize("case", WRONG)
 async def test_a_proof_with_a_fault_is_refused_and_the_code_stays_good(
     public: Asker, person: User, key: ProvingKey, clock: Clock, case: str
@@ -256,7 +256,7 @@ async def test_the_address_is_the_configured_one_whatever_host_says(
         assert answer.status_code == status
 
 
-@pytest.mark.spec("RFC 9449 §11.1", "security 3")
+@pytest.mark.spec("RFC 9449 §11.1", "security 3.dpop-iat", "security 3.dpop-times")
 @pytest.mark.parametrize("off", [-WINDOW, -10, -0.5, 0, 10, WINDOW])
 async def test_clocks_may_differ_by_the_window(
     public: Asker, person: User, key: ProvingKey, clock: Clock, off: float
@@ -266,7 +266,7 @@ async def test_clocks_may_differ_by_the_window(
     assert (await prover.ask(await prover.code(person), prover.proof(**near))).status_code == 200
 
 
-@pytest.mark.spec("RFC 9449 §11.1", "RFC 9449 §4.3")
+@pytest.mark.spec("RFC 9449 §11.1", "RFC 9449 §4.3", "security 4.dpop")
 async def test_a_proof_is_used_once(server: Server, public: Asker, person: User, key: ProvingKey) -> None:
     prover = Prover(public, key)
     proof = prover.proof()
@@ -343,7 +343,7 @@ async def test_of_two_keys_that_are_proven_at_once_for_an_unbound_token_one_is_b
     assert bound == {(await server.grants_of(person))[0].dpop_jkt}
 
 
-@pytest.mark.spec("RFC 9449 §5.2")
+@pytest.mark.spec("RFC 9449 §5.2", "security 3.dpop-demanded")
 async def test_a_client_that_must_prove_gets_nothing_without(server: Server, person: User, key: ProvingKey) -> None:
     for preset in ("confidential", "public"):
         client = await server.add_client(preset, dpop_bound_access_tokens=True)
@@ -371,7 +371,7 @@ async def test_for_alexa_the_header_does_not_exist(server: Server, alexa: Asker,
     assert {grant.dpop_jkt for grant in await server.grants_of(person)} == {None}
 
 
-@pytest.mark.spec("RFC 9449 §10")
+@pytest.mark.spec("RFC 9449 §10", "security 3.dpop-jkt-token")
 @pytest.mark.parametrize("preset", ["public", "confidential"])
 async def test_a_code_that_is_bound_to_a_key_demands_it(
     server: Server, person: User, key: ProvingKey, preset: str

@@ -30,7 +30,7 @@ async def ask(server: Server, token: str, *proofs: str, scheme: str = "DPoP", me
     return await server.http.request(method, "/oauth2/userInfo", headers=headers)
 
 
-@pytest.mark.spec("RFC 9449 §7.1", "security 3")
+@pytest.mark.spec("RFC 9449 §7.1", "security 3.scheme-case", "security 3.dpop-resource")
 @pytest.mark.parametrize(("scheme", "method"), [("DPoP", "GET"), ("dpop", "GET"), ("DPOP", "POST")])
 async def test_a_bound_token_opens_it_with_a_proof_by_its_key(
     server: Server, bound: str, person: User, key: ProvingKey, clock: Clock, scheme: str, method: str
@@ -42,7 +42,7 @@ async def test_a_bound_token_opens_it_with_a_proof_by_its_key(
     refused(again, "invalid_dpop_proof", 401)
 
 
-@pytest.mark.spec("security 6.70", "RFC 9449 §7.2")
+@pytest.mark.spec("security 6.70", "RFC 9449 §7.2", "security 3.dpop-demanded")
 async def test_a_bound_token_is_refused_as_bearer_in_the_header_and_in_the_body(
     server: Server, bound: str, key: ProvingKey, clock: Clock
 ) -> None:
@@ -69,7 +69,7 @@ async def test_a_bearer_token_is_refused_by_the_scheme_dpop(
     assert (await ask(server, token, "rubbish", scheme="Bearer")).status_code == 200
 
 
-@pytest.mark.spec("RFC 9449 §7.1", "security 3")
+@pytest.mark.spec("RFC 9449 §7.1", "security 3.dpop-resource")
 @pytest.mark.parametrize(
     ("claims", "error"),
     [
@@ -92,7 +92,7 @@ async def test_a_proof_that_is_not_for_this_token_and_request_is_refused(
     assert 'algs="ES256 ' in answer.headers["www-authenticate"]
 
 
-@pytest.mark.spec("RFC 9449 §7.1", "security 3")
+@pytest.mark.spec("RFC 9449 §7.1", "security 3.dpop-resource", "security 3.dpop-demanded")
 async def test_no_proof_two_proofs_and_another_key_are_refused(
     server: Server, bound: str, key: ProvingKey, clock: Clock
 ) -> None:

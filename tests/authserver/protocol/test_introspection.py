@@ -179,7 +179,9 @@ ENDINGS: dict[str, Ending] = {
 }
 
 
-@pytest.mark.spec("security 6.54", "security 6.32", "RFC 7662 §4", "cognito 9.41")
+@pytest.mark.spec(
+    "security 6.54", "security 6.32", "RFC 7662 §4", "cognito 9.41", "security 4.revoke-refresh-takes-access"
+)
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
 async def test_what_ends_a_grant_ends_its_tokens_here(
     server: Server, confidential: Asker, person: User, ending: Ending
@@ -321,7 +323,7 @@ async def test_whoever_does_not_ask_for_a_signature_gets_json_unless_it_is_set_s
     assert answer.headers["content-type"] == JWT
 
 
-@pytest.mark.spec("RFC 7662 §2.1", "security 6.15")
+@pytest.mark.spec("RFC 7662 §2.1", "security 6.15", "security 4.duplicates-token")
 async def test_only_a_post_with_a_form_asks(server: Server, confidential: Asker, person: User) -> None:
     token = (await confidential.linked(person))["access_token"]
     form, headers = confidential._credentials({"token": token})

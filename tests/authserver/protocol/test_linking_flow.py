@@ -110,7 +110,7 @@ async def test_state_survives_wrong_passwords_on_the_way(alexa: Asker, human: Pe
     assert linked.state == STATE_737
 
 
-@pytest.mark.spec("A08", "RFC 6749 §4.1.2.1", "security 6.41")
+@pytest.mark.spec("A08", "RFC 6749 §4.1.2.1", "security 6.41", "security 3.access-denied")
 @pytest.mark.parametrize("where", ["sign-in", "consent"])
 async def test_who_cancels_sends_access_denied_back(
     server: Server, alexa: Asker, human: Person, browser: Browser, where: str
@@ -253,7 +253,7 @@ async def test_a_person_who_is_disabled_in_the_middle_gets_no_code(
     assert await codes_of(server, human.sub) == 0
 
 
-@pytest.mark.spec("security 6.47", "security 6.73")
+@pytest.mark.spec("security 6.47", "security 6.73", "oidcc session-cookie-lax")
 async def test_the_session_is_a_new_one_at_every_sign_in_and_its_cookie_is_bound_to_this_host(
     server: Server, alexa: Asker, human: Person, browser: Browser
 ) -> None:

@@ -30,7 +30,15 @@ async def test_the_right_verifier_opens_the_code(server: Server, person: User, p
     assert (await client.exchange(code, code_verifier=verifier)).status_code == 200
 
 
-@pytest.mark.spec("security 6.18", "security 6.19", "A13", "A18", "RFC 7636 §4.6")
+@pytest.mark.spec(
+    "security 6.18",
+    "security 6.19",
+    "A13",
+    "A18",
+    "RFC 7636 §4.6",
+    "security 3.pkce-verifier",
+    "security 4.downgrade-no-verifier",
+)
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 @pytest.mark.parametrize(
     "verifier",
@@ -46,7 +54,7 @@ async def test_without_the_right_verifier_a_code_stays_shut_and_is_not_spent(
     assert (await client.exchange(code, code_verifier=VERIFIER)).status_code == 200
 
 
-@pytest.mark.spec("security 6.20", "RFC 9700 §4.8.2")
+@pytest.mark.spec("security 6.20", "RFC 9700 §4.8.2", "security 4.downgrade-no-challenge")
 @pytest.mark.parametrize("preset", ["alexa", "confidential"])
 async def test_a_verifier_without_a_challenge_is_a_downgrade(server: Server, person: User, preset: str) -> None:
     client = await server.add_client(preset)
@@ -55,7 +63,7 @@ async def test_a_verifier_without_a_challenge_is_a_downgrade(server: Server, per
     assert (await client.exchange(code)).status_code == 200
 
 
-@pytest.mark.spec("security 6.21", "RFC 7636 §4.1")
+@pytest.mark.spec("security 6.21", "RFC 7636 §4.1", "security 4.short-verifier")
 @pytest.mark.parametrize(
     "verifier",
     ["x" * 42, "x" * 129, "x" * 1000, "x" * 42 + "+", "x" * 42 + "/", "x" * 42 + " ", "x" * 42 + "\u00e4"],
@@ -69,7 +77,7 @@ async def test_a_malformed_verifier_is_refused_even_when_its_digest_fits(
     assert_refused(await client.exchange(code, code_verifier=verifier))
 
 
-@pytest.mark.spec("security 6.17", "RFC 9700 §2.1.1")
+@pytest.mark.spec("security 6.17", "RFC 9700 §2.1.1", "security 4.downgrade-plain")
 async def test_a_stored_challenge_is_never_compared_as_plain(server: Server, person: User) -> None:
     """With `plain` the challenge, which travelled through the browser, would open the code."""
     client = await server.add_client("public")
@@ -77,7 +85,7 @@ async def test_a_stored_challenge_is_never_compared_as_plain(server: Server, per
     assert_refused(await client.exchange(code, code_verifier="p" * 43))
 
 
-@pytest.mark.spec("security 6.16", "RFC 9700 §2.1.1")
+@pytest.mark.spec("security 6.16", "RFC 9700 §2.1.1", "security 4.downgrade-no-challenge")
 async def test_a_public_client_gets_nothing_for_a_code_without_challenge(server: Server, person: User) -> None:
     """Such a code cannot be issued; if one lay in the database it must not open either with a verifier."""
     client = await server.add_client("public")

@@ -45,7 +45,7 @@ def assert_page(answer: httpx2.Response, reason: str = "request_uri_invalid") ->
     assert reason in answer.text
 
 
-@pytest.mark.spec("RFC 9126 §2.2", "security 6.49", "security 4")
+@pytest.mark.spec("RFC 9126 §2.2", "security 6.49", "security 4.par")
 @pytest.mark.parametrize("preset", ["confidential", "public", "alexa"])
 async def test_a_client_pushes_its_request_and_gets_a_reference(server: Server, preset: str) -> None:
     client = await server.add_client(preset)
@@ -61,7 +61,7 @@ async def test_a_client_pushes_its_request_and_gets_a_reference(server: Server, 
     assert (await push(client)).json()["request_uri"] != request_uri
 
 
-@pytest.mark.spec("RFC 9126 §4", "RFC 9126 §2.1")
+@pytest.mark.spec("RFC 9126 §4", "RFC 9126 §2.1", "security 3.par-alone")
 async def test_the_browser_brings_the_reference_and_the_client_gets_what_it_pushed(
     server: Server, person: User
 ) -> None:
@@ -75,7 +75,7 @@ async def test_the_browser_brings_the_reference_and_the_client_gets_what_it_push
     assert tokens.json()["scope"] == "email openid"
 
 
-@pytest.mark.spec("RFC 9126 §4", "RFC 9101 §6.3", "security 6.13")
+@pytest.mark.spec("RFC 9126 §4", "RFC 9101 §6.3", "security 6.13", "security 3.par-alone")
 async def test_what_stands_beside_the_reference_does_not_count(server: Server, person: User) -> None:
     client = await server.add_client(first_party=True, redirect_uris=[CALLBACK, "https://client.example.org/other"])
     query = await pushed(client, scope="openid", state="mine")
@@ -91,7 +91,7 @@ async def test_what_stands_beside_the_reference_does_not_count(server: Server, p
     assert answered(answer, CALLBACK)["state"] == "mine"
 
 
-@pytest.mark.spec("RFC 9126 §7.3", "security 3")
+@pytest.mark.spec("RFC 9126 §7.3", "security 3.par-page-load", "security 3.par-once")
 async def test_a_reference_is_not_burned_by_a_page_that_is_loaded_twice(server: Server, person: User) -> None:
     """Scanners of mails and chats load links; people press reload."""
     client = await server.add_client(first_party=True)
@@ -104,7 +104,7 @@ async def test_a_reference_is_not_burned_by_a_page_that_is_loaded_twice(server: 
     assert_page(await server.authorize(query))
 
 
-@pytest.mark.spec("RFC 9126 §7.3", "security 3")
+@pytest.mark.spec("RFC 9126 §7.3", "security 3.par-once")
 async def test_an_error_that_leaves_for_the_client_uses_the_reference(server: Server) -> None:
     client = await server.add_client()
     query = await pushed(client, prompt="none")
@@ -119,7 +119,7 @@ async def test_an_error_that_leaves_for_the_client_uses_the_reference(server: Se
     assert_page(await server.authorize(query))
 
 
-@pytest.mark.spec("RFC 9126 §7.3", "security 3", "RFC 9700 §2.1.1")
+@pytest.mark.spec("RFC 9126 §7.3", "RFC 9700 §2.1.1", "security 3.par-once")
 async def test_of_twenty_browsers_with_one_reference_exactly_one_gets_a_code(
     replicas: list[Server], person: User
 ) -> None:
@@ -133,7 +133,7 @@ async def test_of_twenty_browsers_with_one_reference_exactly_one_gets_a_code(
         assert (await client.exchange(answered(won, CALLBACK)["code"])).status_code == 200
 
 
-@pytest.mark.spec("RFC 9126 §4", "security 3")
+@pytest.mark.spec("RFC 9126 §4", "security 3.par-expiry")
 async def test_it_must_be_begun_in_time(server: Server) -> None:
     client = await server.add_client()
     query = await pushed(client)
@@ -146,7 +146,7 @@ async def test_it_must_be_begun_in_time(server: Server) -> None:
     )
 
 
-@pytest.mark.spec("RFC 9126 §2.2", "security 3")
+@pytest.mark.spec("RFC 9126 §2.2", "security 3.par-client")
 async def test_it_is_bound_to_its_client(server: Server) -> None:
     client, other = await server.add_client(), await server.add_client()
     query = await pushed(client)
@@ -158,7 +158,7 @@ async def test_it_is_bound_to_its_client(server: Server) -> None:
     assert_let_in(await server.authorize(query), server)
 
 
-@pytest.mark.spec("security 6.55", "security 6.77", "RFC 9126 §4")
+@pytest.mark.spec("security 6.55", "security 6.77", "RFC 9126 §4", "security 4.par")
 @pytest.mark.parametrize(
     "reference",
     ["", "x", "\0", "x" * 129, "x" * 60_000, "' OR 1=1 --", "../..", "\u00e4"],
@@ -171,13 +171,13 @@ async def test_a_reference_that_was_never_given_is_a_page(server: Server, refere
     assert "location" not in answer.headers
 
 
-@pytest.mark.spec("RFC 9126 §2.1", "security 3")
+@pytest.mark.spec("RFC 9126 §2.1", "security 3.par-request-uri")
 @pytest.mark.parametrize("uri", [PREFIX + "x", "https://client.example.org/request.jwt", ""])
 async def test_a_reference_is_not_pushed(server: Server, uri: str) -> None:
     assert_refused(await push(await server.add_client(), request_uri=uri), "invalid_request")
 
 
-@pytest.mark.spec("RFC 9126 §2.1", "security 3", "RFC 9110 §15.5.6")
+@pytest.mark.spec("RFC 9126 §2.1", "RFC 9110 §15.5.6", "security 3.par-method")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
 async def test_only_post_pushes(server: Server, method: str) -> None:
     answer = await server.http.request(method, PAR)
@@ -185,7 +185,7 @@ async def test_only_post_pushes(server: Server, method: str) -> None:
     assert "POST" in answer.headers["allow"]
 
 
-@pytest.mark.spec("RFC 9126 §2.1", "security 6.14")
+@pytest.mark.spec("RFC 9126 §2.1", "security 6.14", "security 4.duplicates-token")
 async def test_what_is_pushed_stands_in_the_body_each_once(server: Server) -> None:
     client = await server.add_client()
     data, headers = client._credentials(client.authorization())
@@ -196,7 +196,7 @@ async def test_what_is_pushed_stands_in_the_body_each_once(server: Server) -> No
     assert_refused(answer, "invalid_request", 415)
 
 
-@pytest.mark.spec("RFC 9126 §2.1", "security 6.36")
+@pytest.mark.spec("RFC 9126 §2.1", "security 6.36", "security 4.par")
 async def test_whoever_pushes_proves_who_it_is(server: Server) -> None:
     client = await server.add_client()
     assert_unproven(await server.post(PAR, client.authorization()))
@@ -233,7 +233,7 @@ FAULTS: dict[str, tuple[dict[str, str | None], str]] = {
 }
 
 
-@pytest.mark.spec("RFC 9126 §2.3", "security 3")
+@pytest.mark.spec("RFC 9126 §2.3", "security 4.par", "security 3.pkce-plain")
 @pytest.mark.parametrize(("wrong", "error"), FAULTS.values(), ids=FAULTS)
 async def test_a_request_with_a_fault_is_refused_when_it_is_pushed(
     server: Server, wrong: dict[str, str | None], error: str
@@ -241,7 +241,7 @@ async def test_a_request_with_a_fault_is_refused_when_it_is_pushed(
     assert_refused(await push(await server.add_client(), **wrong), error)
 
 
-@pytest.mark.spec("RFC 9126 §2.3", "security 3", "security 6.16")
+@pytest.mark.spec("RFC 9126 §2.3", "security 6.16", "security 3.pkce-required")
 async def test_pkce_is_demanded_when_it_is_pushed(server: Server) -> None:
     public = await server.add_client("public")
     assert_refused(await push(public, code_challenge=None), "invalid_request")
@@ -275,7 +275,7 @@ async def test_neither_the_reference_nor_what_proves_the_client_is_stored(server
     assert not {"client_assertion", "client_assertion_type"} & set(row.request)
 
 
-@pytest.mark.spec("security 4", "decision 12")
+@pytest.mark.spec("decision 12", "security 4.par")
 async def test_what_is_pushed_ends_with_its_client(server: Server) -> None:
     client = await server.add_client()
     query = await pushed(client)
@@ -286,7 +286,7 @@ async def test_what_is_pushed_ends_with_its_client(server: Server) -> None:
     assert_page(await server.authorize(query), "unknown_client")
 
 
-@pytest.mark.spec("security 6.5")
+@pytest.mark.spec("RFC 9126 §4")
 @pytest.mark.parametrize("method", ["get", "post"])
 async def test_a_reference_is_taken_in_both_ways(server: Server, method: str) -> None:
     client = await server.add_client()

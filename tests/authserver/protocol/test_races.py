@@ -45,7 +45,7 @@ async def live_grants(server: Server, person: User) -> list[Grant]:
     return [g for g in found if g.revoked_at is None and user is not None and user.active and user.epoch == g.epoch]
 
 
-@pytest.mark.spec("security 6.26", "A18", "RFC 9700 §2.1.1")
+@pytest.mark.spec("security 6.26", "A18", "RFC 9700 §2.1.1", "security 4.races-code", "security 4.races-revoked")
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 async def test_of_twenty_uses_of_one_code_at_once_exactly_one_succeeds(
     replicas: list[Server], person: User, preset: str
@@ -93,7 +93,7 @@ async def test_twenty_refreshes_at_once_with_one_token_all_succeed_for_alexa(
         assert len({answer.json()["access_token"] for answer in answers}) == AT_ONCE
 
 
-@pytest.mark.spec("security 6.27", "A21", "RFC 9700 §4.14.2")
+@pytest.mark.spec("security 6.27", "A21", "RFC 9700 §4.14.2", "security 4.races-refresh")
 @pytest.mark.parametrize("preset", ["alexa", "public"])
 async def test_twenty_rotations_at_once_make_one_chain(
     replicas: list[Server], clock: Clock, person: User, preset: str
@@ -160,7 +160,7 @@ async def remove_client(server: Server, client: Asker, person: User) -> None:
         await registration.remove(session, row)
 
 
-@pytest.mark.spec("security 6.74", "security 6.32", "decision 6")
+@pytest.mark.spec("security 6.74", "security 6.32", "decision 6", "security 4.races-revoked")
 @pytest.mark.parametrize("preset", ["alexa", "public"])
 @pytest.mark.parametrize(
     "ending", [disable, delete, revoke_all, revoke_client, remove_client], ids=lambda e: e.__name__

@@ -214,7 +214,17 @@ async def test_the_connections_are_spread_over_both_workers(workers: Workers, da
 
 
 @pytest.mark.spec("security 6.26", "security 6.27", "security 6.22", "A18", "A20", "A21", "RFC 9449 §11.1")
-@pytest.mark.spec("security 6.40", "security 3", "security 4", "RFC 8628 §3.5", "RFC 9126 §4", "RFC 7523 §3")
+@pytest.mark.spec(
+    "security 6.40",
+    "security 3.par-once",
+    "security 4.races-code",
+    "security 4.races-refresh",
+    "security 4.jwt-replay",
+    "security 4.device",
+    "RFC 8628 §3.5",
+    "RFC 9126 §4",
+    "RFC 7523 §3",
+)
 @pytest.mark.parametrize("name", CASES)
 async def test_what_may_be_used_once_is_used_once(workers: Workers, name: str) -> None:
     case = CASES[name]

@@ -43,7 +43,7 @@ async def test_alexa_refreshes_a_thousand_times_in_a_row_with_one_token(
     assert (await only_grant(server, person)).generation == 1
 
 
-@pytest.mark.spec("A16", "RFC 6749 §5.1", "security 6.49", "oidcc refresh-token")
+@pytest.mark.spec("A16", "RFC 6749 §5.1", "security 6.49", "oidcc refresh-token", "security 4.token-cache")
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 async def test_a_refresh_answers_in_full(server: Server, person: User, preset: str) -> None:
     client = await server.add_client(preset)

@@ -161,7 +161,7 @@ async def test_the_audience_may_be_one_of_several_and_a_clock_a_little_ahead(ser
     )
 
 
-@pytest.mark.spec("RFC 9101 §10.5", "security 3")
+@pytest.mark.spec("RFC 9101 §10.5")
 async def test_a_client_that_must_sign_is_refused_without_and_must_say_until_when(server: Server, person: User) -> None:
     client = await Holder.add(server, require_signed_request_object=True, first_party=True)
     cookie = await server.signed_in(person)

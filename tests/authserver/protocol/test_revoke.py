@@ -15,7 +15,7 @@ def assert_done(answer: httpx2.Response) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-@pytest.mark.spec("A26", "cognito 9.42", "cognito 9.43", "RFC 7009 §2.1")
+@pytest.mark.spec("A26", "cognito 9.42", "cognito 9.43", "RFC 7009 §2.1", "security 4.revoke-refresh")
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 async def test_revoking_ends_that_grant_and_no_other(server: Server, person: User, preset: str) -> None:
     client, other = await server.add_client(preset), await server.add_client(preset)
@@ -49,7 +49,7 @@ async def test_an_unknown_token_is_revoked_already(server: Server, confidential:
     assert_done(await confidential.revoke(token))
 
 
-@pytest.mark.spec("security 6.53", "RFC 7009 §2.1")
+@pytest.mark.spec("security 6.53", "RFC 7009 §2.1", "security 4.revoke-client")
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 async def test_a_token_of_another_client_is_left_alone(server: Server, person: User, preset: str) -> None:
     owner, thief = await server.add_client(preset), await server.add_client(preset)
@@ -59,7 +59,7 @@ async def test_a_token_of_another_client_is_left_alone(server: Server, person: U
     assert (await owner.refresh(tokens["refresh_token"])).status_code == 200
 
 
-@pytest.mark.spec("security 6.53", "cognito 9.42", "RFC 7009 §2.1")
+@pytest.mark.spec("security 6.53", "cognito 9.42", "RFC 7009 §2.1", "security 4.revoke-authenticated")
 async def test_who_does_not_authenticate_revokes_nothing(server: Server, confidential: Asker, person: User) -> None:
     token = (await confidential.linked(person))["refresh_token"]
     assert_refused(await server.post("/oauth2/revoke", {"token": token}), "invalid_client", 401)
@@ -77,7 +77,7 @@ async def assert_refreshes(client: Asker, tokens: dict[str, str]) -> None:
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
 
 
-@pytest.mark.spec("RFC 7009 §2.1", "security 6.53", "cognito 9.43")
+@pytest.mark.spec("RFC 7009 §2.1", "security 6.53", "cognito 9.43", "security 4.revoke-access")
 @pytest.mark.parametrize("preset", ["confidential", "public"])
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "unheard_of", ""])
 async def test_an_access_token_ends_alone(server: Server, person: User, preset: str, hint: str) -> None:
@@ -114,7 +114,7 @@ async def test_alexas_preset_is_set_so(alexa: Asker, person: User) -> None:
     assert (await alexa.server.userinfo(tokens["access_token"])).status_code == 200
 
 
-@pytest.mark.spec("security 6.53", "RFC 7009 §2.1")
+@pytest.mark.spec("security 6.53", "RFC 7009 §2.1", "security 4.revoke-client")
 @pytest.mark.parametrize("preset", ["confidential", "public"])
 async def test_an_access_token_of_another_client_is_left_alone(server: Server, person: User, preset: str) -> None:
     owner, thief = await server.add_client(preset), await server.add_client(preset)
@@ -144,7 +144,7 @@ async def test_an_expired_or_altered_access_token_is_revoked_already(
         assert await session.get(RevokedAccessToken, claims_of(token)["jti"]) is None
 
 
-@pytest.mark.spec("security 6.53", "RFC 7009 §2.1")
+@pytest.mark.spec("security 6.53", "RFC 7009 §2.1", "security 4.revoke-authenticated")
 async def test_who_does_not_authenticate_revokes_no_access_token(
     server: Server, confidential: Asker, person: User
 ) -> None:

@@ -70,6 +70,7 @@ async def test_an_access_token_carries_cognitos_claims_and_no_others(
     "oidcc idtoken-signature",
     "oidcc server",
     "cognito 9.32",
+    "security 4.id-token",
 )
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 async def test_an_id_token_carries_what_was_asked_for(server: Server, clock: Clock, person: User, preset: str) -> None:
@@ -91,7 +92,9 @@ async def test_an_id_token_carries_what_was_asked_for(server: Server, clock: Clo
     assert claims["origin_jti"] == claims_of(tokens["access_token"])["origin_jti"]
 
 
-@pytest.mark.spec("oidcc ensure-request-without-nonce-succeeds", "cognito 9.30", "oidcc scope-email")
+@pytest.mark.spec(
+    "oidcc ensure-request-without-nonce-succeeds", "cognito 9.30", "security 3.nothing-unasked", "oidcc server"
+)
 async def test_nothing_stands_in_an_id_token_that_nobody_asked_for(server: Server) -> None:
     person = await server.add_person(attributes={"name": "Buffy", "phone_number": "+1555", "admin": True})
     client = await server.add_client(scopes=["openid", "email", "profile"])

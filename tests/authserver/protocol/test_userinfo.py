@@ -16,6 +16,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from authserver.models import User
+from authserver.oauth.userinfo import PROFILE_CLAIMS
 from tests.authserver.protocol.harness import FORM, Asker, Clock, Server, claims_of, header_of
 
 PATH = "/oauth2/userInfo"
@@ -29,7 +30,16 @@ def assert_invalid_token(answer: httpx2.Response) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.spec("cognito 9.39", "cognito 9.40", "oidcc userinfo-get", "security 6.49", "OpenID Connect Core §5.3.2")
+@pytest.mark.spec(
+    "cognito 9.39",
+    "cognito 9.40",
+    "oidcc userinfo-get",
+    "security 6.49",
+    "OpenID Connect Core §5.3.2",
+    "oidcc scope-profile",
+    "oidcc scope-email",
+    "oidcc scope-phone",
+)
 async def test_an_access_token_opens_the_claims_of_its_scope(server: Server) -> None:
     attributes = {"name": "Buffy", "locale": "en", "updated_at": 1700000000, "phone_number": "+1555", "shoe_size": 38}
     person = await server.add_person(attributes=attributes)
@@ -81,6 +91,24 @@ async def test_the_postal_address_has_a_scope_and_custom_attributes_belong_to_th
     assert (info["address"], info["custom:rank"], "customs" in info) == (address, "7", False)
 
 
+@pytest.mark.spec("oidcc scope-all", "OpenID Connect Core §5.4", "OpenID Connect Core §5.1")
+async def test_all_scopes_at_once_open_all_that_there_is_in_its_types(server: Server) -> None:
+    texts = {name: f"its {name}" for name in PROFILE_CLAIMS if name != "updated_at"}
+    address = {"street_address": "1630 Revello Drive", "locality": "Sunnydale", "country": "US"}
+    more = {"updated_at": 1700000000, "address": address, "phone_number": "+1555", "phone_number_verified": True}
+    person = await server.add_person(attributes=texts | more)
+    client = await server.add_client(scopes=["openid", "profile", "email", "address", "phone"])
+    tokens = await client.linked(person)
+    assert (await server.userinfo(tokens["access_token"])).json() == {
+        "sub": person.sub,
+        "username": person.username,
+        "email": person.email,
+        "email_verified": True,
+        **texts,
+        **more,
+    }
+
+
 @pytest.mark.spec("OpenID Connect Core §5.3.2", "security 6.69", "security 6.80")
 @pytest.mark.parametrize("alg", ["RS256", "ES256", "EdDSA"])
 async def test_a_signed_answer_is_for_the_client_and_passes_for_no_token(
@@ -121,12 +149,14 @@ async def test_an_algorithm_without_a_key_is_our_trouble(server: Server, person:
     assert (await server.userinfo(tokens["access_token"])).status_code == 503
 
 
-@pytest.mark.spec("oidcc userinfo-post-header", "oidcc userinfo-post-body", "RFC 6750 §2.2")
+@pytest.mark.spec("oidcc userinfo-post-header", "oidcc userinfo-post-body", "RFC 6750 §2.2", "security 3.scheme-case")
 async def test_the_token_may_come_in_a_form_and_not_twice(server: Server, confidential: Asker, person: User) -> None:
     token = (await confidential.linked(person))["access_token"]
     header = {"authorization": f"Bearer {token}"}
-    assert (await server.http.post(PATH, headers=header)).json()["sub"] == person.sub
-    assert (await server.post(PATH, {"access_token": token})).json()["sub"] == person.sub
+    for answer in (await server.http.post(PATH, headers=header), await server.post(PATH, {"access_token": token})):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.json()["sub"] == person.sub
     assert (await server.http.get(PATH, headers={"authorization": f"bearer  {token}"})).status_code == 200
     twice = await server.post(PATH, {"access_token": token}, header)
     assert (twice.status_code, twice.json()["error"]) == (400, "invalid_request")
@@ -177,7 +207,9 @@ async def test_an_access_token_expires(server: Server, clock: Clock, confidentia
     assert_invalid_token(await server.userinfo(token))
 
 
-@pytest.mark.spec("cognito 9.41", "security 6.22", "security 6.54", "RFC 7009 §2.1")
+@pytest.mark.spec(
+    "cognito 9.41", "security 6.22", "security 6.54", "RFC 7009 §2.1", "security 4.revoke-refresh-takes-access"
+)
 async def test_a_token_of_a_revoked_grant_is_refused_and_others_are_not(
     server: Server, confidential: Asker, person: User
 ) -> None:

@@ -1,8 +1,13 @@
 """The checks that `@pytest.mark.spec(...)` may name beside sections of published specifications, and what each demands.
 
 `A` and `S`: the services as Alexa sees them. `security 6`: the server as an attacker sees it, after RFC 9700 and the
-advisories of other servers. `NOT_YET` says which part of the plan brings what no test holds today.
+advisories of other servers. `oidcc`, `OIDC`: OpenID's certification suite. `security 3`, `security 4`: FAPI 2.0 and the
+tester OAuch. `NOT_YET` says which part of the plan brings what no test holds today, `DOES_NOT_APPLY` why a check is
+none for this server.
 """
+
+from development.generate.checks.certification import BASIC_OP, CONFIG, DYNAMIC, LOGOUT
+from development.generate.checks.profiles import FAPI, OAUCH
 
 AUTHSERVER_AS_ALEXA_SEES_IT = {
     "A01": "An authorization URL with a state of 737 characters shows a sign-in page made for a phone: nothing from "
@@ -85,7 +90,7 @@ AUTHSERVER_AS_AN_ATTACKER_SEES_IT = {
     3: "So are extra queries, extra segments and dot segments in every encoding.",
     4: "So are user-info, longer hosts, backslashes and leading control characters.",
     5: "A fragment in a redirect URI is refused, at request and at registration.",
-    6: "http redirect URIs are loopback only; a free loopback port is for native clients.",
+    6: "http redirect URIs are loopback only; its port is free for native clients alone, which have no secret.",
     7: "The redirect URI may be omitted only where one is registered, and never with `openid`.",
     8: "An unknown client never causes a redirect.",
     9: "An unknown response type with an unregistered redirect URI never causes a redirect.",
@@ -111,10 +116,11 @@ AUTHSERVER_AS_AN_ATTACKER_SEES_IT = {
     29: "With the Alexa preset it works on and revokes nothing.",
     30: "A refresh token of another client is `invalid_grant`.",
     31: "A refresh cannot widen its scope; a narrower one is honoured and does not stick.",
-    32: "A refresh after the user, the consent or the group is gone is `invalid_grant`.",
+    32: "A refresh after the user, the password or the consent is gone is `invalid_grant`; a group that is gone is in "
+    "no token any more.",
     33: "After logout grants for offline use live on, others end.",
     34: "Idle and absolute lifetimes of refresh tokens are kept.",
-    35: "Neither a restart nor a restored backup revives what was revoked.",
+    35: "Neither a restart nor a restored backup that knows of it revives what was revoked.",
     36: "A wrong secret is 401 with `WWW-Authenticate`, and an unknown client takes as long.",
     37: "A way of authentication that is not registered for the client is `invalid_client`.",
     38: "Basic and body credentials that disagree are refused.",
@@ -126,7 +132,7 @@ AUTHSERVER_AS_AN_ATTACKER_SEES_IT = {
     44: "Nobody may frame sign-in and consent.",
     45: "A sign-in or consent without its own CSRF token is refused.",
     46: "A redirect after a POST is 302 or 303.",
-    47: "The session id changes at sign-in and at sign-out.",
+    47: "The session id changes at sign-in, with a second factor and a new password, and is dead after sign-out.",
     48: "A sign-in begun in one browser cannot be finished in another.",
     49: "Answers with tokens or personal data are not stored.",
     50: "Access tokens: explicit type, an hour, client, scope and id, an audience only where one is set.",
@@ -232,6 +238,17 @@ NOT_YET: dict[str, str] = {
     **dict.fromkeys(("S07", "S21", "S22", "S23", "S25", "S27"), LAMPS),
 }
 
+DOES_NOT_APPLY: dict[str, str] = {
+    "oidcc idtoken-unsigned": "no key ring has `none`, no client can ask for it, and the metadata do not tell it",
+    "oidcc scope-claims-at-userinfo-alone": "Cognito puts what the granted scopes open into its ID tokens, too, and "
+    "clients that move here read it there; the suite warns of it, and what nobody asked for is in neither place",
+    "security 4.fragment": "it guards tokens in fragments, of which there are none without the implicit grant; Alexa "
+    "and Cognito's clients expect the bare redirect URI",
+    "security 4.revoke-access-takes-refresh": "an access token ends alone while its grant lives, so that nobody is "
+    "unlinked by it (RFC 7009 §2.1 leaves it to the server)",
+    "security 4.tls": "a proxy in front ends TLS; what it must offer is in docs/deployment.md (A33)",
+}
+
 CHECKS: dict[str, dict[str, str]] = {
     "authserver, as Alexa sees it": AUTHSERVER_AS_ALEXA_SEES_IT,
     "skill, as Alexa sees it": SKILL_AS_ALEXA_SEES_IT,
@@ -239,6 +256,11 @@ CHECKS: dict[str, dict[str, str]] = {
         f"security 6.{row}": words for row, words in AUTHSERVER_AS_AN_ATTACKER_SEES_IT.items()
     },
     "authserver, in Cognito's place": {f"cognito 9.{row}": words for row, words in DROP_IN_FOR_COGNITO.items()},
+    "authserver, as OpenID certifies a Basic OP": BASIC_OP,
+    "authserver, as OpenID certifies metadata and logout": CONFIG | LOGOUT,
+    "authserver, as OpenID certifies dynamic registration": DYNAMIC,
+    "authserver, as FAPI 2.0 wants pushed requests, client assertions and DPoP": FAPI,
+    "authserver, as OAuch attacks it": OAUCH,
 }
 
 #: sections of our notes that tests may name where no check of the lists above says the same
@@ -268,8 +290,6 @@ NOTES: dict[str, str] = {
     "cognito 2": "tokens",
     "cognito 3.3": "lock-out",
     "cognito 3.4": "who has an account",
-    "security 3": "what FAPI 2.0 demands of assertions, pushed and signed requests, and DPoP",
-    "security 4": "what OAuch tries",
     "performance 4": "the shape of the processes and of storage",
     "decision 2": "what Authlib leaves open",
     "decision 3": "two data paths",
