@@ -1,6 +1,7 @@
 """Registered clients as the protocol asks for them, cached in each process (design, decision 12)."""
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,9 @@ from authserver.storage.database import Database
 NEGATIVE = 5.0  # seconds that an unknown id is remembered
 BOUND = 10_000  # unknown ids remembered; a flood of invented ones pushes out no client
 NO_SECRET = digest("no client has this secret")
+#: an address that leads nowhere but to this machine, with the port that an app was given when it began to listen
+LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\])):([1-9][0-9]{0,4})((?:[/?].*)?)")
+MOST_PORTS = 65_535
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,15 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
         return " ".join(wanted) if set(wanted) <= set(self.row.scopes) else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Exact string comparison, nothing else (RFC 9700 §4.1.3)."""
-        return redirect_uri in self.row.redirect_uris
+        """Exact string comparison (RFC 9700 §4.1.3).
+
+        The port alone is free, of a loopback address that a public client has registered without one: a native app
+        cannot know beforehand where it will listen (RFC 8252 §7.3). `localhost` is a name, and has no such freedom.
+        """
+        if redirect_uri in self.row.redirect_uris:
+            return True
+        found = LOOPBACK.fullmatch(redirect_uri) if self.is_public else None
+        return found is not None and int(found[2]) <= MOST_PORTS and found[1] + found[3] in self.row.redirect_uris
 
     def check_client_secret(self, client_secret: str) -> bool:
         presented = digest(client_secret)

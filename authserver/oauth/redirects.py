@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from authserver.models import Client
 from authserver.oauth.clients import RegisteredClient
 
 #: OAuth 2.0 Multiple Response Type Encoding Practices §2.1, OAuth 2.0 Form Post Response Mode §2
 RESPONSE_MODES = ("query", "form_post")
+#: what an answer may hold: a registered query with one of them would make two
+OF_ANSWERS = frozenset({"code", "error", "error_description", "error_uri", "iss", "state"})
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ def registration_problem(redirect_uri: str) -> str | None:
         _ = parts.port
     except ValueError:
         return "is not a URL"
-    if "code=" in parts.query or "state=" in parts.query:
-        return "must not hold code= or state= in its query"
+    if OF_ANSWERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
+        return f"must not hold {', '.join(sorted(OF_ANSWERS))} in its query, however written"
     if "@" in parts.netloc:
         return "must not hold a user name"
     segments = parts.path.lower().replace("%2e", ".").split("/")

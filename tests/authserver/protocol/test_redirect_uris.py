@@ -1,12 +1,12 @@
 """Where an answer may go. Until the redirect URI is proven to be the client's, failures are pages (RFC 9700 §4.1)."""
 
 import logging
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx2
 import pytest
 
-from authserver.models import Client
+from authserver.models import Client, User
 from authserver.oauth.redirects import registration_problem
 from authserver.oauth.registration import RegistrationError, register
 from tests.authserver.protocol.harness import CALLBACK, PRESETS, Asker, Server
@@ -75,7 +75,16 @@ NEAR_MISSES = {
 }
 
 
-@pytest.mark.spec("security 6.1", "security 6.2", "security 6.3", "security 6.4", "security 6.5", "RFC 9700 §4.1.3")
+@pytest.mark.spec(
+    "security 6.1",
+    "security 6.2",
+    "security 6.3",
+    "security 6.4",
+    "security 6.5",
+    "RFC 9700 §4.1.3",
+    "security 4.path-confusion",
+    "security 4.no-redirect",
+)
 @pytest.mark.spec("cognito 9.3", "cognito 9.4", "oidcc ensure-registered-redirect-uri")
 @pytest.mark.parametrize("redirect_uri", NEAR_MISSES.values(), ids=NEAR_MISSES)
 async def test_a_redirect_uri_that_is_nearly_registered_gets_a_page(
@@ -112,7 +121,7 @@ async def test_a_registered_query_is_part_of_the_redirect_uri(server: Server, qu
         assert_page(answer)
 
 
-@pytest.mark.spec("security 6.8", "A04", "cognito 9.4", "RFC 6749 §4.1.2.1")
+@pytest.mark.spec("security 6.8", "A04", "cognito 9.4", "RFC 6749 §4.1.2.1", "security 4.no-redirect")
 @pytest.mark.parametrize(
     "client_id",
     [
@@ -228,7 +237,7 @@ async def test_what_a_stranger_sends_makes_no_lines_of_its_own_in_the_log(
 
 GOOD_REGISTRATIONS = [
     "https://client.example.org/callback",
-    "https://client.example.org:8443/callback?tenant=1",
+    "https://client.example.org:8443/callback?tenant=1&promocode=2",
     "http://localhost:3000/callback",
     "http://127.0.0.1/callback",
     "http://[::1]:9/callback",
@@ -265,6 +274,10 @@ BAD_REGISTRATIONS = {
     "empty": "",
     "bad-port": "https://client.example.org:99999/callback",
     "answer-in-query": "https://client.example.org/callback?code=1",
+    "state-in-query": "https://client.example.org/callback?a=b&state",
+    "issuer-in-query": "https://client.example.org/callback?iss=https%3A%2F%2Fevil.example",
+    "error-in-query": "https://client.example.org/callback?error=",
+    "answer-in-query-encoded": "https://client.example.org/callback?c%6Fde=1",
     "too-long": "https://client.example.org/" + "x" * 1024,
 }
 
@@ -275,7 +288,9 @@ def test_such_redirect_uris_can_be_registered(redirect_uri: str) -> None:
     assert registration_problem(redirect_uri) is None
 
 
-@pytest.mark.spec("security 6.5", "security 6.6", "security 6.71", "RFC 9700 §2.1", "RFC 6749 §3.1.2")
+@pytest.mark.spec(
+    "security 6.5", "security 6.6", "security 6.71", "RFC 9700 §2.1", "RFC 6749 §3.1.2", "security 4.code-pollution"
+)
 @pytest.mark.parametrize("redirect_uri", BAD_REGISTRATIONS.values(), ids=BAD_REGISTRATIONS)
 async def test_such_redirect_uris_are_refused_at_registration(server: Server, redirect_uri: str) -> None:
     assert registration_problem(redirect_uri)
@@ -285,6 +300,72 @@ async def test_such_redirect_uris_are_refused_at_registration(server: Server, re
                 session, "An app", PRESETS["confidential"] | {"redirect_uris": [redirect_uri]}, server.clock()
             )
         session.expunge_all()
+
+
+LOOPBACK = [
+    "http://127.0.0.1/callback",
+    "http://[::1]/callback",
+    "http://127.0.0.1:7000/fixed",
+    "http://localhost/callback",
+    CALLBACK,
+]
+
+
+@pytest.mark.spec("security 6.6", "RFC 8252 §7.3", "RFC 9700 §4.1.3")
+@pytest.mark.parametrize(
+    "uri", ["http://127.0.0.1:49152/callback", "http://[::1]:1/callback", "http://127.0.0.1/callback"]
+)
+async def test_a_native_app_is_answered_at_the_loopback_port_that_it_was_given(
+    server: Server, person: User, uri: str
+) -> None:
+    native = await server.add_client("public", first_party=True, redirect_uris=LOOPBACK)
+    native.redirect_uri = uri
+    answer = await server.authorize(native.authorization(), **await server.signed_in(person))
+    assert answer.headers["location"].startswith(f"{uri}?code=")
+    code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+    elsewhere = await native.exchange(code, code_verifier="v" * 43, redirect_uri="http://127.0.0.1:49153/callback")
+    assert elsewhere.json()["error"] == "invalid_grant"
+    assert (await native.exchange(code, code_verifier="v" * 43)).status_code == 200
+
+
+NOT_FREE = {
+    "no-port": "http://127.0.0.1:/callback",
+    "port-zero": "http://127.0.0.1:0/callback",
+    "port-beyond": "http://127.0.0.1:65536/callback",
+    "port-padded": "http://127.0.0.1:080/callback",
+    "port-signed": "http://127.0.0.1:+80/callback",
+    "port-arabic": "http://127.0.0.1:\u0668\u0660/callback",
+    "user": "http://127.0.0.1:80@evil.example/callback",
+    "longer-host": "http://127.0.0.1:80.evil.example/callback",
+    "other-path": "http://127.0.0.1:80/callback/",
+    "query": "http://127.0.0.1:80/callback?x",
+    "fragment": "http://127.0.0.1:80/callback#x",
+    "dots": "http://127.0.0.1:80/x/../callback",
+    "line-feed": "http://127.0.0.1:80/callback\n",
+    "other-address": "http://127.0.0.2:80/callback",
+    "short-address": "http://127.1:80/callback",
+    "long-address": "http://[0:0:0:0:0:0:0:1]:80/callback",
+    "https": "https://127.0.0.1:80/callback",
+    "capitals": "HTTP://127.0.0.1:80/callback",
+    "name": "http://localhost:80/callback",
+    "registered-with-a-port": "http://127.0.0.1:7001/fixed",
+    "not-loopback": "https://client.example.org:8443/callback",
+}
+
+
+@pytest.mark.spec("security 6.6", "security 6.2", "RFC 8252 §8.3")
+@pytest.mark.parametrize("uri", NOT_FREE.values(), ids=NOT_FREE)
+async def test_nothing_but_the_port_of_a_loopback_address_is_free(server: Server, uri: str) -> None:
+    native = await server.add_client("public", redirect_uris=LOOPBACK)
+    assert_page(await server.authorize(native.authorization(redirect_uri=uri)))
+
+
+@pytest.mark.spec("security 6.6")
+@pytest.mark.parametrize("preset", ["confidential", "alexa"])
+async def test_a_client_with_a_secret_has_no_free_port(server: Server, preset: str) -> None:
+    client = await server.add_client(preset, redirect_uris=LOOPBACK)
+    assert_page(await server.authorize(client.authorization(redirect_uri="http://127.0.0.1:49152/callback")))
+    assert (await server.authorize(client.authorization(redirect_uri=LOOPBACK[0]))).status_code == 303
 
 
 @pytest.mark.spec("security 6.1", "RFC 9700 §4.1.3")
