@@ -34,7 +34,7 @@ BASIC_OP = {
     "oidcc login-hint": "`login_hint` is accepted.",
     "oidcc ui-locales": "`ui_locales` chooses the language of the sign-in page.",
     "oidcc claims-locales": "`claims_locales` is accepted.",
-    "oidcc acr-values": "`acr_values` is accepted, and the ID token's `acr` is one of those that were asked for.",
+    "oidcc acr-values": "`acr_values` is accepted, and of those that can be reached the ID token's `acr` is one.",
     "oidcc codereuse": "A code's second use is `invalid_grant`.",
     "oidcc codereuse-30seconds": "So it is half a minute later, and then the first access token is dead.",
     "oidcc ensure-registered-redirect-uri": "A redirect URI that is not registered is a page, no redirect.",

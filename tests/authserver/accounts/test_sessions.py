@@ -3,11 +3,13 @@
 import pytest
 from sqlmodel import select
 
-from authserver.accounts import administration, sessions
+from authserver.accounts import administration, known_devices, sessions
 from authserver.models import AuthorizationCode, Session, User
 from authserver.oauth import authorization, interactions
+from authserver.pages import language
 from authserver.secret_values import random_token
 from tests.authserver.accounts.people import People
+from tests.authserver.protocol.harness import settings_for
 
 
 async def begin(people: People, user: User) -> dict[str, str]:
@@ -86,6 +88,7 @@ async def test_an_id_that_is_not_ours_is_never_adopted(people: People) -> None:
     assert await who(people, planted) is None
 
 
+@pytest.mark.spec("security 6.47")
 async def test_signing_out_ends_the_row_and_not_only_the_cookie(people: People) -> None:
     cookies = await begin(people, await people.add())
     async with people.services.database.unit() as session:
@@ -126,3 +129,19 @@ async def test_no_code_is_issued_for_a_session_that_a_new_password_has_just_ende
     async with people.services.database.unit() as session:
         codes = await session.exec(select(AuthorizationCode).where(AuthorizationCode.sub == user.sub))
         assert codes.all() == []
+
+
+@pytest.mark.spec("security 6.73", "decision 10")
+@pytest.mark.parametrize("issuer", ["http://localhost:8000", "https://auth.example.test"])
+def test_every_cookie_has_a_name_that_no_neighbour_has(issuer: str) -> None:
+    """Ports of one host share cookies, and https alone binds them to the host."""
+    settings = settings_for("sqlite:///x.db", issuer=issuer, development=issuer.startswith("http:"))
+    names = {
+        sessions.cookie_name(settings),
+        interactions.cookie_name(settings, "x"),
+        known_devices.cookie_name(settings),
+        language.cookie_name(settings),
+    }
+    start = "authserver_" if issuer.startswith("http:") else "__Host-authserver_"
+    assert len(names) == 4
+    assert all(name.startswith(start) for name in names)

@@ -134,6 +134,24 @@ async def test_what_is_no_code_costs_no_try(people: People) -> None:
     assert isinstance(await people.guess(begun, f" {code[:3]}-{code[3:]} "), Proven)
 
 
+@pytest.mark.spec("security 6.62", "decision 4")
+async def test_a_guess_that_ends_in_an_error_of_ours_has_cost_its_try(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = await people.begin(new_address())
+    code = await people.code(begun.email)
+
+    def broken(*_: object) -> bool:
+        raise RuntimeError
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(verification, "same", broken)
+        for by in range(1, 6):
+            with pytest.raises(RuntimeError):
+                await people.guess(begun, wrong(code, by))
+    assert await people.guess(begun, code) is CodeRefusal.SPENT
+
+
 @pytest.mark.spec("security 6.62")
 async def test_a_new_code_ends_the_old_one_and_buys_no_tries_on_it(people: People) -> None:
     begun = await people.begin(new_address())

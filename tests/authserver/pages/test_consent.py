@@ -434,6 +434,7 @@ async def test_the_page_says_where_the_browser_goes_afterwards(
     assert shown in page.text
 
 
+@pytest.mark.spec("security 6.57")
 async def test_scopes_are_named_in_the_operators_words(people: People, visit: Linking, user: User) -> None:
     services = people.services
     words = {"lamps": "Switch your <lamps>"}

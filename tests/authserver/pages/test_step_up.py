@@ -51,7 +51,7 @@ async def test_a_session_of_a_password_is_asked_for_the_app_when_a_client_wants_
     assert "code" in linking.returned(await linking.start(acr_values="loa:4", prompt="none"))
 
 
-@pytest.mark.spec("RFC 9470 §5", "OpenID Connect Core §3.1.2.6")
+@pytest.mark.spec("RFC 9470 §5", "OpenID Connect Core §3.1.2.6", "oidcc acr-values")
 async def test_what_a_person_cannot_reach_is_told_to_the_client(people: People) -> None:
     user = await people.add()
     linking = Linking(people, await relying_party(people))

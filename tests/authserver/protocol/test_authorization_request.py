@@ -1,6 +1,5 @@
 """`/oauth2/authorize` once the redirect URI is proven: all goes to the client, with `error`, `state` and `iss`."""
 
-import re
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -11,11 +10,8 @@ from sqlmodel import select
 from authserver.models import AuthorizationCode, User
 from authserver.secret_values import digest
 from tests.authserver.protocol.harness import CALLBACK, FORM, Asker, Server, challenge_of, claims_of
-from tests.authserver.protocol.receiving import Receiver
-from tests.authserver.protocol.signing import Holder
+from tests.authserver.protocol.test_code_exchange import DESCRIPTION
 from tests.vectors.alexa import STATE_609, STATE_737
-
-DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5B\x5D-\x7E]*")  # RFC 6749 §4.1.2.1
 
 
 def answered(answer: httpx2.Response, redirect_uri: str) -> dict[str, str]:
@@ -170,24 +166,6 @@ async def test_a_challenge_that_is_no_sha_256_is_refused(server: Server, alexa: 
     assert_error(await server.authorize(asked), alexa, "invalid_request")
 
 
-@pytest.mark.spec("oidcc request-uri-unsigned", "security 6.55", "security 6.77", "OpenID Connect Core §6")
-@pytest.mark.parametrize(
-    ("asked", "error"),
-    [
-        ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
-        ({"request": ""}, "request_not_supported"),
-        ({"request_uri": "https://client.example.org/request.jwt"}, "request_uri_not_supported"),
-        ({"request_uri": "http://169.254.169.254/latest/meta-data"}, "request_uri_not_supported"),
-        ({"request_uri": "file:///etc/passwd"}, "request_uri_not_supported"),
-        ({"request_uri": "urn:ietf:params:oauth:request_uri:unknown"}, "invalid_request_uri"),
-    ],
-)
-async def test_request_objects_are_refused_and_never_ignored_or_fetched(
-    server: Server, alexa: Asker, asked: dict[str, str], error: str
-) -> None:
-    assert_error(await server.authorize(alexa.authorization(**asked)), alexa, error)
-
-
 @pytest.mark.spec("OpenID Connect Core §3.1.2.1", "RFC 6749 §4.1.2.1")
 @pytest.mark.parametrize(
     "wrong",
@@ -210,30 +188,6 @@ async def test_request_objects_are_refused_and_never_ignored_or_fetched(
 )
 async def test_a_malformed_parameter_is_an_invalid_request(server: Server, alexa: Asker, wrong: dict[str, str]) -> None:
     assert_error(await server.authorize(alexa.authorization(**wrong)), alexa, "invalid_request")
-
-
-@pytest.mark.spec("RFC 8707 §2")
-@pytest.mark.parametrize(
-    "resource",
-    [
-        "skill",
-        "//skill.example",
-        "https://skill.example/#x",
-        "https://skill.example/" + "x" * 2000,
-        "",
-        "\u00e4:b",
-        "::",
-    ],
-    ids=["word", "no-scheme", "fragment", "too-long", "empty", "not-ascii", "colons"],
-)
-async def test_a_resource_that_is_no_absolute_uri_is_an_invalid_target(
-    server: Server, alexa: Asker, resource: str
-) -> None:
-    answer = await server.authorize(alexa.authorization(resource=resource))
-    if resource:
-        assert_error(answer, alexa, "invalid_target")
-    else:
-        assert_let_in(answer, server)
 
 
 @pytest.mark.spec("security 6.50", "RFC 8707 §2.2", "cognito 9.29")
@@ -374,26 +328,6 @@ async def test_a_long_nonce_is_in_the_id_token_whole(server: Server, person: Use
         given = answered(answer, CALLBACK)
         assert given["state"] == "s" * 384
         assert claims_of((await client.exchange(given["code"])).json()["id_token"])["nonce"] == nonce
-
-
-@pytest.mark.spec("security 6.55", "security 6.77", "RFC 9101 §10.4")
-async def test_no_address_in_a_request_is_asked(server: Server, alexa: Asker) -> None:
-    """Somebody listens there: by link, by POST, pushed, and beside a signed object nothing comes."""
-    holder = await Holder.add(server)
-    async with Receiver() as listening:
-        inside = holder.request_object(request_uri=listening.url)
-        for client, asked in (
-            (alexa, {"request_uri": listening.url}),
-            (holder, {"request_uri": listening.url}),
-            (holder, {"request_uri": listening.url, "request": holder.request_object()}),
-            (holder, {"request": inside}),
-        ):
-            sent = client.authorization(**asked)
-            for answer in (await server.authorize(sent), await server.post("/oauth2/authorize", sent)):
-                assert "error=" in answer.headers["location"]
-        pushed = await server.post("/oauth2/par", holder.authorization(request_uri=listening.url) | holder.proof())
-        assert pushed.status_code == 400
-        assert (listening.heads, listening.forms) == ([], [])
 
 
 @pytest.mark.spec("alexa 1.1", "RFC 6749 §4.1.2")

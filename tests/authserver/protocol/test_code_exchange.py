@@ -1,6 +1,7 @@
 """`grant_type=authorization_code`: what a code is bound to, how often and how long it may be used."""
 
 import logging
+import re
 from typing import Any
 
 import httpx2
@@ -10,12 +11,14 @@ from authserver.models import User
 from tests.authserver.protocol.harness import Asker, Clock, Server, claims_of
 
 Case = dict[str, Any]
+DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5B\x5D-\x7E]*")  # RFC 6749 §4.1.2.1, §5.2
 
 
 def assert_refused(answer: httpx2.Response, error: str = "invalid_grant", status: int = 400) -> None:
     """RFC 6749 §5.2, without a word of the client's own in it."""
     assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
-    assert set(answer.json()) <= {"error", "error_description", "error_uri"}
+    assert set(answer.json()) <= {"error", "error_description"}
+    assert DESCRIPTION.fullmatch(answer.json().get("error_description", ""))
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["content-type"].startswith("application/json")
 
@@ -267,7 +270,7 @@ async def test_a_code_of_a_person_who_was_called_back_meanwhile_is_refused(
     assert await server.grants_of(person) == []
 
 
-@pytest.mark.spec("security 6.12", "RFC 6749 §5.2", "RFC 9700 §2.4")
+@pytest.mark.spec("security 6.12", "RFC 6749 §5.2", "RFC 9700 §2.4", "oidcc error-shapes")
 @pytest.mark.parametrize(
     "grant_type",
     [

@@ -95,6 +95,7 @@ async def test_the_metadata_have_their_members_in_their_forms_and_no_others(serv
     assert set(read) <= MEMBERS
     for name, value in read.items():
         if name.endswith("_supported") and not isinstance(value, bool):
+            assert isinstance(value, list), name
             assert value, name
             assert all(isinstance(one, str) for one in value), name
             assert len(set(value)) == len(value), name

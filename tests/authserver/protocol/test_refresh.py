@@ -365,7 +365,7 @@ async def test_a_token_of_another_client_is_refused_and_ends_nothing(server: Ser
     await refreshed(owner, token)
 
 
-@pytest.mark.spec("security 6.31", "RFC 6749 §6")
+@pytest.mark.spec("security 6.31", "RFC 6749 §6", "oidcc refresh-token")
 @pytest.mark.parametrize("preset", ["alexa", "confidential", "public"])
 async def test_scope_may_be_narrowed_for_one_answer_and_never_widened(
     server: Server, person: User, preset: str

@@ -127,3 +127,27 @@ async def test_a_resource_that_is_taken_from_the_client_gives_no_token_and_ends_
     server.services.clients.forget()
     assert aud(await client.refresh(tokens["refresh_token"])) == api
     assert aud(await client.exchange(later)) == api
+
+
+@pytest.mark.spec("RFC 8707 §2")
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "skill",
+        "//skill.example",
+        "https://skill.example/#x",
+        "https://skill.example/" + "x" * 2000,
+        "",
+        "\u00e4:b",
+        "::",
+    ],
+    ids=["word", "no-scheme", "fragment", "too-long", "empty", "not-ascii", "colons"],
+)
+async def test_a_resource_that_is_no_absolute_uri_is_an_invalid_target(
+    server: Server, alexa: Asker, resource: str
+) -> None:
+    answer = await server.authorize(alexa.authorization(resource=resource))
+    if resource:
+        assert_error(answer, alexa, "invalid_target")
+    else:
+        assert_let_in(answer, server)

@@ -222,7 +222,7 @@ async def test_without_a_key_of_its_algorithm_a_client_is_not_to_blame(
     assert (await client.refresh(token)).status_code == 200
 
 
-@pytest.mark.spec("oidcc server", "RFC 6819 §5.1.4.2.2")
+@pytest.mark.spec("oidcc server", "RFC 6819 §5.1.4.2.2", "oidcc refresh-token")
 async def test_nothing_secret_is_guessable_or_comes_twice(server: Server, alexa: Asker, person: User) -> None:
     made = [await alexa.linked(person) for _ in range(20)]
     for name in ("access_token", "refresh_token"):
