@@ -76,8 +76,24 @@ LOGOUT = {
     "oidcc backchannel-logout-discovery": "The metadata tell that clients are told, and of which session.",
 }
 
+#: for clients that have registered themselves
 DYNAMIC: dict[str, str] = {
-    "OIDC Dynamic redirect-uri-query": "A query in a registered redirect URI belongs to it: with another one it is "
-    "another address.",
+    "OIDC Dynamic id-token-rs256": "ID tokens are signed as the client has registered it.",
+    "OIDC Dynamic id-token-none": "An unsigned ID token cannot be registered.",
+    "OIDC Dynamic userinfo-rs256": "UserInfo is signed where the client has registered that.",
+    "OIDC Dynamic redirect-uri-missing": "With two registered redirect URIs a request without one is a page.",
+    "OIDC Dynamic redirect-uri-query": "A query in a registered redirect URI belongs to it: with another, or one that "
+    "is added, it is another address.",
+    "OIDC Dynamic redirect-uri-fragment": "A redirect URI with a fragment is refused with `invalid_redirect_uri`.",
+    "OIDC Dynamic logo-uri": "A client's picture is kept as it said it,",
+    "OIDC Dynamic policy-uri": "so is its policy,",
+    "OIDC Dynamic tos-uri": "and so are its terms.",
+    "OIDC Dynamic jwks-uri": "Its keys are read from its `jwks_uri`.",
+    "OIDC Dynamic client-key-rotation": "It changes them as it likes, and what it has goes on.",
+    "OIDC Dynamic private-key-jwt": "It authenticates with them, and names the issuer as audience.",
+    "OIDC Dynamic sector-identifier": "A sector that lists every redirect URI is one for all its clients.",
+    "OIDC Dynamic sector-identifier-bad": "One that does not is refused.",
+    "OIDC Dynamic request-uri-unsigned": "No `request_uri` of its own is fetched.",
+    "OIDC Dynamic request-object-rs256": "A request object that it has signed counts.",
     "oidcc server-key-rotation": "After a rotation the new key is published, and the old one still is.",
 }

@@ -280,7 +280,12 @@ async def test_pairwise_subjects_need_one_host(server: Server, person: User) -> 
     assert claims_of(tokens["id_token"])["sub"] != person.sub
 
 
-@pytest.mark.spec("OIDC Dynamic userinfo-rs256", "OpenID Connect Core §5.3.2", "oidcc idtoken-signature")
+@pytest.mark.spec(
+    "OIDC Dynamic userinfo-rs256",
+    "OpenID Connect Core §5.3.2",
+    "oidcc idtoken-signature",
+    "OIDC Dynamic id-token-rs256",
+)
 async def test_signatures_are_as_it_registered_them(server: Server, person: User) -> None:
     await server.ensure_algorithm("ES256")
     token = await leave(server)
