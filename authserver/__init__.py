@@ -12,6 +12,7 @@ The layers, from the top; imports point down only:
     turns               how pages share the event loop with programs
     languages           in which language somebody is spoken to: catalogues, dates, the choice
     templating          our templates, and the operator's in their place
+    background          jobs that run beside the requests
     greenlets           synchronous code of a library on the event loop
     memory              what the C library keeps
     egress              the one way out to addresses that others named

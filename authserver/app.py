@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -19,6 +19,7 @@ from authserver.accounts.mail import for_action, hot_row, letters, linked_mail, 
 from authserver.accounts.passwords import Passwords, spare_cores
 from authserver.accounts.places import Places, PlacesError
 from authserver.admission import Admission
+from authserver.background import end, together
 from authserver.boundary import Boundary
 from authserver.health import healthz, readyz
 from authserver.housekeeping import run_housekeeping
@@ -140,27 +141,6 @@ async def prepare_patiently(settings: Settings, app: FastAPI, clock: Clock) -> S
             await asyncio.sleep(0.5)
 
 
-async def keep_going(job: Callable[[], Awaitable[None]]) -> None:
-    """A job of the background that fails is logged and begun again: none may take the service with it."""
-    while True:
-        try:
-            return await job()
-        except Exception:
-            log.exception("a job in the background failed; it begins again")
-            await asyncio.sleep(5)
-
-
-async def end(task: asyncio.Task[None]) -> None:
-    """Cancel it until it has ended, five seconds at most: a library may swallow one cancellation (a mail server's
-    farewell), and the promised ten seconds must hold all the same."""
-    for _ in range(10):
-        task.cancel()
-        await asyncio.wait({task}, timeout=0.5)
-        if task.done():
-            return
-    log.error("the background did not end in time")
-
-
 class Application(FastAPI):
     """Token requests take the short way past what pages need (FastAPI's middleware, matching, wrapping): an eighth of a
     refresh. The boundary stands on that way too, and the endpoint is the same."""
@@ -204,12 +184,12 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         app.state.ready_problem = None
         log.info("ready: issuer %s", settings.issuer)
         try:
-            await asyncio.gather(
-                keep_going(Changes(services.database, changed).run),
-                keep_going(lambda: run_housekeeping(services)),
-                keep_going(lambda: run_outbox(services)),
-                keep_going(lambda: watch_outbox(services)),
-                keep_going(lambda: worker.run(services.database, services.oauth, services.clients)),
+            await together(
+                Changes(services.database, changed).run,
+                lambda: run_housekeeping(services),
+                lambda: run_outbox(services),
+                lambda: watch_outbox(services),
+                lambda: worker.run(services.database, services.oauth, services.clients),
             )
         finally:
             services.passwords.close()

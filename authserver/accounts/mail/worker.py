@@ -21,6 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from authserver.accounts.mail import letters, outbox
 from authserver.accounts.mail.server import MailServer, message_of, particulars, sender_of
 from authserver.accounts.surroundings import Surroundings
+from authserver.background import is_ending
 from authserver.models import Mail, VerificationCode
 from authserver.storage.database import StorageError
 from authserver.storage.statements import OLDEST_DUE_MAIL, POSTPONE_MAIL, SETTLE_MAIL
@@ -59,7 +60,7 @@ async def run_outbox(around: Surroundings) -> None:
 
 async def send_for_ever(around: Surroundings, server: MailServer) -> None:
     pause = POLL
-    while True:
+    while not is_ending():
         try:
             if not await send_due(around, server):
                 await asyncio.sleep(POLL)

@@ -6,6 +6,7 @@ import logging
 
 from sqlmodel import col, select, update
 
+from authserver.background import is_ending
 from authserver.egress import EgressError
 from authserver.models import LogoutNotice
 from authserver.oauth.backchannel import logout_token
@@ -28,7 +29,7 @@ LATER = (408, 425, 429)  # as 5xx: worth another try
 
 async def run(database: Database, oauth: OAuthServer, clients: Clients) -> None:
     """Ends when cancelled."""
-    while True:
+    while not is_ending():
         try:
             if not await send_due(database, oauth, clients):
                 await asyncio.sleep(POLL)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 import asyncpg
@@ -77,13 +77,13 @@ class PostgresStore:
     async def execute(self, statement: Statement, **parameters: Any) -> Row | None:
         return await self.read(statement, **parameters)  # one statement alone is a transaction to PostgreSQL
 
-    async def read_key(self, statement: KeyedRead, key: str | bytes) -> Row | None:
+    def read_key(self, statement: KeyedRead, key: str | bytes) -> Awaitable[Row | None]:
         future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
         self._waiting[statement].setdefault(key, []).append(future)
         if statement not in self._reading:
             self._reading.add(statement)
             self._begin(self._read_keys(statement))
-        return await future
+        return future
 
     async def _read_keys(self, statement: KeyedRead) -> None:
         while waiting := self._waiting.pop(statement, None):
@@ -109,13 +109,13 @@ class PostgresStore:
         except FAILURES as error:
             raise StorageError(f"{type(error).__name__}: {error}") from error
 
-    async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
+    def change(self, statement: KeyedWrite, **parameters: Any) -> Awaitable[Row | None]:
         future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
         self._changes[statement].append((parameters, future))
         if statement not in self._changing:
             self._changing.add(statement)
             self._begin(self._change(statement))
-        return await future
+        return future
 
     async def _change(self, statement: KeyedWrite) -> None:
         """A row that is asked for twice is changed twice: the second waits for the next statement."""

@@ -1,6 +1,6 @@
 """What the hot path asks of a database."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from authserver.storage.hot.statement import KeyedRead, KeyedWrite, Statement
@@ -32,10 +32,10 @@ class HotStore(Protocol):
     async def read(self, statement: Statement, **parameters: Any) -> Row | None:
         """The first row, or None."""
 
-    async def read_key(self, statement: KeyedRead, key: str | bytes) -> Row | None:
+    def read_key(self, statement: KeyedRead, key: str | bytes) -> Awaitable[Row | None]:
         """The row with this key, or None; reads of the same moment share a round trip where that is cheaper."""
 
-    async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
+    def change(self, statement: KeyedWrite, **parameters: Any) -> Awaitable[Row | None]:
         """Make it in a transaction of its own, or one shared with others of the same moment; returns after its COMMIT.
         None: the condition did not hold."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -109,15 +109,15 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StorageError(str(error)) from error
 
-    async def read_key(self, statement: KeyedRead, key: str | bytes) -> Row | None:
+    def read_key(self, statement: KeyedRead, key: str | bytes) -> Awaitable[Row | None]:
         if isinstance(key, bytes):  # JSON has no bytes
-            return await self.read(statement.one, key=key)
+            return self.read(statement.one, key=key)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Row | None] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._read_keys)
         self._waiting[statement].setdefault(key, []).append(future)
-        return await future
+        return future
 
     def _read_keys(self) -> None:
         """What was asked for in one turn of the loop, by one statement: it costs less than half of so many."""
@@ -148,11 +148,11 @@ class SqliteStore:
     async def execute(self, statement: Statement, **parameters: Any) -> Row | None:
         return await self.write(lambda transaction: transaction.one(statement, **parameters))
 
-    async def change(self, statement: KeyedWrite, **parameters: Any) -> Row | None:
+    def change(self, statement: KeyedWrite, **parameters: Any) -> Awaitable[Row | None]:
         future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
         self._changes[statement].append((parameters, future))
         self._arm()
-        return await future
+        return future
 
     def note(self, statement: KeyedWrite, **parameters: Any) -> None:
         self._notes.add(statement, parameters)

@@ -18,7 +18,7 @@ from authserver.accounts.mail import letters, outbox, run_outbox, worker
 from authserver.accounts.mail.server import MailServer
 from authserver.accounts.mail.worker import Away, lateness, send_due
 from authserver.accounts.verification import Purpose
-from authserver.app import end
+from authserver.background import end
 from authserver.models import Mail, VerificationCode
 from authserver.services import Services
 from authserver.storage.statements import INSERT_MAIL
