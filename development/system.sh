@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the programs that tests use and PyPI does not have: Chromium (the hosted pages in a phone's view), mosquitto
-# (a real MQTT broker), Node and npm (OAuth clients that others wrote). Does nothing, and needs no network, where both are there. Where it cannot install
-# them it says what is missing and lets the tests go on: theirs are skipped, or fail under REQUIRE_COMPONENTS=1.
+# (a real MQTT broker), Node and npm (OAuth clients that others wrote). Does nothing, and needs no network, where all are
+# there. Where it cannot install them it says what is missing and lets the tests go on: theirs are skipped, or fail under
+# REQUIRE_COMPONENTS=1.
 set -u
 PATH="$PATH:/usr/local/sbin:/usr/sbin"
 
