@@ -25,6 +25,7 @@ class _Worker(greenlet):  # type: ignore[misc]
     """Runs one call after another. `sqlalchemy.util.concurrency.await_` works in those."""
 
     __sqlalchemy_greenlet_provider__ = True
+    over: "_Over | None" = None
 
     def run(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         while True:
@@ -35,9 +36,12 @@ class _Worker(greenlet):  # type: ignore[misc]
             del call, arguments
             waiting = self.parent
             assert waiting is not None
-            call, arguments = waiting.switch(over)
+            self.over = over
+            del over  # what rests keeps nothing of whom it served
+            call, arguments = waiting.switch(OVER)
 
 
+OVER = object()  # comes out of a worker in place of something to wait for
 _resting: list[_Worker] = []
 
 
@@ -48,16 +52,23 @@ async def run(call: Callable[..., Result], *arguments: Any) -> Result:
     worker.parent = current
     worker.gr_context = current.gr_context
     said = worker.switch(call, arguments)
-    while said.__class__ is not _Over:
+    while said is not OVER:
         try:
             value = await said
         except BaseException:
             said = worker.throw(*sys.exc_info())
         else:
             said = worker.switch(value)
+    over, worker.over, worker.gr_context = worker.over, None, None
+    assert over is not None
     if len(_resting) < KEPT:
         _resting.append(worker)
-    if said.error is not None:
-        raise said.error
-    result: Result = said.result
-    return result
+    else:
+        worker.throw()  # ends it: a suspended greenlet that knows itself is never collected
+    try:
+        if over.error is not None:
+            raise over.error
+        result: Result = over.result
+        return result
+    finally:
+        del over  # its traceback has this frame

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from authserver.accounts.passwords import Passwords
 from authserver.accounts.places import Places
 from authserver.oauth.clients import Clients
+from authserver.oauth.dynamic.turnstile import Turnstile
 from authserver.oauth.keys import KeyRing
 from authserver.oauth.server import OAuthServer
 from authserver.secret_values import SecretKeys
@@ -28,6 +29,7 @@ class Services:
     oauth: OAuthServer
     places: Places
     registration_until: int = 0  # Unix seconds until which clients may register themselves; read anew at each change
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     def registration_is_open(self) -> bool:
         return self.registration_until > self.clock()

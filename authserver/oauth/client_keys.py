@@ -61,12 +61,13 @@ def _public_key(entry: Any) -> PublicKey | None:
     if kind is None:
         return None
     key_class, curve, members, algorithms = kind
-    if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
+    operations = entry.get("key_ops", ["verify"])
+    if entry.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         return None
     if curve is not None and entry.get("crv") != curve:
         return None
-    if entry.get("alg") is not None:
-        algorithms &= {entry["alg"]}
+    if (alg := entry.get("alg")) is not None:
+        algorithms = algorithms & {alg} if isinstance(alg, str) else frozenset()
     try:
         key = key_class.import_key({"kty": entry["kty"]} | {name: entry[name] for name in members})
         size = key.get_op_key("verify").key_size if key_class is RSAKey else None

@@ -1,6 +1,9 @@
 """Authlib runs in greenlets that are used again: nothing of one request may reach another, however it ends."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from contextvars import ContextVar
 
 import pytest
@@ -30,6 +33,42 @@ async def test_many_at_once_each_get_their_own_answer() -> None:
     """More than rest, so that some are made and let go."""
     names = [str(number) for number in range(3 * greenlets.KEPT)]
     assert await asyncio.gather(*(greenlets.run(both, name, ".") for name in names)) == [f"{name}." for name in names]
+
+
+async def test_what_is_more_than_can_rest_goes_away() -> None:
+    """A burst of strangers must not stay in memory."""
+    for _ in range(5):
+        await asyncio.gather(*(greenlets.run(both, "a", "b") for _ in range(3 * greenlets.KEPT)))
+    gc.collect()
+    alive = [one for one in gc.get_objects() if isinstance(one, greenlets._Worker)]
+    assert len(alive) <= greenlets.KEPT
+
+
+class Secret:
+    """What somebody was answered, or was on its way to."""
+
+
+async def test_what_rests_keeps_nothing_of_whom_it_served() -> None:
+    gone = []
+
+    def answers() -> Secret:
+        secret = Secret()
+        gone.append(weakref.ref(secret))
+        return secret
+
+    def fails() -> None:
+        secret = answers()
+        raise LookupError(secret)
+
+    await greenlets.run(answers)
+    with contextlib.suppress(LookupError):
+        await greenlets.run(fails)
+    token = WHO.set("somebody")
+    await greenlets.run(both, "a", "b")
+    WHO.reset(token)
+    gc.collect()
+    assert [one() for one in gone] == [None, None]
+    assert all(worker.gr_context is None for worker in greenlets._resting)
 
 
 async def test_an_error_reaches_who_asked_and_the_next_call_begins_afresh() -> None:

@@ -1,6 +1,7 @@
 """A JSON object as a client sends it: each member once, nothing that no database could take."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,14 @@ def _no_number(_: str) -> Any:
     raise ValueError
 
 
+def _finite(text: str) -> float:
+    """`1e400` is valid JSON, and no number that can be kept."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
 async def read(request: Request) -> dict[str, Any]:
     """Raises `InvalidRequestError` and its subclasses, `ClientDisconnect`."""
     if media_type_of(request) != "application/json":
@@ -39,7 +48,7 @@ def parse(body: bytes) -> dict[str, Any]:
     """Without the members that are `null`: these are as if they were missing (RFC 7592 §2.2). Raises
     `InvalidRequestError`."""
     try:
-        found = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
         written = orjson.dumps(found)  # refuses lone surrogates and numbers beyond 64 bits
     except _RepeatedError as error:
         raise InvalidRequestError("A member is repeated") from error

@@ -24,6 +24,7 @@ from authserver.oauth import client_assertion, client_keys, pairwise, redirects,
 from authserver.oauth.client_auth import METHODS
 from authserver.oauth.client_rules import MOST_REDIRECT_URIS, SECONDS
 from authserver.oauth.dynamic.initial_access import Limits
+from authserver.oauth.grants import device_code
 from authserver.oauth.presets import CLIENT_CREDENTIALS
 
 METHOD, PUBLIC = "token_endpoint_auth_method", "none"
@@ -204,6 +205,8 @@ def _check_flow(given: Mapping[str, Any]) -> None:
         raise refused("response_types code and grant_types authorization_code go together")
     if codes and not given["redirect_uris"]:
         raise InvalidRedirectURIError("At least one redirect URI is needed")
+    if given.get("subject_type") == pairwise.PAIRWISE and (not codes or device_code.GRANT_TYPE in given["grant_types"]):
+        raise refused("Pairwise subjects rest on redirect URIs: for authorization_code alone, not for devices")
     if given[METHOD] == PUBLIC and CLIENT_CREDENTIALS in given["grant_types"]:
         raise refused("client_credentials needs a way to authenticate")
 

@@ -16,7 +16,7 @@ from sqlmodel import col, delete, exists, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import AuthorizationCode, Client, ClientRegistration, ClientSecret, DeviceCode, Grant
-from authserver.oauth import registration
+from authserver.oauth import consents, pairwise, registration
 from authserver.oauth.client_rules import has_secrets
 from authserver.oauth.dynamic import initial_access
 from authserver.oauth.dynamic.initial_access import Limits
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 NOBODY = digest("no registration has this token")
 OVER = "The token is unknown, over, or of another client"
+UNSEEN = frozenset("\u115f\u1160\u3164\uffa0")  # fillers of Hangul
+ALIKE = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ async def replace(session: AsyncSession, held: Registered, asked: Asked, secret:
         raise InvalidRequestError("client_secret is not the one of this client")
     name = asked.name or client.client_id
     await _refuse_names_of_others(session, name, client.client_id)
+    agreed_to = client.client_name, set(client.redirect_uris)
+    subjects = client.subject_type, client.sector_identifier
     try:
         await registration.change(session, client, {**asked.columns, "client_name": name}, now)
         made = None
@@ -113,6 +117,10 @@ async def replace(session: AsyncSession, held: Registered, asked: Asked, secret:
             made, _ = await registration.add_secret(session, client, now)
     except RegistrationError as error:
         raise _in_words(error) from error
+    if pairwise.is_pairwise(client) and (client.subject_type, client.sector_identifier) != subjects:
+        raise refused("The sector of pairwise subjects stays as it was registered: register another client")
+    if agreed_to != (client.client_name, set(client.redirect_uris)):  # people agreed to another: they are asked again
+        await consents.forget(session, now, client_id=client.client_id)
     if not has_secrets(client):
         await session.exec(delete(ClientSecret).where(col(ClientSecret.client_id) == client.client_id))
     row.told = dict(asked.told)
@@ -159,7 +167,12 @@ async def remove_unused(session: AsyncSession, before: int, most: int) -> int:
     )
     found = (await session.exec(unused)).all()
     for client_id in found:
-        client = await session.get(Client, client_id)
+        gone = await session.exec(
+            delete(ClientRegistration)
+            .where(col(ClientRegistration.client_id) == client_id, col(ClientRegistration.used_at).is_(None))
+            .returning(col(ClientRegistration.client_id))
+        )
+        client = await session.get(Client, client_id) if gone.first() is not None else None  # or it was used just now
         if client is not None:
             await registration.remove(session, client)
             log.info("client %s registered itself and was never used: removed", client_id)
@@ -188,13 +201,25 @@ def _is_id(client_id: str) -> bool:
 
 
 def _seen_as(name: str) -> str:
-    """Two names that people would take for one."""
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Equal for two names that people would take for one: letters and digits alone, without accents and without what
+    is counted a letter and not seen."""
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(letter for letter in letters if letter.isalnum() and letter not in UNSEEN)
+
+
+def _borrows_letters(name: str) -> bool:
+    """Latin letters beside those of an alphabet that has the same shapes: `Аlexa`."""
+    alphabets = {unicodedata.name(letter, "").partition(" ")[0] for letter in name if letter.isalpha()}
+    return "LATIN" in alphabets and not alphabets.isdisjoint(ALIKE)
 
 
 async def _refuse_names_of_others(session: AsyncSession, name: str, client_id: str) -> None:
     """A client that registers itself does not take the name of one that the operator registered: the name is what
     people go by on the consent page."""
+    if not _seen_as(name):
+        raise InvalidClientMetadataError("client_name needs a letter or a digit")
+    if _borrows_letters(name):
+        raise InvalidClientMetadataError("client_name mixes Latin letters with those of an alphabet that looks alike")
     itself = select(ClientRegistration.client_id)
     with session.no_autoflush:
         names = await session.exec(

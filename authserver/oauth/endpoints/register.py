@@ -46,7 +46,7 @@ async def register(request: Request) -> Response:
             return await _replace(services, request, client_id, presented)
         if request.method == "DELETE":
             return await _remove(services, client_id, presented)
-        async with services.database.unit() as session:
+        async with services.turnstile.unit(services.database) as session:
             found = await registrations.find(session, client_id, presented)
         if found is None:
             raise InvalidTokenError(OVER)
@@ -68,7 +68,7 @@ async def _register(services: Services, request: Request) -> Response:
     if not services.registration_is_open():
         return error_response("invalid_request", "No client registers itself at this server", 404)
     presented = _bearer(request)
-    async with services.database.unit() as session:
+    async with services.turnstile.unit(services.database) as session:
         token = await initial_access.find(session, presented, now)
         wait = await _count(services, session, request) if token is not None else 0
     if token is None:
@@ -77,7 +77,7 @@ async def _register(services: Services, request: Request) -> Response:
         raise _TooManyError(wait)
     limits = Limits.of(token)
     asked = await _asked(services, await document.read(request), limits)
-    async with services.database.unit() as session:
+    async with services.turnstile.unit(services.database) as session:
         made = await registrations.register(session, token.token_id, limits, asked, now)
     return json_response(_information(services, made, made.access_token or ""), 201)
 
@@ -85,7 +85,7 @@ async def _register(services: Services, request: Request) -> Response:
 async def _replace(services: Services, request: Request, client_id: str, presented: str) -> Response:
     """RFC 7592 §2.2."""
     now = services.clock()
-    async with services.database.unit() as session:
+    async with services.turnstile.unit(services.database) as session:
         found = await registrations.find(session, client_id, presented)
         wait = await _count(services, session, request) if found is not None else 0
     if found is None:
@@ -101,8 +101,10 @@ async def _replace(services: Services, request: Request, client_id: str, present
     if secret is not None and not isinstance(secret, str):
         raise InvalidRequestError("client_secret must be a string")
     asked = await _asked(services, given, Limits.of(found.row.limits))
-    async with services.database.unit() as session:
+    async with services.turnstile.unit(services.database) as session:
         held = await registrations.hold(session, client_id, presented, now)
+        if held.row.limits != found.row.limits:  # the operator narrowed them while the body or the sector was awaited
+            asked = metadata.read(given, Limits.of(held.row.limits), signing_algorithms(services))
         changed = await registrations.replace(session, held, asked, secret, now)
     services.clients.forget_one(client_id)  # as every worker within a second
     return json_response(_information(services, changed, presented))
@@ -111,7 +113,7 @@ async def _replace(services: Services, request: Request, client_id: str, present
 async def _remove(services: Services, client_id: str, presented: str) -> Response:
     """RFC 7592 §2.3."""
     now = services.clock()
-    async with services.database.unit() as session:
+    async with services.turnstile.unit(services.database) as session:
         await registrations.remove(session, await registrations.hold(session, client_id, presented, now))
     services.clients.forget_one(client_id)
     return Response(None, 204, {**NO_STORE, **CORS})
