@@ -86,15 +86,34 @@ def test_an_old_python_is_named(clone: Path, tmp_path: Path) -> None:
     assert calls(clone) == []
 
 
-def test_the_system_script_needs_neither_root_nor_network_where_all_is_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("browser", ["chromium", "chromium-headless-shell"])
+def test_the_system_script_needs_neither_root_nor_network_where_all_is_there(tmp_path: Path, browser: str) -> None:
     """Every program is found, and an `apt-get` that would be called is not there."""
-    for name in ("chromium", "mosquitto", "node", "npm"):
+    for name in (browser, "mosquitto", "node", "npm"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     done = subprocess.run(
         ["/bin/sh", ROOT / "development" / "system.sh"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_system_script_does_without_the_lighter_browser_where_it_cannot_have_it(tmp_path: Path) -> None:
+    """As root, where no packages can be had."""
+    programs = dict.fromkeys(("chromium", "mosquitto", "node", "npm"), "") | {
+        "apt-get": "exit 100",
+        "id": "echo 0",
+        "mktemp": f"echo {tmp_path}/log",
+        "rm": "exit 0",
+    }
+    for name, does in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", ROOT / "development" / "system.sh"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "system: without chromium-headless-shell" in done.stdout
 
 
 def test_the_system_script_says_what_is_missing_where_it_cannot_install(tmp_path: Path) -> None:
