@@ -1,11 +1,11 @@
 """An AWS IoT device shadow: `desired` out, `reported` in.
 
-Source: https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-mqtt.html (`$aws/things/<thing>/shadow`, named ones
-under `/name/<shadow>`: `/update`, `/update/accepted`, `/update/delta`, `/get`, `/get/accepted`). The keys are free. Power is
-`power` in the workshop's lamps, or `powerState` in some of their versions (contract section 5): both are read, and the one that
-`power_key` names is written. Not both: what a lamp does not report stays in the delta, and the workshop's lamp answers every
-delta with an update, which makes the next delta. The others are Alexa's own words: `brightness` (percent),
-`colorTemperatureInKelvin`, `color` with `hue`, `saturation` and `brightness`.
+Source: https://docs.aws.amazon.com/iot/latest/developerguide/device-shadow-mqtt.html (`$aws/things/<thing>/shadow`,
+named ones under `/name/<shadow>`: `/update`, `/update/accepted`, `/update/delta`, `/get`, `/get/accepted`). The keys
+are free. Power is `power` in the workshop's lamps, or `powerState` in some of their versions (contract section 5):
+both are read, and the one that `power_key` names is written. Not both: what a lamp does not report stays in the
+delta, and the workshop's lamp answers every delta with an update, which makes the next delta. The others are Alexa's
+own words: `brightness` (percent), `colorTemperatureInKelvin`, `color` with `hue`, `saturation` and `brightness`.
 
 A broker without a shadow service (`shadow_service` off) makes no deltas: then the command is the delta that the lamp
 waits for, and what the lamp sends to `/update` is its state.

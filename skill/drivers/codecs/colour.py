@@ -1,9 +1,9 @@
 """Colour at full value between hue and saturation, 8-bit sRGB, CIE 1931 xy and the colour of a black body.
 
-Hue is in degrees (0-360), saturation 0-1; brightness is not part of it. HSV after A. R. Smith (1978), as `colorsys` has
-it. xy through the transfer function of sRGB (IEC 61966-2-1) and the wide-gamut D65 matrix that Philips published for Hue,
-which Home Assistant and Zigbee2MQTT use as well; the way back is the matrix's exact inverse. Black bodies: Tanner
-Helland's fit of Planck's law in sRGB, which WLED uses.
+Hue is in degrees (0-360), saturation 0-1; brightness is not part of it. HSV after A. R. Smith (1978), as `colorsys`
+has it. xy through the transfer function of sRGB (IEC 61966-2-1) and the wide-gamut D65 matrix that Philips published
+for Hue, which Home Assistant and Zigbee2MQTT use as well; the way back is the matrix's exact inverse. Black bodies:
+Tanner Helland's fit of Planck's law in sRGB, which WLED uses.
 """
 
 import colorsys
@@ -119,15 +119,13 @@ def black_body(kelvin: float) -> Rgb:
 
 def of_black_body(rgb: Rgb) -> int | None:
     """The kelvin (1000-10000) whose colour it is within one step of each channel; None where it is no white. Found by
-    bisection: blue rises and red falls all the way, and below 1900 K green alone tells."""
+    bisection: from warm to cold blue rises and red falls; where both stand still, green rises up to 6600 K and falls
+    beyond."""
     low, high = 1000, 10000
     while low < high:
         middle = (low + high) // 2
-        tried = black_body(middle)
-        if (tried.blue - tried.red, tried.green if middle < 6600 else 0) < (
-            rgb.blue - rgb.red,
-            rgb.green if middle < 6600 else 0,
-        ):
+        tried, green = black_body(middle), 1 if middle < 6600 else -1
+        if (tried.blue - tried.red, green * tried.green) < (rgb.blue - rgb.red, green * rgb.green):
             low = middle + 1
         else:
             high = middle

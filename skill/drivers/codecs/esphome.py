@@ -1,9 +1,9 @@
 """ESPHome's MQTT lights: Home Assistant's JSON schema under topics of the node.
 
-Sources: https://esphome.io/components/mqtt (`<node>/light/<id>/command`, `/state`, retained, `<node>/status` as birth and
-last will) and `light_json_schema.cpp` of the firmware: brightness and channels 0-255, `color_temp` whole mired, `color` only
-as `r`, `g`, `b`, read at full value; modes of its own (`rgbct`, `cwww`) whose colour is black while white shines. `topic` is
-`<node>/light/<id>`.
+Sources: https://esphome.io/components/mqtt (`<node>/light/<id>/command`, `/state`, retained, `<node>/status` as birth
+and last will) and `light_json_schema.cpp` of the firmware: brightness and channels 0-255, `color_temp` whole mired,
+`color` only as `r`, `g`, `b`, read at full value; modes of its own (`rgbct`, `cwww`) whose colour is black while
+white shines. `topic` is `<node>/light/<id>`.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,10 @@
 """Home Assistant's MQTT JSON light schema (contract 6.1), the native language of `mqtt` lamps.
 
-Source: https://www.home-assistant.io/integrations/light.mqtt/ ("JSON schema"); the topics are free, each lamp names its
-own. `brightness` is `1..brightness_scale` (255 unless the lamp says otherwise), `color_temp` mired, or kelvin with
-`color_temp_kelvin`. `color` has `h`, `s` (percent), `r`, `g`, `b` or `x`, `y`, whichever `supported_color_modes` names
-first of hs, rgb, rgbw, rgbww, xy; rgb where it names none. A lamp may tell its `color_mode`; where it does not, the keys of
-the message tell.
+Source: https://www.home-assistant.io/integrations/light.mqtt/ ("JSON schema"); the topics are free, each lamp names
+its own. `brightness` is `1..brightness_scale` (255 unless the lamp says otherwise), `color_temp` mired, or kelvin
+with `color_temp_kelvin`. `color` has `h`, `s` (percent), `r`, `g`, `b` or `x`, `y`, whichever `supported_color_modes`
+names first of hs, rgb, rgbw, rgbww, xy; rgb where it names none. A lamp may tell its `color_mode`; where it does not,
+the keys of the message tell.
 """
 
 from collections.abc import Mapping
@@ -173,8 +173,8 @@ def _kelvin(value: object, requested: LampState | None, in_kelvin: bool) -> int 
 
 
 def read_colour(value: object, mode: object, requested: LampState | None) -> tuple[HueSaturation | None, bool]:
-    """The colour, and whether it is black. A message may tell it in several ways: `mode` says which one holds, otherwise
-    the most exact one; but where any of them is what was asked for, that is it."""
+    """The colour, and whether it is black. A message may tell it in several ways: `mode` says which one holds,
+    otherwise the most exact one; but where any of them is what was asked for, that is it."""
     if not isinstance(value, dict):
         return None, False
     asked = None

@@ -1,9 +1,10 @@
 """Tasmota lights: commands with percent and mired, several of them in one `Backlog`.
 
-Sources: https://tasmota.github.io/docs/MQTT/ and https://tasmota.github.io/docs/Commands/ (`cmnd/<t>/Backlog`, `NoDelay`,
-`POWER`, `Dimmer` 0-100, `CT` 153-500 mired, `HSBColor` 0-360,0-100,0-100; `tele/<t>/LWT` `Online`/`Offline`, retained);
-`xdrv_04_light.ino` for what `stat/<t>/RESULT` and `tele/<t>/STATE` hold: `White` is 0 while a colour shines. `topic` is the
-device's `%topic%`, `full_topic` its pattern where it is not Tasmota's own. States are not retained: therefore `State`.
+Sources: https://tasmota.github.io/docs/MQTT/ and https://tasmota.github.io/docs/Commands/ (`cmnd/<t>/Backlog`,
+`NoDelay`, `POWER`, `Dimmer` 0-100, `CT` 153-500 mired, `HSBColor` 0-360,0-100,0-100; `tele/<t>/LWT`
+`Online`/`Offline`, retained); `xdrv_04_light.ino` for what `stat/<t>/RESULT` and `tele/<t>/STATE` hold: `White` is 0
+while a colour shines. `topic` is the device's `%topic%`, `full_topic` its pattern where it is not Tasmota's own.
+States are not retained: therefore `State`.
 """
 
 import re

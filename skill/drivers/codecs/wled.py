@@ -1,10 +1,11 @@
 """WLED: JSON in, brightness and colour out on topics of their own.
 
-Sources: https://kno.wled.ge/interfaces/mqtt/ (`<t>/api`, `<t>/g` brightness 0-255, `<t>/c` colour as hex, `<t>/status`
-`online`/`offline`, retained), https://kno.wled.ge/interfaces/json-api/ (`on`, `bri`, `seg` without an id is every selected
-segment, `col`, `cct` in kelvin from 1900 to 10091), `mqtt.cpp` of the firmware (`#%06X` of white, red, green, blue, without
-leading zeros; brightness 0 is off). `topic` is the device topic (at most 32 characters there). It does not tell its state when
-asked: "Retain brightness & color messages" in its settings lets a restart know it.
+Sources: https://kno.wled.ge/interfaces/mqtt/ (`<t>/api`, `<t>/g` brightness 0-255, `<t>/c` colour as hex,
+`<t>/status` `online`/`offline`, retained), https://kno.wled.ge/interfaces/json-api/ (`on`, `bri`, `seg` without an id
+is every selected segment, `col`, `cct` in kelvin from 1900 to 10091), `mqtt.cpp` of the firmware (`#%06X` of white,
+red, green, blue, without leading zeros; brightness 0 is off). `topic` is the device topic (at most 32 characters
+there). It does not tell its state when asked: "Retain brightness & color messages" in its settings lets a restart
+know it.
 
 White is made of red, green and blue; of the strip's own white where `supported_color_modes` holds `color_temp`.
 """
@@ -62,12 +63,12 @@ class Wled:
         if want.brightness is not None:
             message["bri"] = to_device(want.brightness, SCALE)
         if want.colour is not None:
-            message["seg"] = {"fx": SOLID, "col": [list(colour.rgb_of(HueSaturation(*want.colour))) + [0]]}
+            message["seg"] = {"fx": SOLID, "col": [[*colour.rgb_of(HueSaturation(*want.colour)), 0]]}
         if want.kelvin is not None and self.own_white:
             kelvin = max(WARMEST, min(COLDEST, want.kelvin))
             message["seg"] = {"fx": SOLID, "col": [[0, 0, 0, 255]], "cct": kelvin}
         elif want.kelvin is not None:
-            message["seg"] = {"fx": SOLID, "col": [list(colour.black_body(want.kelvin)) + [0]]}
+            message["seg"] = {"fx": SOLID, "col": [[*colour.black_body(want.kelvin), 0]]}
         return (Message(f"{self.device}/api", orjson.dumps(message)),)
 
     def decode(self, topic: str, payload: bytes, before: LampState, requested: LampState | None) -> LampState | None:

@@ -1,9 +1,10 @@
 """Zigbee2MQTT: a lamp or a group under its friendly name, which may hold `/`.
 
 Sources: https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html (`FRIENDLY_NAME`, `/set`, `/get`,
-`/availability`, `bridge/state`) and a lamp's own page, such as https://www.zigbee2mqtt.io/devices/TS0505B_4.html (brightness
-0-254, `color_temp` mired, `color` as `hue` and `saturation` or `x` and `y`). `topic` is the lamp's, base included. States are
-retained only where the device's `retain` says so: therefore `/get`. A bridge that is offline takes every lamp with it.
+`/availability`, `bridge/state`) and a lamp's own page, such as https://www.zigbee2mqtt.io/devices/TS0505B_4.html
+(brightness 0-254, `color_temp` mired, `color` as `hue` and `saturation` or `x` and `y`). `topic` is the lamp's, base
+included. States are retained only where the device's `retain` says so: therefore `/get`. A bridge that is offline
+takes every lamp with it.
 """
 
 from collections.abc import Mapping
