@@ -10,7 +10,8 @@ import orjson
 import typer
 
 from skill.discovery import NotDescribable, friendly_name
-from skill.drivers.wiring import BadTopic, check_topic
+from skill.drivers.codecs import BadOption
+from skill.drivers.wiring import checked
 from skill.log import set_up
 from skill.settings import DatabaseSettings, Settings, SettingsError, read
 
@@ -31,6 +32,20 @@ EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT_ID", help="The id t
 class DriverName(StrEnum):
     simulated = "simulated"
     mqtt = "mqtt"
+
+
+class Dialect(StrEnum):
+    home_assistant = "home_assistant"
+    zigbee2mqtt = "zigbee2mqtt"
+    tasmota = "tasmota"
+    wled = "wled"
+    esphome = "esphome"
+    aws_shadow = "aws_shadow"
+
+
+class PowerKey(StrEnum):
+    power = "power"
+    powerState = "powerState"
 
 
 class Confirm(StrEnum):
@@ -149,34 +164,71 @@ def add(
     owner: Annotated[str, typer.Option(help="The `sub` of the user whose lamp it is.")],
     name: Annotated[str, typer.Option(help="What the user calls it: letters, digits, spaces.")],
     driver: Annotated[DriverName, typer.Option(help="How the lamp is reached.")],
-    command_topic: Annotated[str | None, typer.Option(help="mqtt: where commands go.")] = None,
-    state_topic: Annotated[str | None, typer.Option(help="mqtt: where the lamp tells its state (retained).")] = None,
-    availability_topic: Annotated[
-        str | None, typer.Option(help="mqtt: where online/offline stands (retained, last will).")
+    dialect: Annotated[Dialect | None, typer.Option(help="mqtt: what the lamp speaks. [home_assistant]")] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(
+            help="mqtt: where the lamp is. zigbee2mqtt: BASE/NAME; tasmota: its %topic%; wled: its device topic; "
+            "esphome: NODE/light/ID."
+        ),
     ] = None,
-    brightness_scale: Annotated[int, typer.Option(min=1, max=65535, help="mqtt: full brightness on the wire.")] = 255,
+    full_topic: Annotated[str | None, typer.Option(help="tasmota: its FullTopic. [%prefix%/%topic%/]")] = None,
+    thing: Annotated[str | None, typer.Option(help="aws_shadow: the thing's name.")] = None,
+    shadow: Annotated[str | None, typer.Option(help="aws_shadow: a named shadow.")] = None,
+    power_key: Annotated[PowerKey | None, typer.Option(help="aws_shadow: the lamp's key for power. [power]")] = None,
+    shadow_service: Annotated[
+        bool | None, typer.Option(help="aws_shadow: whether the broker keeps shadows, as AWS IoT does. [yes]")
+    ] = None,
+    command_topic: Annotated[str | None, typer.Option(help="home_assistant: where commands go.")] = None,
+    state_topic: Annotated[
+        str | None, typer.Option(help="home_assistant: where the lamp tells its state (retained).")
+    ] = None,
+    availability_topic: Annotated[
+        str | None, typer.Option(help="home_assistant: where online/offline stands (retained, last will).")
+    ] = None,
+    brightness_scale: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="home_assistant: full brightness on the wire. [255]")
+    ] = None,
+    supported_color_modes: Annotated[
+        str | None, typer.Option(help="mqtt: with commas: hs, rgb, rgbw, rgbww, xy, color_temp, white.")
+    ] = None,
+    color_temp_kelvin: Annotated[
+        bool | None, typer.Option(help="home_assistant: color_temp is in kelvin, not mired. [no]")
+    ] = None,
     confirm: Annotated[
-        Confirm, typer.Option(help="mqtt: wait for the lamp's echo, or take a command for done.")
-    ] = Confirm.echo,
+        Confirm | None, typer.Option(help="mqtt: wait for the lamp's echo, or take a command for done. [echo]")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Register a lamp; prints its endpoint id, which never changes."""
     if not owner.strip() or len(owner) > 256:
         raise typer.BadParameter("1 to 256 characters", param_hint="--owner")
-    options: dict[str, Any] = {}
-    topics = {"command_topic": command_topic, "state_topic": state_topic, "availability_topic": availability_topic}
+    given: dict[str, Any] = {
+        "dialect": dialect and dialect.value,
+        "topic": topic,
+        "full_topic": full_topic,
+        "thing": thing,
+        "shadow": shadow,
+        "power_key": power_key and power_key.value,
+        "shadow_service": shadow_service,
+        "command_topic": command_topic,
+        "state_topic": state_topic,
+        "availability_topic": availability_topic,
+        "brightness_scale": brightness_scale,
+        "supported_color_modes": supported_color_modes,
+        "color_temp_kelvin": color_temp_kelvin,
+        "confirm": confirm and confirm.value,
+    }
+    options = {key: value for key, value in given.items() if value is not None}
     if driver is DriverName.mqtt:
-        if command_topic is None:
-            raise typer.BadParameter("an mqtt lamp needs it", param_hint="--command-topic")
         try:
-            options = {key: check_topic(topic) for key, topic in topics.items() if topic is not None}
-        except BadTopic as error:
-            raise typer.BadParameter(str(error)) from error
-        options |= {"brightness_scale": brightness_scale, "confirm": confirm.value}
-    elif any(topic is not None for topic in topics.values()):
-        raise typer.BadParameter("topics belong to --driver mqtt")
-    checked = _checked_name(name)
-    _print_lamp(_on_lamps(lambda lamps: lamps.add(owner, checked, driver.value, options)), as_json)
+            options = checked({"confirm": Confirm.echo.value} | options)
+        except BadOption as error:
+            raise typer.BadParameter(str(error), param_hint=f"--{error.option.replace('_', '-')}") from error
+    elif options:
+        raise typer.BadParameter("it belongs to --driver mqtt", param_hint=f"--{min(options).replace('_', '-')}")
+    plain = _checked_name(name)
+    _print_lamp(_on_lamps(lambda lamps: lamps.add(owner, plain, driver.value, options)), as_json)
 
 
 @lamp_app.command("list")

@@ -9,21 +9,25 @@ import contextlib
 import logging
 import ssl
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 from pydantic import SecretStr
 
 from skill.canonical import Change, Lamp, LampState, Sample
-from skill.drivers.codecs import home_assistant
-from skill.drivers.wiring import BadTopic, Wiring
+from skill.drivers.codecs import BadOption, Message
+from skill.drivers.codecs.codec import Wanted, wanted
+from skill.drivers.wiring import Wiring
 from skill.errors import BridgeUnreachable, EndpointUnreachable, InternalError
 from skill.storage.store import Clock
 
 log = logging.getLogger(__name__)
 
 CONFIRMATION = 2.0  # seconds for the lamp's echo
+SETTLING = 0.3  # seconds more for a lamp that echoed all but the colour: it may be one that it cannot show
 RETAINED = 0.3  # seconds for what the broker kept, after the first subscription
 CONNECTING = 1.0  # seconds that a directive waits for a broker that is being connected
 PUBLISHING = 2.0  # seconds for the broker's acknowledgement
@@ -34,14 +38,40 @@ _UNKNOWN = LampState(power=None, last_brightness=None)
 
 @dataclass(slots=True)
 class _Heard:
-    """What a lamp said so far. `requested` is the percentage last asked for, while the lamp may still echo it."""
+    """What a lamp said so far, in how many messages. `requested` is what was last asked for, while the lamp may still
+    echo it. `there` is what each of its topics says of its being there: away where one says so. `asked` is whether it
+    was asked for its state over this connection."""
 
+    options: Mapping[str, Any]
     wiring: Wiring
     state: LampState = _UNKNOWN
     at: float = 0.0
-    requested: int | None = None
+    messages: int = 0
+    requested: LampState | None = None
+    there: dict[str, bool] = field(default_factory=dict)
+    asked: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def take(self, topic: str, payload: bytes, at: float) -> None:
+        """The same message twice changes nothing."""
+        codec = self.wiring.codec
+        if topic in codec.availability_topics and (there := codec.availability(topic, payload)) is not None:
+            self.there[topic] = there
+            self.state = self.state._replace(online=all(self.there.values()))
+            self.news.set()
+        if topic in codec.state_topics:
+            state = codec.decode(topic, payload, self.state, self.requested)
+            if state is not None:
+                self.state, self.at = state, at
+                self.messages += 1
+                self.news.set()
+
+    def forget(self) -> None:
+        """What was said of being there holds no longer."""
+        self.there.clear()
+        self.asked = False
+        self.state = self.state._replace(online=None)
 
 
 class MqttDriver:
@@ -50,6 +80,7 @@ class MqttDriver:
         self._client: aiomqtt.Client | None = None
         self._connected = asyncio.Event()
         self._heard: dict[str, _Heard] = {}
+        self._listening: dict[str, list[_Heard]] = {}
 
     async def sample(self, lamp: Lamp, stored: LampState | None) -> Sample:
         heard = await self._listen(lamp)
@@ -61,10 +92,12 @@ class MqttDriver:
             if heard.state.online is False:
                 raise EndpointUnreachable("The lamp is offline.")
             target = change.applied_to(heard.state)
-            heard.requested = target.last_brightness
-            await self._publish(heard.wiring.command, home_assistant.command(change, target, heard.wiring.scale))
+            before = _without_what_is_set(change, heard.state, target)
+            heard.requested = target
+            said = heard.messages
+            await self._publish(heard.wiring.codec.encode(target, before))
             if heard.wiring.wait_for_echo:
-                await self._confirmed(heard, target)
+                await self._confirmed(heard, wanted(target, before), said)
             else:
                 heard.state, heard.at = target, self._clock()
             return self._sampled(heard)
@@ -75,21 +108,28 @@ class MqttDriver:
         at = heard.at or now
         return Sample(heard.state, at, max(0, round((now - at) * 1000)))
 
-    async def _confirmed(self, heard: _Heard, target: LampState) -> None:
+    async def _confirmed(self, heard: _Heard, want: Wanted, said: int) -> None:
+        """By an echo of all that was asked, or of all but a colour that came out otherwise. `said` is how many messages
+        came before the command."""
+        until = asyncio.get_running_loop().time() + CONFIRMATION
+        was = _colour(heard.state)
         try:
-            async with asyncio.timeout(CONFIRMATION):
-                while not _agrees(heard.state, target):
+            async with asyncio.timeout_at(until) as deadline:
+                while not (_agrees(heard.state, want) and _shines_alike(heard.state, want)):
                     if heard.state.online is False:
                         raise EndpointUnreachable("The lamp went offline.")
                     heard.news.clear()
                     await heard.news.wait()
+                    if _agrees(heard.state, want) and _colour(heard.state) != was:
+                        deadline.reschedule(min(until, asyncio.get_running_loop().time() + SETTLING))
         except TimeoutError:
-            raise EndpointUnreachable("The lamp did not confirm in time.") from None
+            if heard.messages == said or not _agrees(heard.state, want):
+                raise EndpointUnreachable("The lamp did not confirm in time.") from None
 
-    async def _publish(self, topic: str, payload: bytes) -> None:
+    async def _publish(self, message: Message) -> None:
         client = await self._broker()
         try:
-            await client.publish(topic, payload, qos=1, retain=False, timeout=PUBLISHING)
+            await client.publish(message.topic, message.payload, qos=1, retain=False, timeout=PUBLISHING)
         except aiomqtt.MqttError as error:
             raise BridgeUnreachable("The broker did not take the command.") from error
 
@@ -102,38 +142,62 @@ class MqttDriver:
         return self._client
 
     async def _listen(self, lamp: Lamp) -> _Heard:
-        """Subscribed from the first directive on, or from the first after the lamp's topics changed."""
+        """Subscribed from the first directive on, or from the first after the lamp's topics changed. A lamp whose state
+        the broker may not have kept is asked for it, once a connection."""
         client = await self._broker()
-        try:
-            wiring = Wiring.of(lamp.options)
-        except (BadTopic, ValueError, KeyError) as error:
-            raise InternalError("The lamp's topics cannot be used.") from error
         heard = self._heard.get(lamp.endpoint_id)
-        if heard is not None and heard.wiring == wiring:
+        if heard is None or heard.options != lamp.options:
+            try:
+                wiring = Wiring.of(lamp.options)
+            except BadOption as error:
+                raise InternalError("The lamp's topics cannot be used.") from error
+            self._drop(lamp.endpoint_id)
+            heard = _Heard(lamp.options, wiring)
+            self._keep(lamp.endpoint_id, heard)
+            try:
+                await self._subscribe(client, [heard])
+            except aiomqtt.MqttError as error:
+                self._drop(lamp.endpoint_id)
+                raise BridgeUnreachable("The broker did not take the subscription.") from error
+        elif heard.asked or heard.wiring.codec.question is None:
             return heard
-        heard = self._heard[lamp.endpoint_id] = _Heard(wiring)
-        try:
-            await self._subscribe(client, heard)
-        except aiomqtt.MqttError as error:
-            del self._heard[lamp.endpoint_id]
-            raise BridgeUnreachable("The broker did not take the subscription.") from error
-        if wiring.listens_to:
+        heard.asked = True
+        if (question := heard.wiring.codec.question) is not None:
+            await self._publish(question)
+        if heard.wiring.listens_to:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._settled(heard), RETAINED)
         return heard
 
+    def _keep(self, endpoint_id: str, heard: _Heard) -> None:
+        self._heard[endpoint_id] = heard
+        for topic in heard.wiring.listens_to:
+            self._listening.setdefault(topic, []).append(heard)
+
+    def _drop(self, endpoint_id: str) -> None:
+        if (heard := self._heard.pop(endpoint_id, None)) is None:
+            return
+        for topic in heard.wiring.listens_to:
+            left = [other for other in self._listening.get(topic, ()) if other is not heard]
+            if left:
+                self._listening[topic] = left
+            else:
+                self._listening.pop(topic, None)
+
     @staticmethod
     async def _settled(heard: _Heard) -> None:
         """Until the lamp's retained messages are in, as far as it has topics for them."""
-        wants_state, wants_online = heard.wiring.state is not None, heard.wiring.availability is not None
-        while (wants_state and heard.at == 0.0) or (wants_online and heard.state.online is None):
+        codec = heard.wiring.codec
+        while (codec.state_topics and heard.at == 0.0) or (codec.availability_topics and heard.state.online is None):
             heard.news.clear()
             await heard.news.wait()
 
     @staticmethod
-    async def _subscribe(client: aiomqtt.Client, heard: _Heard) -> None:
-        for topic in heard.wiring.listens_to:
-            await client.subscribe(topic, qos=1, timeout=PUBLISHING)
+    async def _subscribe(client: aiomqtt.Client, lamps: Iterable[_Heard]) -> None:
+        """Many topics in one packet: one round trip each would take a second for a thousand lamps."""
+        topics = list(dict.fromkeys(topic for heard in lamps for topic in heard.wiring.listens_to))
+        for start in range(0, len(topics), 100):
+            await client.subscribe([(topic, 1) for topic in topics[start : start + 100]], timeout=PUBLISHING)
 
     async def run(self) -> None:
         """Keeps the one connection until cancelled."""
@@ -141,8 +205,7 @@ class MqttDriver:
         while True:
             try:
                 async with self._connection() as client:
-                    for heard in list(self._heard.values()):
-                        await self._subscribe(client, heard)
+                    await self._subscribe(client, list(self._heard.values()))
                     log.info("broker connected")
                     pause = RETRY_FIRST
                     self._client = client
@@ -154,8 +217,8 @@ class MqttDriver:
             finally:
                 self._client = None
                 self._connected.clear()
-                for heard in self._heard.values():  # what was said of being there holds no longer
-                    heard.state = heard.state._replace(online=None)
+                for heard in self._heard.values():
+                    heard.forget()
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_LONGEST)
 
@@ -175,22 +238,45 @@ class MqttDriver:
         )
 
     def _take(self, topic: str, payload: object) -> None:
-        """The same message twice changes nothing."""
-        if not isinstance(payload, bytes):
-            return
-        for heard in self._heard.values():
-            wiring = heard.wiring
-            if topic == wiring.availability and (online := home_assistant.availability(payload)) is not None:
-                heard.state = heard.state._replace(online=online)
-                heard.news.set()
-            if topic == wiring.state:
-                state = home_assistant.state(payload, heard.state, wiring.scale, heard.requested)
-                if state is not None:
-                    heard.state, heard.at = state, self._clock()
-                    heard.news.set()
+        if isinstance(payload, bytes):
+            for heard in self._listening.get(topic, ()):
+                heard.take(topic, payload, self._clock())
 
 
-def _agrees(state: LampState, target: LampState) -> bool:
-    if state.power != target.power:
+def _agrees(state: LampState, want: Wanted) -> bool:
+    """In all that was said, but for which colour: a lamp that cannot show it says which one it shows instead."""
+    if state.power != want.power or (want.brightness is not None and state.last_brightness != want.brightness):
         return False
-    return not target.power or target.last_brightness is None or state.last_brightness == target.last_brightness
+    return state.mode == ("color" if want.colour else "white" if want.kelvin else state.mode)
+
+
+def _colour(state: LampState) -> tuple[object, ...]:
+    return state.mode, state.hue, state.saturation, state.kelvin
+
+
+def _shines_alike(state: LampState, want: Wanted) -> bool:
+    if want.colour is not None:
+        return (state.hue, state.saturation) == want.colour
+    return want.kelvin is None or state.kelvin == want.kelvin
+
+
+def _without_what_is_set(change: Change, state: LampState, target: LampState) -> LampState:
+    """`state` with what the change sets taken for unknown, so that it is sent even where the lamp is thought to stand
+    so: it may have been changed while nobody listened, and an unknown lamp has its colour only by default.
+
+    What is set comes out the same from a state that differs in it."""
+    other = change.applied_to(
+        state._replace(
+            last_brightness=(state.last_brightness or 0) % 100 + 1,
+            hue=(state.hue + 180) % 360,
+            saturation=1 - state.saturation,
+            kelvin=state.kelvin + 1,
+        )
+    )
+    if other.last_brightness == target.last_brightness:
+        state = state._replace(last_brightness=None)
+    if other.kelvin == target.kelvin:
+        state = state._replace(kelvin=0)
+    if (other.hue, other.saturation) == (target.hue, target.saturation):
+        state = state._replace(hue=-1.0)
+    return state

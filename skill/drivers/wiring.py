@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skill.drivers.codecs import Codec, codec
+from skill.drivers.codecs import DEFAULT, DIALECTS, BadOption, Codec, codec
+from skill.drivers.codecs.home_assistant import HomeAssistant
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,18 @@ class Wiring:
     @property
     def listens_to(self) -> tuple[str, ...]:
         return (*self.codec.state_topics, *self.codec.availability_topics)
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a lamp that is being added, as they are stored. Raises BadOption, also for one that the dialect has
+    no use for: it would be thought to work."""
+    wiring = Wiring.of(given)
+    dialect = given.get("dialect", DEFAULT)
+    known = DIALECTS[dialect].takes() | {"dialect", "confirm"}
+    if unknown := sorted(set(given) - known):
+        raise BadOption(unknown[0], f"the dialect {dialect} has no use for it")
+    options = dict(given)
+    if isinstance(wiring.codec, HomeAssistant):
+        options.pop("dialect", None)
+        options.setdefault("brightness_scale", wiring.codec.scale)
+    return options

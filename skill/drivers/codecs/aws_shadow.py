@@ -65,7 +65,7 @@ class AwsShadow:
     def question(self) -> Message | None:
         return Message(f"{self.prefix}/get", b"") if self.service else None
 
-    def encode(self, target: LampState, before: LampState) -> tuple[Message, ...]:
+    def encode(self, target: LampState, before: LampState) -> Message:
         want = wanted(target, before)
         state: dict[str, object] = {self.power_key: "ON" if want.power else "OFF"}
         if want.brightness is not None:
@@ -75,8 +75,8 @@ class AwsShadow:
         if want.kelvin is not None:
             state["colorTemperatureInKelvin"] = want.kelvin
         if not self.service:
-            return (Message(f"{self.prefix}/update/delta", orjson.dumps({"state": state})),)
-        return (Message(f"{self.prefix}/update", orjson.dumps({"state": {"desired": state}})),)
+            return Message(f"{self.prefix}/update/delta", orjson.dumps({"state": state}))
+        return Message(f"{self.prefix}/update", orjson.dumps({"state": {"desired": state}}))
 
     def decode(self, topic: str, payload: bytes, before: LampState, requested: LampState | None) -> LampState | None:
         """What is only desired says nothing of the lamp; neither does our own command, which comes back accepted."""

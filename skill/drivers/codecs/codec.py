@@ -52,8 +52,8 @@ class Codec(Protocol):
     def question(self) -> Message | None:
         """What makes the lamp tell its state, where the broker may not have kept it."""
 
-    def encode(self, target: LampState, before: LampState) -> tuple[Message, ...]:
-        """The message that brings a lamp at `before` to `target`: one, never ON first and the value after it. A field
+    def encode(self, target: LampState, before: LampState) -> Message:
+        """The one message that brings a lamp at `before` to `target`: never ON first and the value after it. A field
         that is the same in both is not sent."""
 
     def decode(self, topic: str, payload: bytes, before: LampState, requested: LampState | None) -> LampState | None:

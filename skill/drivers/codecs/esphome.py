@@ -51,12 +51,12 @@ class Esphome:
     def question(self) -> Message | None:
         return None
 
-    def encode(self, target: LampState, before: LampState) -> tuple[Message, ...]:
+    def encode(self, target: LampState, before: LampState) -> Message:
         message = json_light(wanted(target, before), SCALE, self.modes, in_kelvin=False)
         if "white" in message:  # the schema's `white` key is not the firmware's: a lamp without warmth has one white
             message["brightness"] = message.pop("white")
             message["color"] = {"w": 255}
-        return (Message(f"{self.light}/command", orjson.dumps(message)),)
+        return Message(f"{self.light}/command", orjson.dumps(message))
 
     def decode(self, topic: str, payload: bytes, before: LampState, requested: LampState | None) -> LampState | None:
         if (message := json_object(payload)) is None:

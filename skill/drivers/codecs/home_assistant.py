@@ -79,9 +79,9 @@ class HomeAssistant:
     def question(self) -> Message | None:
         return None
 
-    def encode(self, target: LampState, before: LampState) -> tuple[Message, ...]:
+    def encode(self, target: LampState, before: LampState) -> Message:
         message = json_light(wanted(target, before), self.scale, self.modes, self.kelvin)
-        return (Message(self.command, orjson.dumps(message)),)
+        return Message(self.command, orjson.dumps(message))
 
     def decode(self, topic: str, payload: bytes, before: LampState, requested: LampState | None) -> LampState | None:
         if (message := json_object(payload)) is None:

@@ -63,11 +63,11 @@ class Tasmota:
     def question(self) -> Message | None:
         return Message(f"{self.command}State", b"")
 
-    def encode(self, target: LampState, before: LampState) -> tuple[Message, ...]:
+    def encode(self, target: LampState, before: LampState) -> Message:
         """Power comes last, for a lamp whose power does not follow its colour (`SetOption20`)."""
         want = wanted(target, before)
         if want.brightness is None and want.colour is None and want.kelvin is None:
-            return (Message(f"{self.command}POWER", b"ON" if want.power else b"OFF"),)
+            return Message(f"{self.command}POWER", b"ON" if want.power else b"OFF")
         steps = []
         if want.colour is not None:
             hue, saturation = want.colour
@@ -78,7 +78,7 @@ class Tasmota:
             if want.brightness is not None:
                 steps.append(f"Dimmer {want.brightness}")
         steps.append("POWER ON")
-        return (Message(f"{self.command}Backlog", ";".join(f"NoDelay;{step}" for step in steps).encode()),)
+        return Message(f"{self.command}Backlog", ";".join(f"NoDelay;{step}" for step in steps).encode())
 
     def decode(self, topic: str, payload: bytes, before: LampState, requested: LampState | None) -> LampState | None:
         """Answers to other commands say nothing of the lamp."""

@@ -57,7 +57,7 @@ class Wled:
     def question(self) -> Message | None:
         return None
 
-    def encode(self, target: LampState, before: LampState) -> tuple[Message, ...]:
+    def encode(self, target: LampState, before: LampState) -> Message:
         want = wanted(target, before)
         message: dict[str, object] = {"on": want.power}
         if want.brightness is not None:
@@ -69,7 +69,7 @@ class Wled:
             message["seg"] = {"fx": SOLID, "col": [[0, 0, 0, 255]], "cct": kelvin}
         elif want.kelvin is not None:
             message["seg"] = {"fx": SOLID, "col": [[*colour.black_body(want.kelvin), 0]]}
-        return (Message(f"{self.device}/api", orjson.dumps(message)),)
+        return Message(f"{self.device}/api", orjson.dumps(message))
 
     def decode(self, topic: str, payload: bytes, before: LampState, requested: LampState | None) -> LampState | None:
         if topic == f"{self.device}/g":

@@ -54,7 +54,7 @@ class Zigbee2Mqtt:
     def question(self) -> Message | None:
         return Message(f"{self.lamp}/get", b'{"state":""}')
 
-    def encode(self, target: LampState, before: LampState) -> tuple[Message, ...]:
+    def encode(self, target: LampState, before: LampState) -> Message:
         want = wanted(target, before)
         message: dict[str, object] = {"state": "ON" if want.power else "OFF"}
         if want.brightness is not None:
@@ -68,7 +68,7 @@ class Zigbee2Mqtt:
             )
         if want.kelvin is not None:
             message["color_temp"] = to_mired(want.kelvin)
-        return (Message(f"{self.lamp}/set", orjson.dumps(message)),)
+        return Message(f"{self.lamp}/set", orjson.dumps(message))
 
     def decode(self, topic: str, payload: bytes, before: LampState, requested: LampState | None) -> LampState | None:
         if (message := json_object(payload)) is None:
@@ -76,6 +76,4 @@ class Zigbee2Mqtt:
         return read_json_light(message, before, requested, SCALE)
 
     def availability(self, topic: str, payload: bytes) -> bool | None:
-        """That the bridge is there says nothing of the lamp."""
-        there = present(payload)
-        return None if there and topic.endswith("/bridge/state") else there
+        return present(payload)
