@@ -27,8 +27,8 @@ class Wiring:
 
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a lamp that is being added, as they are stored. Raises BadOption, also for one that the dialect has
-    no use for: it would be thought to work."""
+    """The options of a lamp that is being added, as they are stored. Raises BadOption, also for one that the dialect
+    has no use for: it would be thought to work."""
     wiring = Wiring.of(given)
     dialect = given.get("dialect", DEFAULT)
     known = DIALECTS[dialect].takes() | {"dialect", "confirm"}
@@ -38,4 +38,6 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(wiring.codec, HomeAssistant):
         options.pop("dialect", None)
         options.setdefault("brightness_scale", wiring.codec.scale)
+    if isinstance(modes := options.get("supported_color_modes"), str):
+        options["supported_color_modes"] = [mode.strip() for mode in modes.split(",")]
     return options

@@ -1,10 +1,12 @@
-"""Lamps behind a real mosquitto: confirmation, last will, outage. The lamp in these tests is a client of its own."""
+"""Lamps behind a real mosquitto: confirmation, last will, outage. The lamp in these tests is a client of its own, which
+speaks each of the dialects."""
 
 import asyncio
 import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,7 @@ from pydantic import SecretStr
 
 from skill.canonical import Brightness, BrightnessStep, Change, Lamp, LampState, Power
 from skill.drivers.absent import AbsentDriver
-from skill.drivers.codecs import home_assistant
 from skill.drivers.mqtt import MqttDriver
-from skill.drivers.wiring import BadTopic, check_topic
 from skill.errors import BridgeUnreachable, EndpointUnreachable
 from tests.conftest import NewDatabase
 from tests.running.bridge import Bridge
@@ -24,6 +24,7 @@ from tests.running.broker import Broker
 from tests.running.home import add_lamp, skill_settings
 from tests.running.ports import free_port
 from tests.running.service import Service
+from tests.skill.firmware import FIRMWARES, Firmware
 from tests.skill.issuer import CLIENT_ID, PERSON, Issuer
 from tests.skill.talking import Alexa, values
 
@@ -119,6 +120,167 @@ async def test_S06_a_change_is_one_message_and_is_confirmed_by_its_echo(driver: 
         {"state": "ON", "brightness": 64},
         {"state": "OFF"},
         {"state": "ON"},
+    ]
+
+
+@dataclass(frozen=True)
+class Shine:
+    """A colour, or a white, as drivers are asked for it."""
+
+    hue: float = 0.0
+    saturation: float = 1.0
+    kelvin: int | None = None
+
+    def applied_to(self, state: LampState) -> LampState:
+        if self.kelvin is not None:
+            return state._replace(power=True, mode="white", kelvin=self.kelvin)
+        return state._replace(power=True, mode="color", hue=self.hue, saturation=self.saturation)
+
+
+class Plugged:
+    """A lamp of any firmware, on the broker until it is unplugged; `slow` seconds until it obeys."""
+
+    def __init__(self, broker: Broker, firmware: Firmware, slow: float = 0.0) -> None:
+        self.broker, self.firmware, self.slow = broker, firmware, slow
+        self.commands: list[tuple[str, str]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    @property
+    def lamp(self) -> Lamp:
+        return Lamp(f"lamp-{uuid.uuid4().hex}", "u1", "Bulb", "mqtt", self.firmware.options)
+
+    async def __aenter__(self) -> "Plugged":
+        self._task = asyncio.create_task(self._run())
+        await asyncio.wait_for(self._ready.wait(), 20)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        (ended,) = await asyncio.gather(self._task, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError), ended
+
+    async def _run(self) -> None:
+        away = self.firmware.away
+        will = aiomqtt.Will(away.topic, away.payload, qos=1, retain=True) if away else None
+        async with aiomqtt.Client(self.broker.host, self.broker.port, will=will) as client:
+            await client.subscribe([(topic, 1) for topic in self.firmware.listens_to])
+            for said in self.firmware.birth():
+                await client.publish(said.topic, said.payload, qos=1, retain=said.retain)
+            self._ready.set()
+            async for message in client.messages:
+                assert isinstance(message.payload, bytes)
+                assert not message.retain, "a command that the broker keeps switches the lamp again at its next start"
+                payload = message.payload.decode()
+                self.commands.append((message.topic.value, payload))
+                for said in self.firmware.obey(message.topic.value, payload):
+                    await asyncio.sleep(self.slow)
+                    await client.publish(said.topic, said.payload, qos=1, retain=said.retain)
+
+    async def say(self, topic: str, payload: str) -> None:
+        async with aiomqtt.Client(self.broker.host, self.broker.port) as client:
+            await client.publish(topic, payload, qos=1, retain=True)
+
+
+every_firmware = pytest.mark.parametrize("firmware", FIRMWARES.values(), ids=FIRMWARES)
+
+
+@pytest.mark.spec("alexa 6.1", "alexa 6.2", "S06")
+@every_firmware
+@pytest.mark.parametrize("slow", [0.0, 0.05], ids=["quick", "slow"])
+async def test_S06_a_lamp_of_every_dialect_does_and_says_what_was_asked(
+    driver: MqttDriver, mosquitto: Broker, firmware: type[Firmware], slow: float
+) -> None:
+    async with Plugged(mosquitto, firmware(), slow) as plugged:
+        lamp = plugged.lamp
+        found = (await driver.sample(lamp, None)).state
+        assert (found.power, found.last_brightness in (100, None)) == (False, True)
+        plugged.commands.clear()
+        expected = LampState(power=False, last_brightness=100)
+        changes: list[Change] = [
+            Power(on=True),
+            Brightness(50),
+            BrightnessStep(-10),
+            Shine(hue=120.0, saturation=1.0),
+            Shine(hue=33.0, saturation=0.5),
+            Brightness(0),
+            Power(on=True),
+            Shine(kelvin=2700),
+            Shine(kelvin=4000),
+            BrightnessStep(30),
+            Power(on=False),
+        ]
+        for count, change in enumerate(changes, 1):
+            state = (await driver.apply(lamp, change)).state
+            expected = change.applied_to(expected)
+            assert (state.power, state.mode) == (expected.power, expected.mode)
+            if count > 1:
+                assert state.last_brightness == expected.last_brightness
+            if expected.mode == "color":
+                assert (state.hue, state.saturation) == (expected.hue, expected.saturation)
+            elif count > 4:
+                assert state.kelvin == expected.kelvin
+        async with asyncio.timeout(20):
+            while len(plugged.commands) < len(changes):
+                await asyncio.sleep(0.02)
+        assert len(plugged.commands) == len(changes), "one message for each"
+
+
+@pytest.mark.spec("alexa 6.1", "alexa 2.6", "S14")
+@pytest.mark.parametrize("dialect", [name for name, each in FIRMWARES.items() if each().away is not None])
+async def test_S14_a_lamp_of_every_dialect_that_lost_its_current_is_unreachable_at_once(
+    driver: MqttDriver, mosquitto: Broker, dialect: str
+) -> None:
+    async with Plugged(mosquitto, FIRMWARES[dialect]()) as plugged:
+        lamp = plugged.lamp
+        assert (await driver.apply(lamp, Brightness(42))).state.online is True
+        away = plugged.firmware.away
+        assert away is not None
+        await plugged.say(away.topic, away.payload)
+        async with asyncio.timeout(20):
+            while (await driver.sample(lamp, None)).state.online:
+                await asyncio.sleep(0.02)
+        started = time.monotonic()
+        with pytest.raises(EndpointUnreachable):
+            await driver.apply(lamp, Power(on=True))
+        assert time.monotonic() - started < 1, "a silent one is waited for longer"
+
+
+@pytest.mark.spec("alexa 6.2")
+async def test_a_colour_that_a_lamp_cannot_show_is_said_as_it_is(driver: MqttDriver, mosquitto: Broker) -> None:
+    class Faded(FIRMWARES["json_light"]):  # type: ignore[misc, name-defined]
+        def obey(self, topic: str, payload: str) -> list[Any]:
+            command = json.loads(payload)
+            if "color" in command:
+                command["color"] = {"r": 255, "g": 64, "b": 64}
+            return super().obey(topic, json.dumps(command))  # type: ignore[no-any-return]
+
+    async with Plugged(mosquitto, Faded()) as plugged:
+        state = (await driver.apply(plugged.lamp, Shine(hue=0.0, saturation=1.0))).state
+    assert (state.power, state.mode) == (True, "color")
+    assert state.saturation == pytest.approx(0.749, abs=0.001)
+
+
+@pytest.mark.spec("alexa 6.2")
+async def test_a_colour_is_sent_again_though_the_lamp_is_thought_to_have_it(
+    driver: MqttDriver, mosquitto: Broker
+) -> None:
+    async with Plugged(mosquitto, FIRMWARES["json_light"]()) as plugged:
+        lamp = plugged.lamp
+        for _ in range(2):
+            await driver.apply(lamp, Shine(kelvin=2700))
+            await driver.apply(lamp, Brightness(50))
+        async with asyncio.timeout(20):
+            while len(plugged.commands) < 4:
+                await asyncio.sleep(0.02)
+    dimmed = {"state": "ON", "brightness": 128}
+    warm = {"state": "ON", "brightness": 128, "color_temp": 370}
+    assert [json.loads(payload) for _, payload in plugged.commands] == [
+        warm | {"brightness": 255},
+        dimmed,
+        warm,
+        dimmed,
     ]
 
 
@@ -244,26 +406,6 @@ async def test_without_a_broker_set_up_a_lamp_cannot_be_reached_at_once() -> Non
         await driver.sample(lamp, None)
     with pytest.raises(BridgeUnreachable):
         await driver.apply(lamp, Power(on=True))
-
-
-@pytest.mark.spec("alexa 6.2", "S26")
-@pytest.mark.parametrize("scale", [100, 254, 255, 1000])
-def test_S26_every_percentage_survives_the_way_to_the_lamp_and_back(scale: int) -> None:
-    for percent in range(1, 101):
-        assert home_assistant.to_percent(home_assistant.to_device(percent, scale), scale) == percent
-
-
-@pytest.mark.parametrize("change", [Power(on=True), Brightness(50), BrightnessStep(10)])
-def test_a_lamp_of_which_nothing_is_known_can_be_commanded(change: Change) -> None:
-    unknown = LampState(power=None, last_brightness=None)
-    target = change.applied_to(unknown)
-    assert json.loads(home_assistant.command(change, target, 255))["state"] == "ON"
-
-
-@pytest.mark.parametrize("topic", ["", "#", "home/#", "home/+/set", "$SYS/broker", "a\0b", "x" * 1025])
-def test_topics_that_reach_further_than_one_lamp_are_refused(topic: str) -> None:
-    with pytest.raises(BadTopic):
-        check_topic(topic)
 
 
 @pytest.mark.spec("alexa 6.2", "S06", "S14", "S15")
