@@ -51,6 +51,46 @@ def test_an_mqtt_lamp_keeps_its_topics(operator: Service) -> None:
     assert operator.cli("lamp", "plug", added["endpoint_id"], "--out").returncode == 1
 
 
+@pytest.mark.spec("alexa 6.1")
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ("zigbee2mqtt --topic zigbee2mqtt/desk", {"topic": "zigbee2mqtt/desk"}),
+        ("tasmota --topic desk --full-topic %topic%/%prefix%/", {"topic": "desk", "full_topic": "%topic%/%prefix%/"}),
+        (
+            "wled --topic wled/desk --supported-color-modes rgb,color_temp",
+            {"topic": "wled/desk", "supported_color_modes": ["rgb", "color_temp"]},
+        ),
+        ("esphome --topic desk/light/lamp --confirm optimistic", {"topic": "desk/light/lamp", "confirm": "optimistic"}),
+        (
+            "aws_shadow --thing ratchet --power-key powerState --no-shadow-service",
+            {"thing": "ratchet", "power_key": "powerState", "shadow_service": False},
+        ),
+    ],
+)
+def test_a_lamp_of_every_dialect_is_added(operator: Service, arguments: str, options: dict[str, object]) -> None:
+    added = operator.cli_json(*"lamp add --owner u1 --name Bulb --driver mqtt --dialect".split(), *arguments.split())
+    assert added["options"] == {"confirm": "echo", "dialect": arguments.split()[0]} | options
+
+
+@pytest.mark.spec("alexa 6.2")
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("--dialect tasmota", "--topic"),
+        ("--dialect tasmota --topic desk/#", "--topic"),
+        ("--dialect aws_shadow --thing a/b", "--thing"),
+        ("--dialect wled --topic $aws/things/a/shadow", "--topic"),
+        ("--dialect zigbee2mqtt --topic z/desk --state-topic z/desk", "--state-topic"),
+        ("--command-topic home/+", "--command-topic"),
+    ],
+)
+def test_a_mistake_in_a_topic_names_the_option(operator: Service, arguments: str, named: str) -> None:
+    done = operator.cli(*"lamp add --owner u1 --name Bulb --driver mqtt".split(), *arguments.split())
+    assert done.returncode == 2
+    assert named in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
