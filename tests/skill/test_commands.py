@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import NewDatabase
 from tests.running.service import Service
 
+ADD_MQTT = ("lamp", "add", "--owner", "u1", "--name", "Bulb", "--driver", "mqtt")
+
 
 @pytest.fixture(scope="module")
 def operator(database_kind: str, new_database: NewDatabase, module_folder: Path) -> Service:
@@ -69,7 +71,7 @@ def test_an_mqtt_lamp_keeps_its_topics(operator: Service) -> None:
     ],
 )
 def test_a_lamp_of_every_dialect_is_added(operator: Service, arguments: str, options: dict[str, object]) -> None:
-    added = operator.cli_json(*"lamp add --owner u1 --name Bulb --driver mqtt --dialect".split(), *arguments.split())
+    added = operator.cli_json(*ADD_MQTT, "--dialect", *arguments.split())
     assert added["options"] == {"confirm": "echo", "dialect": arguments.split()[0]} | options
 
 
@@ -86,7 +88,7 @@ def test_a_lamp_of_every_dialect_is_added(operator: Service, arguments: str, opt
     ],
 )
 def test_a_mistake_in_a_topic_names_the_option(operator: Service, arguments: str, named: str) -> None:
-    done = operator.cli(*"lamp add --owner u1 --name Bulb --driver mqtt".split(), *arguments.split())
+    done = operator.cli(*ADD_MQTT, *arguments.split())
     assert done.returncode == 2
     assert named in done.stderr
 
