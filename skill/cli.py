@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import orjson
 import typer
 
+from skill.abilities import chosen
 from skill.discovery import NotDescribable, friendly_name
 from skill.drivers.codecs import BadOption
 from skill.drivers.wiring import checked
@@ -198,6 +199,17 @@ def add(
     confirm: Annotated[
         Confirm | None, typer.Option(help="mqtt: wait for the lamp's echo, or take a command for done. [echo]")
     ] = None,
+    capabilities: Annotated[
+        str | None,
+        typer.Option(
+            help="What the lamp can, with commas: power, brightness, color, temperature. Unless said, a simulated lamp "
+            "can all of it, an mqtt lamp power,brightness."
+        ),
+    ] = None,
+    kelvin_range: Annotated[
+        str | None,
+        typer.Option(help="Its warmest and coldest white, for lamps with temperature. Unless said, 2200-7000."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Register a lamp; prints its endpoint id, which never changes."""
@@ -227,6 +239,10 @@ def add(
             raise typer.BadParameter(str(error), param_hint=f"--{error.option.replace('_', '-')}") from error
     elif options:
         raise typer.BadParameter("it belongs to --driver mqtt", param_hint=f"--{min(options).replace('_', '-')}")
+    try:
+        options |= chosen(driver.value, capabilities, kelvin_range)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--capabilities, --kelvin-range") from error
     plain = _checked_name(name)
     _print_lamp(_on_lamps(lambda lamps: lamps.add(owner, plain, driver.value, options)), as_json)
 

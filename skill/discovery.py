@@ -3,8 +3,10 @@ lamp that cannot be described is left out."""
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
+from skill.abilities import Abilities
 from skill.canonical import Lamp
 
 MANUFACTURER = "Self-hosted"
@@ -41,13 +43,18 @@ def _capability(interface: str, *supported: str) -> dict[str, Any]:
     return capability
 
 
-CAPABILITIES = (
-    _capability("Alexa"),
-    _capability("Alexa.PowerController", "powerState"),
-    _capability("Alexa.BrightnessController", "brightness"),
-    _capability("Alexa.EndpointHealth", "connectivity"),
-)
-"""What every lamp can do; exactly what `skill.handlers` obeys."""
+@lru_cache(maxsize=64)
+def _capabilities(abilities: Abilities) -> tuple[dict[str, Any], ...]:
+    """What the lamp can do; exactly what `skill.handlers` obeys and `skill.responses` reports."""
+    controllers = (
+        (True, _capability("Alexa")),
+        (True, _capability("Alexa.PowerController", "powerState")),
+        (abilities.brightness, _capability("Alexa.BrightnessController", "brightness")),
+        (abilities.color, _capability("Alexa.ColorController", "color")),
+        (abilities.kelvin, _capability("Alexa.ColorTemperatureController", "colorTemperatureInKelvin")),
+        (True, _capability("Alexa.EndpointHealth", "connectivity")),
+    )
+    return tuple(capability for able, capability in controllers if able)
 
 
 def endpoint(lamp: Lamp) -> dict[str, Any]:
@@ -56,6 +63,10 @@ def endpoint(lamp: Lamp) -> dict[str, Any]:
         raise NotDescribable("the endpoint id holds characters that Alexa refuses")
     if (description := _CONNECTIONS.get(lamp.driver)) is None:
         raise NotDescribable("the driver is unknown")
+    try:
+        abilities = Abilities.of(lamp.driver, lamp.options)
+    except ValueError as error:
+        raise NotDescribable(str(error)) from error
     return {
         "endpointId": lamp.endpoint_id,
         "manufacturerName": MANUFACTURER,
@@ -64,5 +75,5 @@ def endpoint(lamp: Lamp) -> dict[str, Any]:
         "displayCategories": ["LIGHT"],
         "cookie": {},
         "additionalAttributes": {"manufacturer": MANUFACTURER, "model": description},
-        "capabilities": list(CAPABILITIES),
+        "capabilities": list(_capabilities(abilities)),
     }

@@ -43,6 +43,18 @@ class ValueOutOfRange(AlexaError):
         return {"validRange": {"minimumValue": self.minimum, "maximumValue": self.maximum}}
 
 
+class NotSupportedInColorMode(AlexaError):
+    """Warmer or cooler, asked of a lamp that shows a colour (contract 2.3)."""
+
+    type = "NOT_SUPPORTED_IN_CURRENT_MODE"
+
+    def __init__(self) -> None:
+        super().__init__("The lamp shows a colour: set a white first.")
+
+    def details(self) -> Mapping[str, object]:
+        return {"currentDeviceMode": "COLOR"}
+
+
 class NoSuchEndpoint(AlexaError):
     """No such lamp, or somebody else's: one answer, so that nobody can probe for ids."""
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from skill.abilities import Abilities
 from skill.bridge_call import SignatureUsed
 from skill.canonical import Change, Lamp, LampState, Sample
 from skill.drivers import Driver
@@ -43,6 +44,7 @@ class OwnedLamp(NamedTuple):
     lamp: Lamp
     driver: Driver
     stored: LampState | None
+    abilities: Abilities
 
     async def sample(self) -> Sample:
         return await self.driver.sample(self.lamp, self.stored)
@@ -74,7 +76,11 @@ class Lamps:
         lamp, stored = found
         if (driver := self._drivers.get(lamp.driver)) is None:
             raise InternalError("The lamp's driver is not there.")
-        return OwnedLamp(lamp, driver, stored)
+        try:
+            abilities = Abilities.of(lamp.driver, lamp.options)
+        except ValueError as error:
+            raise InternalError("The lamp's capabilities cannot be used.") from error
+        return OwnedLamp(lamp, driver, stored, abilities)
 
     async def of(self, owner: str) -> list[Lamp]:
         """Oldest first, one more than Alexa takes where there are too many, so that the caller can tell."""

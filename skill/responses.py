@@ -6,11 +6,15 @@ from functools import lru_cache
 from random import getrandbits
 from typing import Any
 
+from skill.abilities import Abilities
 from skill.canonical import Sample
 from skill.directives import ACCEPT_GRANT, Addressing, Directive
 from skill.errors import AcceptGrantFailed, AlexaError
 
 Message = dict[str, Any]
+
+WHITE: Mapping[str, float] = {"hue": 0.0, "saturation": 0.0, "brightness": 1.0}
+"""The `color` of a lamp in mode `white`."""
 
 
 def message_id() -> str:
@@ -38,8 +42,10 @@ def _second(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def properties(sample: Sample) -> list[Message]:
-    """The full snapshot. What is unknown is left out: Alexa refuses a whole report because of one null."""
+def properties(sample: Sample, abilities: Abilities) -> list[Message]:
+    """The full snapshot of what discovery declares. What is unknown is left out: Alexa refuses a whole report because
+    of one null. A lamp that shows a colour has no colour temperature (contract 2.3); a white one has the colour white.
+    """
     state, at, uncertainty = sample.state, time_of_sample(sample.at), sample.uncertainty
 
     def reported(namespace: str, name: str, value: object) -> Message:
@@ -54,16 +60,23 @@ def properties(sample: Sample) -> list[Message]:
     found = []
     if state.power is not None:
         found.append(reported("Alexa.PowerController", "powerState", "ON" if state.power else "OFF"))
-    if (brightness := state.brightness) is not None:
+    if abilities.brightness and (brightness := state.brightness) is not None:
         found.append(reported("Alexa.BrightnessController", "brightness", brightness))
+    if abilities.color and state.power is not None:
+        white = state.mode == "white"
+        color = WHITE if white else {"hue": state.hue, "saturation": state.saturation, "brightness": state.value}
+        found.append(reported("Alexa.ColorController", "color", color))
+    if abilities.kelvin is not None and state.power is not None and state.mode == "white":
+        kelvin = abilities.kelvin.nearest(state.kelvin)
+        found.append(reported("Alexa.ColorTemperatureController", "colorTemperatureInKelvin", kelvin))
     connectivity = {"value": "UNREACHABLE" if state.online is False else "OK"}
     found.append(reported("Alexa.EndpointHealth", "connectivity", connectivity))
     return found
 
 
-def _of_lamp(name: str, directive: Directive, sample: Sample) -> Message:
+def _of_lamp(name: str, directive: Directive, sample: Sample, abilities: Abilities) -> Message:
     return {
-        "context": {"properties": properties(sample)},
+        "context": {"properties": properties(sample, abilities)},
         "event": {
             "header": _header("Alexa", name, directive.correlation_token),
             "endpoint": {"endpointId": directive.endpoint_id},
@@ -72,14 +85,14 @@ def _of_lamp(name: str, directive: Directive, sample: Sample) -> Message:
     }
 
 
-def response(directive: Directive, sample: Sample) -> Message:
+def response(directive: Directive, sample: Sample, abilities: Abilities) -> Message:
     """`Alexa/Response`: done, and how the lamp stands now."""
-    return _of_lamp("Response", directive, sample)
+    return _of_lamp("Response", directive, sample, abilities)
 
 
-def state_report(directive: Directive, sample: Sample) -> Message:
+def state_report(directive: Directive, sample: Sample, abilities: Abilities) -> Message:
     """`Alexa/StateReport`."""
-    return _of_lamp("StateReport", directive, sample)
+    return _of_lamp("StateReport", directive, sample, abilities)
 
 
 def discovered(endpoints: Sequence[Message]) -> Message:

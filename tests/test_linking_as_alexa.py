@@ -90,4 +90,10 @@ async def test_the_lamp_obeys_the_token_from_the_linking_and_from_its_refresh(ho
     assert values(dimmer)["brightness"] == 25
     report = await home.bridge.send("Alexa", "ReportState", fresh, lamp)
     assert report["event"]["header"]["name"] == "StateReport"
-    assert values(report) == {"powerState": "ON", "brightness": 25, "connectivity": {"value": "OK"}}
+    assert values(report) == {
+        "powerState": "ON",
+        "brightness": 25,
+        "color": {"hue": 0.0, "saturation": 0.0, "brightness": 1.0},
+        "colorTemperatureInKelvin": 2700,
+        "connectivity": {"value": "OK"},
+    }

@@ -8,11 +8,11 @@ from skill.responses import Message, response
 
 
 async def turn_on(directive: Directive, caller: Caller, lamps: Lamps) -> Message:
-    """Restores the last non-zero brightness."""
+    """Restores the last non-zero brightness, and the colour."""
     lamp = await lamps.owned(directive.endpoint_id, caller.sub)
-    return response(directive, await lamp.apply(Power(on=True)))
+    return response(directive, await lamp.apply(Power(on=True)), lamp.abilities)
 
 
 async def turn_off(directive: Directive, caller: Caller, lamps: Lamps) -> Message:
     lamp = await lamps.owned(directive.endpoint_id, caller.sub)
-    return response(directive, await lamp.apply(Power(on=False)))
+    return response(directive, await lamp.apply(Power(on=False)), lamp.abilities)

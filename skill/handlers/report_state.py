@@ -9,4 +9,4 @@ from skill.responses import Message, state_report
 async def report_state(directive: Directive, caller: Caller, lamps: Lamps) -> Message:
     """A lamp that is offline reports its last known values and `UNREACHABLE`; that is no error."""
     lamp = await lamps.owned(directive.endpoint_id, caller.sub)
-    return state_report(directive, await lamp.sample())
+    return state_report(directive, await lamp.sample(), lamp.abilities)

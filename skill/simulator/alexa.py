@@ -9,10 +9,22 @@ import orjson
 
 from skill.simulator import messages, replies
 from skill.simulator.browsers import Browser, Device, Notice
+from skill.simulator.colours import COLOURS
 from skill.simulator.journal import pretty
 from skill.simulator.linking import AuthorizationServer, LinkingFailed
 from skill.simulator.replies import Reply
-from skill.simulator.speech import Adjust, Brightness, Discover, Intent, NotUnderstood, Power, understand
+from skill.simulator.speech import (
+    Adjust,
+    Brightness,
+    Colour,
+    Discover,
+    Intent,
+    NotUnderstood,
+    Power,
+    White,
+    Whiter,
+    understand,
+)
 
 Answer = Callable[[bytes], Awaitable[dict[str, Any]]]
 
@@ -23,6 +35,7 @@ UNLINKED = Notice(
     "Alexa unlinked this account",
     "The skill answered that the token is no longer good. As in the Alexa app, only linking again helps.",
 )
+_TEMPERATURE = "Alexa.ColorTemperatureController"
 LINK_FIRST = "Your account isn't linked yet. Link it first."
 
 
@@ -156,6 +169,16 @@ def _directive(intent: Intent) -> tuple[str, str, dict[str, Any], tuple[str, obj
             return "Alexa.BrightnessController", "SetBrightness", {"brightness": percent}, ("brightness", percent)
         case Adjust(delta=delta):
             return "Alexa.BrightnessController", "AdjustBrightness", {"brightnessDelta": delta}, ("brightness", None)
+        case Colour(name=name):
+            hue, saturation, brightness = COLOURS[name]
+            color = {"hue": hue, "saturation": saturation, "brightness": brightness}
+            return "Alexa.ColorController", "SetColor", {"color": color}, ("color", color)
+        case White(kelvin=kelvin):  # a lamp that cannot do it takes the nearest, which is well
+            payload = {"colorTemperatureInKelvin": kelvin}
+            return _TEMPERATURE, "SetColorTemperature", payload, ("colorTemperatureInKelvin", None)
+        case Whiter(cooler=cooler):
+            name = "IncreaseColorTemperature" if cooler else "DecreaseColorTemperature"
+            return _TEMPERATURE, name, {}, ("colorTemperatureInKelvin", None)
         case _:
             return "Alexa", "ReportState", {}, None
 

@@ -86,6 +86,8 @@ def _failure(name: str, message: dict[str, Any]) -> Reply | None:
         return Reply(f"{name} isn't responding. Please check its network connection and power.", detail, well=False)
     if kind in ("INVALID_VALUE", "VALUE_OUT_OF_RANGE"):
         return Reply(f"I can't set {name} to that.", detail, well=False)
+    if kind == "NOT_SUPPORTED_IN_CURRENT_MODE":
+        return Reply(f"I can't do that while {name} shows a colour.", detail, well=False)
     if kind == "INVALID_DIRECTIVE":
         return Reply(f"{name} doesn't support that.", detail, well=False)
     if kind == "INSUFFICIENT_PERMISSIONS":

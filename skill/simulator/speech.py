@@ -1,7 +1,7 @@
 """What was said to Alexa, understood: a line of text in, an `Intent` or a `NotUnderstood` out. Pure.
 
 Alexa's own language understanding is far wider. This one knows the sentences about a lamp that Amazon documents for
-`Alexa.PowerController`, `Alexa.BrightnessController` and `Alexa` `ReportState`, and says what it knows when lost.
+power, brightness, colour, colour temperature and `ReportState`, and says what it knows when lost.
 """
 
 import re
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
+
+from skill.simulator.colours import COLOURS, WHITES
 
 STEP = 25
 """Percent by which "dim the lamp" and "brighten the lamp" change it when no number is said."""
@@ -45,6 +47,28 @@ class Adjust:
 
 
 @dataclass(frozen=True, slots=True)
+class Colour:
+    """`name` is one of `COLOURS`."""
+
+    lamps: tuple[str, ...]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class White:
+    lamps: tuple[str, ...]
+    kelvin: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whiter:
+    """Cooler, or warmer."""
+
+    lamps: tuple[str, ...]
+    cooler: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """`about` says which property the person wants to hear of."""
 
@@ -60,7 +84,7 @@ class NotUnderstood:
     suggestions: tuple[str, ...]
 
 
-Intent = Discover | Power | Brightness | Adjust | Question
+Intent = Discover | Power | Brightness | Adjust | Colour | White | Whiter | Question
 
 _NUMBERS = {
     word: number
@@ -100,6 +124,15 @@ _SET = [
     re.compile(rf"{_BRIGHTNESS_OF} {_LEVEL}"),
     re.compile(rf"{_OWN_BRIGHTNESS} (?:to |at )?{_LEVEL}"),
 ]  # fmt: skip
+_SHADE = (
+    rf"(?P<shade>{'|'.join(sorted([*COLOURS, *WHITES], key=len, reverse=True))}|(?P<kelvin>\d{{4,5}}) ?(?:k|kelvin))"
+)
+_COLOUR = "(?:'s)?(?: colou?r)?(?: to)?(?: the)?(?: colou?r)?"
+_SHADES = [
+    re.compile(rf"(?:set|change|turn|put|make|adjust) (?!on |off ){_LAMP}{_COLOUR} {_SHADE}"),
+    re.compile(rf"(?:set|change) (?:the )?colou?r (?:of|on|for) {_LAMP} to {_SHADE}"),
+]
+_WHITER = re.compile(rf"(?:make|set|turn) {_LAMP} (?:a (?:little|bit) )?(?P<way>warmer|cooler|colder|softer)")
 _DOWN = [
     re.compile(rf"(?:dim|lower|decrease|reduce|darken|turn down|bring down) (?:{_BRIGHTNESS_OF}){_DELTA}"),
     re.compile(rf"(?:dim|lower|decrease|reduce|darken|turn down|bring down) {_OWN_BRIGHTNESS}(?: down)?{_DELTA}"),
@@ -136,7 +169,7 @@ def understand(said: str, names: Sequence[str]) -> Intent | NotUnderstood:
     if not text:
         return NotUnderstood("I'm listening. Try one of these.", examples)
     if re.fullmatch(r"help|what can i say|what can you do", text):
-        return NotUnderstood("You can switch lamps, set their brightness, or ask how they are.", examples)
+        return NotUnderstood("You can switch lamps, set their brightness and colour, or ask how they are.", examples)
     if _DISCOVER.fullmatch(text):
         return Discover()
     found = _intent(text, names)
@@ -173,6 +206,13 @@ def _intent(text: str, names: Sequence[str]) -> Intent | NotUnderstood | None:
     for about, question in _QUESTIONS:
         if (match := question.fullmatch(text)) and (which := lamps(match)):
             return Question(which, about)
+    for pattern in _SHADES:
+        if (match := pattern.fullmatch(text)) and (which := lamps(match)):
+            if match["shade"] in COLOURS:
+                return Colour(which, match["shade"])
+            return White(which, WHITES.get(match["shade"]) or int(match["kelvin"]))
+    if (match := _WHITER.fullmatch(text)) and (which := lamps(match)):
+        return Whiter(which, match["way"] in ("cooler", "colder"))
     for pattern in _SET:
         if (match := pattern.fullmatch(text)) and (which := lamps(match)):
             level = _LEVELS[match["level"]] if match["level"] in _LEVELS else int(match["level"])

@@ -9,10 +9,20 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from skill.abilities import Abilities
 from skill.models import LampRow, SimulatedLampRow
 from skill.storage.engine import open_engine
 
 SIMULATED = "simulated"
+
+
+FIRST_WHITE = 2700
+"""Kelvin of a new simulated lamp, or the nearest that it can."""
+
+
+def _first_white(driver: str, options: Mapping[str, Any]) -> int:
+    limits = Abilities.of(driver, options).kelvin
+    return FIRST_WHITE if limits is None else limits.nearest(FIRST_WHITE)
 
 
 class Registry:
@@ -22,7 +32,8 @@ class Registry:
         self._session = session
 
     async def add(self, owner: str, name: str, driver: str, options: Mapping[str, Any]) -> LampRow:
-        """The id is random: globally unique, and never given again (contract 2.2)."""
+        """The id is random: globally unique, and never given again (contract 2.2). Raises ValueError where a simulated
+        lamp's options say what no lamp can."""
         lamp = LampRow(
             endpoint_id=f"lamp-{uuid.uuid4().hex}",
             owner=owner,
@@ -34,7 +45,7 @@ class Registry:
         self._session.add(lamp)
         await self._session.flush()
         if driver == SIMULATED:
-            self._session.add(SimulatedLampRow(endpoint_id=lamp.endpoint_id))
+            self._session.add(SimulatedLampRow(endpoint_id=lamp.endpoint_id, kelvin=_first_white(driver, options)))
         return lamp
 
     async def lamps(self, owner: str | None = None) -> Sequence[LampRow]:

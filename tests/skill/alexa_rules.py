@@ -4,7 +4,7 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints, model_validator
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 MessageId = Annotated[
@@ -30,6 +30,14 @@ class Connectivity(Strict):
     value: Literal["OK", "UNREACHABLE"]
 
 
+class Color(Strict):
+    """All three, and as JSON numbers with a fraction."""
+
+    hue: Annotated[StrictFloat, Field(ge=0, le=360)]
+    saturation: Annotated[StrictFloat, Field(ge=0, le=1)]
+    brightness: Annotated[StrictFloat, Field(ge=0, le=1)]
+
+
 class Property(Strict):
     namespace: str
     name: str
@@ -44,6 +52,11 @@ class Property(Strict):
             assert self.value in ("ON", "OFF")
         elif kind == ("Alexa.BrightnessController", "brightness"):
             assert self.value in range(101)
+            assert type(self.value) is int
+        elif kind == ("Alexa.ColorController", "color"):
+            Color.model_validate(self.value)
+        elif kind == ("Alexa.ColorTemperatureController", "colorTemperatureInKelvin"):
+            assert self.value in range(1000, 10_001)
             assert type(self.value) is int
         elif kind == ("Alexa.EndpointHealth", "connectivity"):
             Connectivity.model_validate(self.value)
@@ -61,6 +74,16 @@ class Context(Strict):
         assert len(set(kinds)) == len(kinds)
         return self
 
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "Context":
+        """Off has no brightness, on has some; what shows a colour has no colour temperature (contract 2.3)."""
+        values = {each.name: each.value for each in self.properties}
+        if "brightness" in values:
+            assert (values["powerState"] == "OFF") == (values["brightness"] == 0)
+        if values.get("color", {}).get("saturation"):
+            assert "colorTemperatureInKelvin" not in values
+        return self
+
 
 class Endpoint(Strict):
     endpointId: Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -74,11 +97,16 @@ class ValidRange(Strict):
     minimumValue: int
     maximumValue: int
 
+    @model_validator(mode="after")
+    def _goes_up(self) -> "ValidRange":
+        assert self.minimumValue < self.maximumValue
+        return self
+
 
 ERROR_TYPES = {
     *("NO_SUCH_ENDPOINT", "ENDPOINT_UNREACHABLE", "BRIDGE_UNREACHABLE", "INVALID_DIRECTIVE", "INVALID_VALUE"),
     *("VALUE_OUT_OF_RANGE", "INTERNAL_ERROR", "EXPIRED_AUTHORIZATION_CREDENTIAL"),
-    *("INVALID_AUTHORIZATION_CREDENTIAL", "INSUFFICIENT_PERMISSIONS"),
+    *("INVALID_AUTHORIZATION_CREDENTIAL", "INSUFFICIENT_PERMISSIONS", "NOT_SUPPORTED_IN_CURRENT_MODE"),
 }
 
 
@@ -86,11 +114,13 @@ class Error(Strict):
     type: str
     message: Annotated[str, StringConstraints(min_length=1)]
     validRange: ValidRange | None = None
+    currentDeviceMode: Literal["COLOR", "ASLEEP", "NOT_PROVISIONED", "OTHER"] | None = None
 
     @model_validator(mode="after")
     def _type_has_what_it_needs(self) -> "Error":
         assert self.type in ERROR_TYPES | {"ACCEPT_GRANT_FAILED"}
         assert (self.type == "VALUE_OUT_OF_RANGE") == (self.validRange is not None)
+        assert (self.type == "NOT_SUPPORTED_IN_CURRENT_MODE") == (self.currentDeviceMode is not None)
         return self
 
 
@@ -104,11 +134,28 @@ class Properties(Strict):
     retrievable: Literal[True]
 
 
+PROPERTIES: dict[str, list[str] | None] = {
+    "Alexa": None,
+    "Alexa.PowerController": ["powerState"],
+    "Alexa.BrightnessController": ["brightness"],
+    "Alexa.ColorController": ["color"],
+    "Alexa.ColorTemperatureController": ["colorTemperatureInKelvin"],
+    "Alexa.EndpointHealth": ["connectivity"],
+}
+
+
 class Capability(Strict):
     type: Literal["AlexaInterface"]
-    interface: Literal["Alexa", "Alexa.PowerController", "Alexa.BrightnessController", "Alexa.EndpointHealth"]
+    interface: str
     version: Literal["3"]
     properties: Properties | None = None
+
+    @model_validator(mode="after")
+    def _declares_its_property(self) -> "Capability":
+        """Amazon's schema takes a controller without properties, and any name in them."""
+        declared = None if self.properties is None else [each.name for each in self.properties.supported]
+        assert declared == PROPERTIES[self.interface]
+        return self
 
 
 class AdditionalAttributes(Strict):
@@ -124,13 +171,19 @@ class DiscoveredEndpoint(Strict):
     displayCategories: list[Literal["LIGHT"]]
     cookie: dict[str, str]
     additionalAttributes: AdditionalAttributes
-    capabilities: Annotated[list[Capability], Field(min_length=4, max_length=4)]
+    capabilities: Annotated[list[Capability], Field(max_length=100)]
 
     @model_validator(mode="after")
     def _name_can_be_said(self) -> "DiscoveredEndpoint":
         assert not re.search(r"""[^\w ]|_""", self.friendlyName), self.friendlyName
         assert self.friendlyName == " ".join(self.friendlyName.split())
-        assert len({each.interface for each in self.capabilities}) == 4
+        return self
+
+    @model_validator(mode="after")
+    def _each_interface_once_and_a_lamps_own_always(self) -> "DiscoveredEndpoint":
+        interfaces = [each.interface for each in self.capabilities]
+        assert len(set(interfaces)) == len(interfaces)
+        assert {"Alexa", "Alexa.PowerController", "Alexa.EndpointHealth"} <= set(interfaces)
         return self
 
 
@@ -141,6 +194,19 @@ class Discovered(Strict):
     def _ids_are_unique(self) -> "Discovered":
         assert len({each.endpointId for each in self.endpoints}) == len(self.endpoints)
         return self
+
+
+CHANGED = {
+    "SetBrightness": "brightness",
+    "AdjustBrightness": "brightness",
+    "SetColor": "color",
+    "SetColorTemperature": "colorTemperatureInKelvin",
+    "IncreaseColorTemperature": "colorTemperatureInKelvin",
+    "DecreaseColorTemperature": "colorTemperatureInKelvin",
+    "TurnOn": "powerState",
+    "TurnOff": "powerState",
+}
+"""The property that Alexa looks for in the answer; a lamp without it "is malfunctioning" (contract 0, row 10)."""
 
 
 def check_answer(sent: Any, answer: dict[str, Any]) -> None:
@@ -166,7 +232,10 @@ def check_answer(sent: Any, answer: dict[str, Any]) -> None:
         assert "endpoint" in event
         Empty.model_validate(event["payload"])
         reported = Context.model_validate(answer["context"])
-        assert {each.name for each in reported.properties} >= {"powerState", "connectivity"}
+        names = {each.name for each in reported.properties}
+        assert names >= {"powerState", "connectivity"}
+        assert CHANGED.get(asked_header["name"], "powerState") in names
+        assert (kind[1] == "StateReport") == (asked_header["name"] == "ReportState")
         return
     assert "context" not in answer
     if kind[1] == "ErrorResponse":
@@ -181,3 +250,18 @@ def check_answer(sent: Any, answer: dict[str, Any]) -> None:
     else:
         raise AssertionError(f"{kind} is no answer of ours")
     assert "null" not in json.dumps(answer)
+
+
+def check_complete(endpoint: dict[str, Any], answer: dict[str, Any]) -> None:
+    """`answer` reports exactly what `endpoint` declared at discovery, all of it retrievable; only a lamp that shows a
+    colour leaves its colour temperature out."""
+    declared = {
+        (capability["interface"], each["name"])
+        for capability in endpoint["capabilities"]
+        for each in capability.get("properties", {}).get("supported", [])
+    }
+    properties = answer["context"]["properties"]
+    color = next((each["value"] for each in properties if each["name"] == "color"), None)
+    if color is not None and color["saturation"] > 0:
+        declared.discard(("Alexa.ColorTemperatureController", "colorTemperatureInKelvin"))
+    assert {(each["namespace"], each["name"]) for each in properties} == declared

@@ -93,6 +93,18 @@ def test_a_mistake_in_a_topic_names_the_option(operator: Service, arguments: str
     assert named in done.stderr
 
 
+@pytest.mark.spec("alexa 2.2")
+def test_a_lamp_keeps_what_it_can(operator: Service) -> None:
+    added = operator.cli_json(
+        *("lamp", "add", "--owner", "u1", "--name", "Bulb", "--driver", "simulated"),
+        *("--capabilities", "power,temperature", "--kelvin-range", "2200-4000"),
+    )
+    assert added["options"] == {"capabilities": ["power", "temperature"], "kelvin_range": [2200, 4000]}
+    bulb = ("lamp", "add", "--owner", "u1", "--name", "Bulb", "--driver", "mqtt", "--command-topic", "home/bulb/set")
+    assert operator.cli_json(*bulb, "--capabilities", "color")["options"]["capabilities"] == ["color"]
+    assert "capabilities" not in operator.cli_json(*bulb)["options"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
@@ -103,6 +115,10 @@ def test_a_mistake_in_a_topic_names_the_option(operator: Service, arguments: str
         ("lamp add --owner u1 --name Desk --driver mqtt --command-topic $SYS/x", 2),
         ("lamp add --owner u1 --name Desk --driver simulated --command-topic home/x", 2),
         ("lamp add --name Desk --driver simulated", 2),
+        ("lamp add --owner u1 --name Desk --driver simulated --capabilities heat", 2),
+        ("lamp add --owner u1 --name Desk --driver simulated --kelvin-range 6500-2200", 2),
+        ("lamp add --owner u1 --name Desk --driver simulated --kelvin-range 500-2200", 2),
+        ("lamp add --owner u1 --name Desk --driver mqtt --command-topic a --kelvin-range 2200-6500", 2),
         ("lamp show lamp-0", 1),
         ("lamp rename lamp-0 --name Desk", 1),
         ("lamp remove lamp-0", 1),

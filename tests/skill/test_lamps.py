@@ -15,6 +15,7 @@ from tests.skill.issuer import PERSON, STRANGER
 from tests.skill.talking import Alexa, error_type, values
 
 POWER, BRIGHTNESS = "Alexa.PowerController", "Alexa.BrightnessController"
+NEW_WHITE = {"color": {"hue": 0.0, "saturation": 0.0, "brightness": 1.0}, "colorTemperatureInKelvin": 2700}
 CHANGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "on": (POWER, "TurnOn", {}),
     "off": (POWER, "TurnOff", {}),
@@ -39,7 +40,8 @@ async def test_S02_a_lamp_declares_what_the_skill_obeys_and_nothing_more(alexa: 
     (found,) = await alexa.discover(alexa.issuer.token(sub="s02-person"))
     assert found["friendlyName"] == "Annas lamp Küche 2"
     interfaces = [each["interface"] for each in found["capabilities"]]
-    assert interfaces == ["Alexa", POWER, BRIGHTNESS, "Alexa.EndpointHealth"]
+    colour = ["Alexa.ColorController", "Alexa.ColorTemperatureController"]
+    assert interfaces == ["Alexa", POWER, BRIGHTNESS, *colour, "Alexa.EndpointHealth"]
 
 
 @pytest.mark.spec("alexa 2.2", "S04")
@@ -90,7 +92,7 @@ async def test_S06_a_change_is_answered_with_the_full_snapshot(
         answer = await alexa.send(namespace, name, lamp, **payload)
         assert answer["event"]["header"]["name"] == "Response"
     power, brightness = expected
-    snapshot = {"powerState": power, "brightness": brightness, "connectivity": {"value": "OK"}}
+    snapshot = {"powerState": power, "brightness": brightness, **NEW_WHITE, "connectivity": {"value": "OK"}}
     assert values(answer) == snapshot
     assert await alexa.state(lamp) == snapshot
 
@@ -135,16 +137,11 @@ async def test_S09_an_offline_lamp_refuses_changes_and_reports_its_last_values(
     assert await alexa.state(lamp) == {
         "powerState": "ON",
         "brightness": 42,
+        **NEW_WHITE,
         "connectivity": {"value": "UNREACHABLE"},
     }
     skill.cli_json("lamp", "plug", lamp, "--in")
     assert (await alexa.state(lamp))["connectivity"] == {"value": "OK"}
-
-
-@pytest.mark.spec("alexa 2.3", "S10")
-async def test_S10_white_mode_omits_nothing_and_no_message_holds_null(alexa: Alexa, lamp: str) -> None:
-    """Colour is not declared yet, so no colour temperature may be reported either; the rules refuse any null."""
-    assert set(await alexa.state(lamp)) == {"powerState", "brightness", "connectivity"}
 
 
 @pytest.mark.spec("alexa 2.6", "S11")

@@ -21,8 +21,8 @@ def broken(change: str, lamp: str, token: str) -> Any:
             header["name"] = "Toggle"
         case "other case":
             header["name"] = "turnOn"
-        case "colour, not declared yet":
-            header["namespace"], header["name"] = "Alexa.ColorController", "SetColor"
+        case "name of another interface":
+            header["namespace"], header["name"] = "Alexa.ColorController", "SetColorTemperature"
         case "payloadVersion 2":
             header["payloadVersion"] = "2"
         case "payloadVersion as a number":
@@ -55,7 +55,7 @@ def broken(change: str, lamp: str, token: str) -> Any:
 
 
 CASES = (
-    *("unknown namespace", "unknown name", "other case", "colour, not declared yet", "payloadVersion 2"),
+    *("unknown namespace", "unknown name", "other case", "name of another interface", "payloadVersion 2"),
     *("payloadVersion as a number", "no payloadVersion", "no header", "header is a list", "no namespace"),
     *("name is a number", "no payload", "no endpoint id", "endpoint id is a number", "scope of another type"),
     *("no directive", "a list", "null"),

@@ -63,6 +63,7 @@ def test_directives_carry_the_token_where_alexa_puts_it() -> None:
         (error("ENDPOINT_UNREACHABLE"), ("powerState", "ON"), "Desk lamp isn't responding."),
         (error("BRIDGE_UNREACHABLE"), ("powerState", "ON"), "Desk lamp isn't responding."),
         (error("NO_SUCH_ENDPOINT"), ("powerState", "ON"), "I couldn't find Desk lamp"),
+        (error("NOT_SUPPORTED_IN_CURRENT_MODE"), ("colorTemperatureInKelvin", None), "I can't do that while Desk lamp"),
         (error("INTERNAL_ERROR"), ("powerState", "ON"), "Sorry, something went wrong"),
         ({}, ("powerState", "ON"), "Sorry, something went wrong"),
         ({"event": "?"}, ("powerState", "ON"), "Sorry, something went wrong"),

@@ -5,11 +5,14 @@ import pytest
 from skill.simulator.speech import (
     Adjust,
     Brightness,
+    Colour,
     Discover,
     Intent,
     NotUnderstood,
     Power,
     Question,
+    White,
+    Whiter,
     suggestions,
     understand,
 )
@@ -58,6 +61,16 @@ DESK, FLOOR, ALL = ("Desk lamp",), ("Floor lamp",), NAMES
         ("make the desk lamp brighter", Adjust(DESK, 25)),
         ("make all the lamps dimmer by 10 percent", Adjust(ALL, -10)),
         ("dim the desk lamp by 400 percent", Adjust(DESK, -100)),
+        ("set the desk lamp to blue", Colour(DESK, "blue")),
+        ("Alexa, turn the floor lamp sky blue", Colour(FLOOR, "sky blue")),
+        ("change the desk lamp to the color red", Colour(DESK, "red")),
+        ("set the colour of all the lights to green", Colour(ALL, "green")),
+        ("make the desk lamp pink", Colour(DESK, "pink")),
+        ("set the desk lamp to warm white", White(DESK, 2200)),
+        ("make the floor lamp daylight", White(FLOOR, 5500)),
+        ("set the desk lamp to 3500 kelvin", White(DESK, 3500)),
+        ("make the desk lamp warmer", Whiter(DESK, False)),
+        ("make the lamps a little cooler", Whiter(ALL, True)),
         ("is the desk lamp on", Question(DESK, "power")),
         ("Is the desk lamp on or off?", Question(DESK, "power")),
         ("how bright is the floor lamp?", Question(FLOOR, "brightness")),
@@ -99,6 +112,7 @@ def test_what_is_not_understood_gets_a_helpful_answer(said: str, answer: str) ->
 
 def test_the_only_lamp_needs_no_name() -> None:
     assert understand("turn on the light", ("Desk lamp",)) == Power(DESK, True)
+    assert understand("turn on the red", ("Red lamp",)) == Power(("Red lamp",), True)
 
 
 def test_before_discovery_the_answer_says_to_discover() -> None:
