@@ -2,6 +2,7 @@
 
     cli, app, serving                 start; decide nothing
     simulator                         a page that plays Alexa (development mode only)
+    bridge                            the AWS Lambda function before skill, of the standard library alone
     endpoint                          POST /alexa/directive, health: HTTP in, HTTP out
     service                           what is open between start and end, and whether it is ready
     boundary                          one directive in, one Alexa message out, whatever fails; five seconds

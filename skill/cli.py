@@ -10,6 +10,7 @@ import orjson
 import typer
 
 from skill.abilities import chosen
+from skill.bridge.commands import bridge_app
 from skill.discovery import NotDescribable, friendly_name
 from skill.drivers.codecs import BadOption
 from skill.drivers.wiring import checked
@@ -25,6 +26,7 @@ T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Alexa smart-home skill service for lamps.")
 lamp_app = typer.Typer(no_args_is_help=True, help="Register, show and change lamps.")
 app.add_typer(lamp_app, name="lamp")
+app.add_typer(bridge_app, name="bridge")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT_ID", help="The id that `lamp add` printed.")]
