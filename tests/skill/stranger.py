@@ -1,6 +1,7 @@
 """What may sit where the bridge expects skill: a server on loopback that misbehaves as a test says, and counts."""
 
 import contextlib
+import json
 import socket
 import ssl
 import threading
@@ -25,7 +26,7 @@ def chunked(*chunks: bytes) -> bytes:
 
 def answer_to(body: bytes, **changes: object) -> dict[str, object]:
     """A good `Alexa/Response` to a directive; `changes` go into its header, None takes away."""
-    asked = orjson.loads(body)["directive"]
+    asked = json.loads(body)["directive"]
     header = {"namespace": "Alexa", "name": "Response", "messageId": "a-b-c", "payloadVersion": "3"}
     header |= {"correlationToken": asked["header"].get("correlationToken")} | changes
     event = {"header": {name: value for name, value in header.items() if value is not None}, "payload": {}}
