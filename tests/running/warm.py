@@ -112,13 +112,14 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         deadline = time.monotonic() + timeout if timeout is not None else None
         while self.returncode is None:
+            if b"\n" in self._told:  # it may have come with the number, from a command that ended at once
+                self.returncode = int(self._told)
+                self._keeper.close()
+                break
             try:
                 self._listen(max(0.0, deadline - time.monotonic()) if deadline is not None else None)
             except TimeoutError:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0.0) from None
-            if b"\n" in self._told:
-                self.returncode = int(self._told)
-                self._keeper.close()
         return self.returncode
 
     def poll(self) -> int | None:
