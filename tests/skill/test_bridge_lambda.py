@@ -129,7 +129,7 @@ def test_the_url_of_skill_may_be_its_public_url_or_that_of_directives(
 ) -> None:
     with stranger() as skill:
         deploy(skill.url + more)(ADJUST, Invocation())
-        deploy(skill.url + "/home" + more)(ADJUST, Invocation())
+        deploy(skill.url + "/house" + more)(ADJUST, Invocation())
     assert [head.split()[1] for head, _ in skill.requests] == ["/alexa/directive", "/house/alexa/directive"]
 
 
