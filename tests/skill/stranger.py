@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
 
@@ -45,6 +46,30 @@ def says(content: bytes) -> Behaviour:
     def behave(connection: socket.socket, _: bytes) -> None:
         connection.sendall(content)
         raise EOFError
+
+    return behave
+
+
+def with_changed(part: str, value: object) -> Behaviour:
+    def behave(connection: socket.socket, body: bytes) -> None:
+        answer = answer_to(body)
+        answer["event"] = {**answer["event"], part: value}  # type: ignore[dict-item]
+        connection.sendall(http(orjson.dumps(answer)))
+
+    return behave
+
+
+def with_header(changes: dict[str, Any]) -> Behaviour:
+    return lambda connection, body: connection.sendall(http(orjson.dumps(answer_to(body, **changes))))
+
+
+def unlinking(status: str, **changes: object) -> Behaviour:
+    """The answer that unlinks: not under this status, and not to somebody else's directive."""
+
+    def behave(connection: socket.socket, body: bytes) -> None:
+        answer: Any = answer_to(body, name="ErrorResponse", **changes)
+        answer["event"]["payload"] = {"type": "INVALID_AUTHORIZATION_CREDENTIAL", "message": "Dead."}
+        connection.sendall(http(orjson.dumps(answer), status=status))
 
     return behave
 
@@ -111,7 +136,11 @@ class Stranger:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with connection, connection.makefile("rb") as incoming:
                 while True:
-                    head = b"".join(iter(incoming.readline, b"\r\n")).decode()
+                    head = ""
+                    while (line := incoming.readline()) != b"\r\n":
+                        if not line:
+                            raise EOFError
+                        head += line.decode()
                     length = int(head.lower().partition("content-length:")[2].split()[0])
                     body = incoming.read(length)
                     self.requests.append((head, body))

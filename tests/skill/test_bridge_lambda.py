@@ -35,6 +35,9 @@ from tests.skill.stranger import (
     silent,
     stranger,
     trickles,
+    unlinking,
+    with_changed,
+    with_header,
 )
 from tests.skill.talking import Alexa, error_type, values
 
@@ -129,8 +132,8 @@ def test_the_url_of_skill_may_be_its_public_url_or_that_of_directives(
 ) -> None:
     with stranger() as skill:
         deploy(skill.url + more)(ADJUST, Invocation())
-        deploy(skill.url + "/house" + more)(ADJUST, Invocation())
-    assert [head.split()[1] for head, _ in skill.requests] == ["/alexa/directive", "/house/alexa/directive"]
+        deploy(skill.url + "/lamps" + more)(ADJUST, Invocation())
+    assert [head.split()[1] for head, _ in skill.requests] == ["/alexa/directive", "/lamps/alexa/directive"]
 
 
 # What comes back
@@ -175,30 +178,6 @@ WRONG_HEADERS: dict[str, dict[str, Any]] = {
     "version-as-number": {"payloadVersion": 3},
     "correlation-token": {"correlationToken": "another's"},
 }
-
-
-def with_changed(part: str, value: object) -> Callable[[socket.socket, bytes], None]:
-    def behave(connection: socket.socket, body: bytes) -> None:
-        answer = answer_to(body)
-        answer["event"] = {**answer["event"], part: value}  # type: ignore[dict-item]
-        connection.sendall(http(orjson.dumps(answer)))
-
-    return behave
-
-
-def with_header(changes: dict[str, Any]) -> Callable[[socket.socket, bytes], None]:
-    return lambda connection, body: connection.sendall(http(orjson.dumps(answer_to(body, **changes))))
-
-
-def unlinking(status: str, **changes: object) -> Callable[[socket.socket, bytes], None]:
-    """The answer that unlinks: not under this status, and not to somebody else's directive."""
-
-    def behave(connection: socket.socket, body: bytes) -> None:
-        answer: Any = answer_to(body, name="ErrorResponse", **changes)
-        answer["event"]["payload"] = {"type": "INVALID_AUTHORIZATION_CREDENTIAL", "message": "Dead."}
-        connection.sendall(http(orjson.dumps(answer), status=status))
-
-    return behave
 
 
 STATUSES = (204, 301, 302, 307, 400, 401, 403, 404, 405, 408, 413, 429, 500, 502, 503, 504)
