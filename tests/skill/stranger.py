@@ -86,6 +86,13 @@ def trickles(first: bytes, then: bytes) -> Behaviour:
     return behave
 
 
+def ends_early(connection: socket.socket, body: bytes) -> None:
+    """A good answer, of which more was announced."""
+    content = orjson.dumps(answer_to(body))
+    connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content) + 1}\r\n\r\n".encode() + content)
+    raise EOFError
+
+
 def floods(first: bytes, then: bytes) -> Behaviour:
     def behave(connection: socket.socket, _: bytes) -> None:
         connection.sendall(first)

@@ -27,6 +27,7 @@ from tests.skill.issuer import Issuer
 from tests.skill.stranger import (
     answer_to,
     chunked,
+    ends_early,
     floods,
     good,
     http,
@@ -195,6 +196,7 @@ FAILURES = {
     "reset": resets,
     "head-cut": says(OK + b"Content-Type: appl"),
     "body-cut": says(OK + b"Content-Length: 100\r\n\r\n{}"),
+    "good-but-cut": ends_early,
     "chunk-cut": says(chunked(b"{}")[:-2] + b"\r\n50\r\n{}"),
     "chunk-not-hex": says(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
     "too-large": floods(OK + b"Content-Length: 99999999\r\n\r\n", b" " * 65536),
