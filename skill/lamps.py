@@ -9,6 +9,7 @@ from skill.bridge_call import SignatureUsed
 from skill.canonical import Change, Lamp, LampState, Sample
 from skill.drivers import Driver
 from skill.errors import AlexaError, InternalError, InvalidDirective, NoSuchEndpoint
+from skill.news import Cause
 from skill.storage.store import Store
 
 MOST_LAMPS = 300
@@ -49,8 +50,8 @@ class OwnedLamp(NamedTuple):
     async def sample(self) -> Sample:
         return await self.driver.sample(self.lamp, self.stored)
 
-    async def apply(self, change: Change) -> Sample:
-        return await self.driver.apply(self.lamp, change, self.stored)
+    async def apply(self, change: Change, cause: Cause = Cause.alexa) -> Sample:
+        return await self.driver.apply(self.lamp, change, self.stored, cause)
 
 
 class Lamps:

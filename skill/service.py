@@ -6,7 +6,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skill import possession
 from skill.access_token import AccessTokens, Caller, Moment
@@ -19,19 +19,25 @@ from skill.drivers.simulated import SimulatedDriver
 from skill.errors import InternalError
 from skill.jwks import IssuerFetcher, IssuerKeys
 from skill.lamps import Lamps, LampView
+from skill.news import News
 from skill.possession import NotProven
 from skill.responses import Message
 from skill.settings import Settings
 from skill.storage.database import SCHEMA, revision
 from skill.storage.store import Clock, Store, open_store
 
+if TYPE_CHECKING:
+    from skill.drivers.mqtt import MqttDriver
+
 log = logging.getLogger(__name__)
 
+WATCH_EVERY = 1.0  # seconds between two looks for lamps that were added or removed
 PURGE_EVERY = 60.0  # seconds
 PURGE_PAUSE = 0.05  # seconds between the batches of one purge
 PURGE_BATCH = 1000  # rows
 PURGE_MARGIN = 120  # seconds that the clock of another replica may be behind
 SAY_EVERY = 3.0  # seconds between two lines about a database that is not there
+CANCEL_AGAIN, CANCEL_MOST = 0.5, 10  # seconds after which a job that goes on is cancelled again; times
 
 
 BEARER, DPOP = "Bearer", "DPoP"
@@ -53,6 +59,7 @@ class Service:
     def __init__(self, settings: Settings, clock: Clock = time.time) -> None:
         self.settings, self.clock = settings, clock
         self.on_give_up: Callable[[], None] = lambda: None
+        self.news = News()
         self._missing: str | None = "starting"
         self._store: Store | None = None
         self._keys: IssuerKeys | None = None
@@ -127,7 +134,7 @@ class Service:
         self._closing.push_async_callback(fetch.close)
         keys = IssuerKeys(self.settings, store, fetch, self.clock)
         await keys.load()
-        drivers = {"simulated": SimulatedDriver(store, self.clock), "mqtt": self._mqtt()}
+        drivers = {"simulated": SimulatedDriver(store, self.clock, self.news), "mqtt": self._mqtt(store)}
         self._store, self._keys, self._lamps = store, keys, Lamps(store, drivers)
         self._tokens = AccessTokens(self.settings, keys)
         self._boundary = Boundary(self._tokens, self._lamps)
@@ -139,14 +146,27 @@ class Service:
         gc.set_threshold(10_000, 20, 50)
         log.info("open: issuer %s", self.settings.issuer)
 
-    def _mqtt(self) -> Driver:
+    def _mqtt(self, store: Store) -> Driver:
         if (url := self.settings.mqtt_url) is None:
             return AbsentDriver("No broker is set up.")
         from skill.drivers.mqtt import MqttDriver  # only where there is a broker: its client is large
 
-        driver = MqttDriver(url, self.clock)
+        driver = MqttDriver(url, self.clock, self.news)
         self._spawn(driver.run())
+        self._spawn(self._watch(store, driver))
         return driver
+
+    async def _watch(self, store: Store, driver: "MqttDriver") -> None:
+        """All lamps behind the broker are listened to, so that what they do by themselves is seen."""
+        seen = None
+        while True:
+            try:
+                if (version := await store.registry_version()) != seen:
+                    await driver.watch(await store.lamps_by("mqtt"))
+                    seen = version
+            except Exception as error:
+                log.warning("lamps not looked up: %s", type(error).__name__)
+            await asyncio.sleep(WATCH_EVERY)
 
     async def _database(self) -> Store | None:
         """Waits for a database at the current schema, says so every few seconds, and gives up in the end."""
@@ -178,9 +198,12 @@ class Service:
             await asyncio.sleep(PURGE_PAUSE if purged == PURGE_BATCH else PURGE_EVERY)
 
     async def close(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """A cancellation can be lost: `asyncio.wait_for`, which the broker's client uses, forgets one that comes with
+        the answer. So whoever goes on is asked again, and the promised ten seconds hold all the same."""
+        for _ in range(CANCEL_MOST):
+            if not self._tasks:
+                break
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.wait(list(self._tasks), timeout=CANCEL_AGAIN)
         await self._closing.aclose()

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from skill.canonical import Change, Lamp, LampState, Sample
+from skill.news import Cause
 
 
 class Driver(Protocol):
@@ -12,5 +13,8 @@ class Driver(Protocol):
         """How the lamp stands. `stored` is what the database held when the lamp was looked up. A lamp that is known to
         be offline is no error: the sample says so."""
 
-    async def apply(self, lamp: Lamp, change: Change, stored: LampState | None = None) -> Sample:
-        """Carry out the change and return the state after it, which holds the requested value."""
+    async def apply(
+        self, lamp: Lamp, change: Change, stored: LampState | None = None, cause: Cause = Cause.alexa
+    ) -> Sample:
+        """Carry out the change, tell it with its cause, and return the state after it, which holds the requested
+        value."""

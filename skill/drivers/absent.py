@@ -2,6 +2,7 @@
 
 from skill.canonical import Change, Lamp, LampState, Sample
 from skill.errors import BridgeUnreachable
+from skill.news import Cause
 
 
 class AbsentDriver:
@@ -13,5 +14,7 @@ class AbsentDriver:
     async def sample(self, lamp: Lamp, stored: LampState | None) -> Sample:
         raise BridgeUnreachable(self._reason)
 
-    async def apply(self, lamp: Lamp, change: Change, stored: LampState | None = None) -> Sample:
+    async def apply(
+        self, lamp: Lamp, change: Change, stored: LampState | None = None, cause: Cause = Cause.alexa
+    ) -> Sample:
         raise BridgeUnreachable(self._reason)

@@ -22,6 +22,8 @@ from skill.drivers.codecs import BadOption, Message
 from skill.drivers.codecs.codec import Wanted, wanted
 from skill.drivers.wiring import Wiring
 from skill.errors import BridgeUnreachable, EndpointUnreachable, InternalError
+from skill.news import Cause, Happening, News
+from skill.patience import Patience
 from skill.storage.store import Clock
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class _Heard:
     echo it. `there` is what each of its topics says of its being there: away where one says so. `asked` is whether it
     was asked for its state over this connection."""
 
+    endpoint_id: str
     options: Mapping[str, Any]
     wiring: Wiring
     state: LampState = _UNKNOWN
@@ -75,8 +78,8 @@ class _Heard:
 
 
 class MqttDriver:
-    def __init__(self, url: SecretStr, clock: Clock) -> None:
-        self._url, self._clock = url, clock
+    def __init__(self, url: SecretStr, clock: Clock, news: News | None = None) -> None:
+        self._url, self._clock, self._news = url, clock, news or News()
         self._client: aiomqtt.Client | None = None
         self._connected = asyncio.Event()
         self._heard: dict[str, _Heard] = {}
@@ -86,9 +89,12 @@ class MqttDriver:
         heard = await self._listen(lamp)
         return self._sampled(heard)
 
-    async def apply(self, lamp: Lamp, change: Change, stored: LampState | None = None) -> Sample:
+    async def apply(
+        self, lamp: Lamp, change: Change, stored: LampState | None = None, cause: Cause = Cause.alexa
+    ) -> Sample:
         heard = await self._listen(lamp)
         async with heard.turn:  # two directives for one lamp, one after the other
+            known = heard.state if heard.at else None
             if heard.state.online is False:
                 raise EndpointUnreachable("The lamp is offline.")
             target = change.applied_to(heard.state)
@@ -97,10 +103,19 @@ class MqttDriver:
             said = heard.messages
             await self._publish(heard.wiring.codec.encode(target, before))
             if heard.wiring.wait_for_echo:
-                await self._confirmed(heard, wanted(target, before), said)
+                try:
+                    await self._confirmed(heard, wanted(target, before), said)
+                except EndpointUnreachable:
+                    self._tell(lamp.endpoint_id, known, heard, Cause.lamp)  # not what was asked for
+                    raise
             else:
                 heard.state, heard.at = target, self._clock()
+            self._tell(lamp.endpoint_id, known, heard, cause)
             return self._sampled(heard)
+
+    def _tell(self, endpoint_id: str, before: LampState | None, heard: _Heard, cause: Cause) -> None:
+        if heard.state != before:
+            self._news.tell(Happening(endpoint_id, before, heard.state, heard.at or self._clock(), cause))
 
     def _sampled(self, heard: _Heard) -> Sample:
         """The uncertainty is the age of what the lamp said (milliseconds)."""
@@ -135,8 +150,8 @@ class MqttDriver:
 
     async def _broker(self) -> aiomqtt.Client:
         if self._client is None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._connected.wait(), CONNECTING)
+            with contextlib.suppress(TimeoutError), Patience(CONNECTING):
+                await self._connected.wait()
         if self._client is None:
             raise BridgeUnreachable("The broker cannot be reached.")
         return self._client
@@ -152,7 +167,7 @@ class MqttDriver:
             except BadOption as error:
                 raise InternalError("The lamp's topics cannot be used.") from error
             self._drop(lamp.endpoint_id)
-            heard = _Heard(lamp.options, wiring)
+            heard = _Heard(lamp.endpoint_id, lamp.options, wiring)
             self._keep(lamp.endpoint_id, heard)
             try:
                 await self._subscribe(client, [heard])
@@ -165,8 +180,8 @@ class MqttDriver:
         if (question := heard.wiring.codec.question) is not None:
             await self._publish(question)
         if heard.wiring.listens_to:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._settled(heard), RETAINED)
+            with contextlib.suppress(TimeoutError), Patience(RETAINED):
+                await self._settled(heard)
         return heard
 
     def _keep(self, endpoint_id: str, heard: _Heard) -> None:
@@ -183,6 +198,29 @@ class MqttDriver:
                 self._listening[topic] = left
             else:
                 self._listening.pop(topic, None)
+
+    async def watch(self, lamps: Iterable[Lamp]) -> None:
+        """Listen to these from now on, and no more to others, whether a directive ever names them or not."""
+        there = {lamp.endpoint_id: lamp for lamp in lamps}
+        for endpoint_id in self._heard.keys() - there.keys():
+            self._drop(endpoint_id)
+        new = []
+        for lamp in there.values():
+            heard = self._heard.get(lamp.endpoint_id)
+            if heard is not None and heard.options == lamp.options:
+                continue
+            try:
+                wiring = Wiring.of(lamp.options)
+            except BadOption as error:
+                log.warning("lamp %s cannot be listened to: %s", lamp.endpoint_id, error)
+                continue
+            self._drop(lamp.endpoint_id)
+            heard = _Heard(lamp.endpoint_id, lamp.options, wiring)
+            self._keep(lamp.endpoint_id, heard)
+            new.append(heard)
+        if new and (client := self._client) is not None:
+            with contextlib.suppress(aiomqtt.MqttError):  # with the next connection, then
+                await self._subscribe(client, new)
 
     @staticmethod
     async def _settled(heard: _Heard) -> None:
@@ -238,9 +276,13 @@ class MqttDriver:
         )
 
     def _take(self, topic: str, payload: object) -> None:
+        """What comes while the lamp is being commanded is told with the end of the command."""
         if isinstance(payload, bytes):
             for heard in self._listening.get(topic, ()):
+                before = heard.state if heard.at else None
                 heard.take(topic, payload, self._clock())
+                if not heard.turn.locked():
+                    self._tell(heard.endpoint_id, before, heard, Cause.lamp)
 
 
 def _agrees(state: LampState, want: Wanted) -> bool:

@@ -25,6 +25,12 @@ class Wiring:
     def listens_to(self) -> tuple[str, ...]:
         return (*self.codec.state_topics, *self.codec.availability_topics)
 
+    @property
+    def own_topics(self) -> tuple[str, ...]:
+        """What no other lamp may have. Not where it is told whether the lamp is there: a gateway says that for all of
+        its lamps in one place."""
+        return tuple(dict.fromkeys((*self.codec.command_topics, *self.codec.state_topics)))
+
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a lamp that is being added, as they are stored. Raises BadOption, also for one that the dialect

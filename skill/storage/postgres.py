@@ -5,10 +5,10 @@ from typing import Any, NamedTuple, Self
 
 import asyncpg
 
-from skill.canonical import LampState
+from skill.canonical import Lamp, LampState
 from skill.storage.batcher import Batcher
 from skill.storage.postgres_statements import Postgresql
-from skill.storage.statements import found_of, state_of
+from skill.storage.statements import found_of, lamp_of, state_of
 from skill.storage.store import Found, Step
 
 CONNECTIONS = 4
@@ -152,6 +152,12 @@ class PostgresStore:
 
     async def lamps_of(self, owner: str, limit: int) -> list[Found]:
         return [found_of(row) for row in await self._pool.fetch(Postgresql.lamps_of, owner, limit)]
+
+    async def lamps_by(self, driver: str) -> list[Lamp]:
+        return [lamp_of(row) for row in await self._pool.fetch(Postgresql.lamps_by, driver)]
+
+    async def registry_version(self) -> int:
+        return int(await self._pool.fetchval(Postgresql.registry_version))
 
     async def simulated_lamp(self, endpoint_id: str) -> LampState | None:
         row = await self._pool.fetchrow(Postgresql.simulated, endpoint_id)

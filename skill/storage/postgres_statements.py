@@ -23,8 +23,10 @@ from skill.storage.statements import (
     FOUND,
     KEY_SET_OF,
     LAMP,
+    LAMPS_BY,
     LAMPS_OF,
     PURGE,
+    REGISTRY_VERSION,
     SIGNATURE,
     SIMULATED,
     STATE,
@@ -76,6 +78,8 @@ class Postgresql:
     )
     """Rows of `lamp` with one column more, and after them, with that column alone, the signatures that were new."""
     lamps_of = _text(LAMPS_OF, "owner", "limit")
+    lamps_by = _text(LAMPS_BY, "driver")
+    registry_version = _text(REGISTRY_VERSION)
     simulated = _text(select(*STATE_COLUMNS).where(SIMULATED.c.endpoint_id == bindparam("id")), "id")
     replace = _text(
         update(SIMULATED)

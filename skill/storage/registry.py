@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from skill.abilities import Abilities
-from skill.models import LampRow, SimulatedLampRow
+from skill.models import LampRow, RegistryVersionRow, SimulatedLampRow
 from skill.storage.engine import open_engine
 
 SIMULATED = "simulated"
@@ -42,6 +43,7 @@ class Registry:
             options=dict(options),
             created_at=int(time.time()),
         )
+        await self._changed()
         self._session.add(lamp)
         await self._session.flush()
         if driver == SIMULATED:
@@ -57,13 +59,20 @@ class Registry:
 
     async def rename(self, endpoint_id: str, name: str) -> LampRow | None:
         if (lamp := await self.lamp(endpoint_id)) is not None:
+            await self._changed()
             lamp.name = name
         return lamp
 
     async def remove(self, endpoint_id: str) -> LampRow | None:
         if (lamp := await self.lamp(endpoint_id)) is not None:
+            await self._changed()
             await self._session.delete(lamp)
         return lamp
+
+    async def _changed(self) -> None:
+        """Every replica hears of it. First in a unit, so that two units on one lamp wait for each other here."""
+        version = col(RegistryVersionRow.version)
+        await self._session.exec(update(RegistryVersionRow).values(version=version + 1))
 
     async def plug(self, endpoint_id: str, online: bool) -> SimulatedLampRow | None:
         """Give a simulated lamp its current, or take it."""

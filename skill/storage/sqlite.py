@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
-from skill.canonical import LampState
+from skill.canonical import Lamp, LampState
 from skill.storage.batcher import Batcher
 from skill.storage.database import SQLITE_PRAGMAS, sqlite_path
 from skill.storage.sqlite_statements import Sqlite
-from skill.storage.statements import found_of, state_of
+from skill.storage.statements import found_of, lamp_of, state_of
 from skill.storage.store import Found, Step
 
 T = TypeVar("T")
@@ -102,6 +102,12 @@ class SqliteStore:
 
     async def lamps_of(self, owner: str, limit: int) -> list[Found]:
         return [found_of(row) for row in self._reader.execute(Sqlite.lamps_of, (owner, limit))]
+
+    async def lamps_by(self, driver: str) -> list[Lamp]:
+        return [lamp_of(row) for row in self._reader.execute(Sqlite.lamps_by, (driver,))]
+
+    async def registry_version(self) -> int:
+        return int(self._reader.execute(Sqlite.registry_version).fetchone()[0])
 
     async def simulated_lamp(self, endpoint_id: str) -> LampState | None:
         return self._simulated(self._reader, endpoint_id)

@@ -8,8 +8,10 @@ from skill.storage.statements import (
     FOUND,
     KEY_SET_OF,
     LAMP,
+    LAMPS_BY,
     LAMPS_OF,
     PURGE,
+    REGISTRY_VERSION,
     SIGNATURE,
     SIMULATED,
     STATE,
@@ -28,6 +30,8 @@ class Sqlite:
 
     lamp = _text(FOUND.where(LAMP.c.endpoint_id == bindparam("endpoint_id")), "endpoint_id")
     lamps_of = _text(LAMPS_OF, "owner", "limit")
+    lamps_by = _text(LAMPS_BY, "driver")
+    registry_version = _text(REGISTRY_VERSION)
     simulated = _text(select(*STATE_COLUMNS).where(SIMULATED.c.endpoint_id == bindparam("which")), "which")
     replace = _text(
         update(SIMULATED)

@@ -20,12 +20,13 @@ from sqlalchemy import (
 from sqlalchemy.sql import ClauseElement
 
 from skill.canonical import Lamp, LampState
-from skill.models import BridgeSignatureRow, KeySetRow, LampRow, SimulatedLampRow
+from skill.models import BridgeSignatureRow, KeySetRow, LampRow, RegistryVersionRow, SimulatedLampRow
 
 LAMP = LampRow.__table__  # type: ignore[attr-defined]
 SIMULATED = SimulatedLampRow.__table__  # type: ignore[attr-defined]
 SIGNATURE = BridgeSignatureRow.__table__  # type: ignore[attr-defined]
 KEY_SET = KeySetRow.__table__  # type: ignore[attr-defined]
+VERSION = RegistryVersionRow.__table__  # type: ignore[attr-defined]
 
 STATE = LampState._fields
 """The columns of a simulated lamp's state: a row of them is a `LampState`."""
@@ -41,6 +42,10 @@ LAMPS_OF = (
     .limit(bindparam("limit", type_=Integer))
     .offset(literal_column("0"))
 )
+LAMPS_BY = select(LAMP.c.endpoint_id, LAMP.c.owner, LAMP.c.name, LAMP.c.driver, LAMP.c.options).where(
+    LAMP.c.driver == bindparam("driver")
+)
+REGISTRY_VERSION = select(VERSION.c.version)
 _EXPIRED = (
     select(SIGNATURE.c.expires_at, SIGNATURE.c.signature)
     .where(SIGNATURE.c.expires_at < bindparam("now", type_=BigInteger))
@@ -77,6 +82,10 @@ def state_of(row: Sequence[Any]) -> LampState:
 
 def found_of(row: Sequence[Any]) -> tuple[Lamp, LampState | None]:
     """A row of `lamp` or `lamps_of`."""
-    endpoint_id, owner, name, driver, options = row[:5]
-    lamp = Lamp(endpoint_id, owner, name, driver, orjson.loads(options) if options != "{}" else {})
-    return lamp, (None if row[5] is None else state_of(row[5:13]))
+    return lamp_of(row[:5]), (None if row[5] is None else state_of(row[5:13]))
+
+
+def lamp_of(row: Sequence[Any]) -> Lamp:
+    """A row of `lamps_by`."""
+    endpoint_id, owner, name, driver, options = row
+    return Lamp(endpoint_id, owner, name, driver, orjson.loads(options) if options != "{}" else {})

@@ -24,6 +24,12 @@ class Store(Protocol):
     async def lamps_of(self, owner: str, limit: int) -> list[Found]:
         """Oldest first, those of one second by name."""
 
+    async def lamps_by(self, driver: str) -> list[Lamp]:
+        """Every lamp that this driver reaches."""
+
+    async def registry_version(self) -> int:
+        """Grows with every change of lamps, owners and names."""
+
     async def simulated_lamp(self, endpoint_id: str) -> LampState | None: ...
 
     async def change_simulated_lamp(

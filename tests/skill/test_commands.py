@@ -15,7 +15,7 @@ ADD_MQTT = ("lamp", "add", "--owner", "u1", "--name", "Bulb", "--driver", "mqtt"
 def operator(database_kind: str, new_database: NewDatabase, module_folder: Path) -> Service:
     """With the database URL and nothing else."""
     service = Service("skill", {"SKILL_DATABASE_URL": new_database(database_kind)}, module_folder)
-    assert service.cli_json("migrate") == {"before": None, "after": "0001"}
+    assert service.cli_json("migrate") == {"before": None, "after": "0002"}
     return service
 
 

@@ -2,6 +2,7 @@
 speaks each of the dialects."""
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
@@ -24,6 +25,7 @@ from tests.running.broker import Broker
 from tests.running.home import add_lamp, skill_settings
 from tests.running.ports import free_port
 from tests.running.service import Service
+from tests.running.tasks import end
 from tests.skill.firmware import FIRMWARES, Firmware
 from tests.skill.issuer import CLIENT_ID, PERSON, Issuer
 from tests.skill.talking import Alexa, values
@@ -58,8 +60,8 @@ class Bulb:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(aiomqtt.MqttError):  # its broker was stopped
+            await end(self._task)
 
     async def _run(self) -> None:
         status = f"{self.base}/status"
@@ -88,8 +90,7 @@ async def driver(mosquitto: Broker) -> AsyncIterator[MqttDriver]:
     driver = MqttDriver(SecretStr(mosquitto.url), time.time)
     running = asyncio.create_task(driver.run())
     yield driver
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end(running)
 
 
 async def test_a_retained_state_is_known_at_the_first_question(driver: MqttDriver, mosquitto: Broker) -> None:
@@ -157,9 +158,7 @@ class Plugged:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
-        self._task.cancel()
-        (ended,) = await asyncio.gather(self._task, return_exceptions=True)
-        assert isinstance(ended, asyncio.CancelledError), ended
+        await end(self._task)
 
     async def _run(self) -> None:
         away = self.firmware.away
@@ -397,8 +396,7 @@ async def test_S15_a_broker_that_is_away_is_said_and_comes_back(tmp_path: Path) 
             except BridgeUnreachable:
                 await asyncio.sleep(0.1)
         assert sample.state.brightness == 30
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end(running)
     broker.stop()
 
 

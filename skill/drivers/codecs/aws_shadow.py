@@ -52,6 +52,12 @@ class AwsShadow:
         return frozenset({"thing", "shadow", "power_key", "shadow_service"})
 
     @property
+    def command_topics(self) -> tuple[str, ...]:
+        if not self.service:
+            return (f"{self.prefix}/update/delta",)
+        return (f"{self.prefix}/update", f"{self.prefix}/get")
+
+    @property
     def state_topics(self) -> tuple[str, ...]:
         if not self.service:
             return (f"{self.prefix}/update",)

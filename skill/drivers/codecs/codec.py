@@ -41,6 +41,10 @@ class Codec(Protocol):
         """The options that the dialect knows, besides those of every mqtt lamp."""
 
     @property
+    def command_topics(self) -> tuple[str, ...]:
+        """Where this service publishes: every topic of `encode` and of `question`."""
+
+    @property
     def state_topics(self) -> tuple[str, ...]:
         """Where the lamp tells its state; none, and commands are never confirmed."""
 

@@ -40,6 +40,10 @@ class Esphome:
         return frozenset({"topic", "supported_color_modes"})
 
     @property
+    def command_topics(self) -> tuple[str, ...]:
+        return (f"{self.light}/command",)
+
+    @property
     def state_topics(self) -> tuple[str, ...]:
         return (f"{self.light}/state",)
 

@@ -68,6 +68,10 @@ class HomeAssistant:
         return frozenset(topics | {"brightness_scale", "supported_color_modes", "color_temp_kelvin"})
 
     @property
+    def command_topics(self) -> tuple[str, ...]:
+        return (self.command,)
+
+    @property
     def state_topics(self) -> tuple[str, ...]:
         return (self.state,) if self.state else ()
 

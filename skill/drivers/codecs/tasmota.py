@@ -52,6 +52,10 @@ class Tasmota:
         return frozenset({"topic", "full_topic"})
 
     @property
+    def command_topics(self) -> tuple[str, ...]:
+        return (f"{self.command}POWER", f"{self.command}Backlog", f"{self.command}State")
+
+    @property
     def state_topics(self) -> tuple[str, ...]:
         return (f"{self.result}RESULT", f"{self.telemetry}STATE")
 

@@ -46,6 +46,10 @@ class Wled:
         return frozenset({"topic", "supported_color_modes"})
 
     @property
+    def command_topics(self) -> tuple[str, ...]:
+        return (f"{self.device}/api",)
+
+    @property
     def state_topics(self) -> tuple[str, ...]:
         return (f"{self.device}/g", f"{self.device}/c")
 

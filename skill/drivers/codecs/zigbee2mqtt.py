@@ -43,6 +43,10 @@ class Zigbee2Mqtt:
         return frozenset({"topic", "supported_color_modes"})
 
     @property
+    def command_topics(self) -> tuple[str, ...]:
+        return (f"{self.lamp}/set", f"{self.lamp}/get")
+
+    @property
     def state_topics(self) -> tuple[str, ...]:
         return (self.lamp,)
 
