@@ -68,7 +68,7 @@ LogLevel = Annotated[
 
 S = TypeVar("S", bound="DatabaseSettings")
 
-SECRETS = ("database_url", "bridge_secret", "simulator_client_secret", "mqtt_url")
+SECRETS = ("database_url", "secret_key", "bridge_secret", "simulator_client_secret", "mqtt_url")
 """Fields that may also come from a file."""
 
 
@@ -178,6 +178,11 @@ class Settings(DatabaseSettings):
         description="What the bridge signs its calls with, at least 32 bytes each; two, comma separated, while one"
         " replaces the other. Without it directives are only obeyed in development mode.",
     )
+    secret_key: SecretWords = Field(
+        (),
+        description="What seals tokens in the database, at least 32 bytes; two, comma separated, while one replaces the"
+        " other: the first seals, both open. Needed by the companion pages and for events to Alexa.",
+    )
     mqtt_url: SecretStr | None = Field(
         None, description="The broker of `mqtt` lamps: `mqtt://[USER:PASSWORD@]HOST[:PORT]`, `mqtts://…` for TLS."
     )
@@ -197,6 +202,8 @@ class Settings(DatabaseSettings):
             problems.append("SKILL_CLIENT_IDS must name at least one client")
         if not self.algorithms or not set(self.algorithms) <= set(ASYMMETRIC_ALGORITHMS):
             problems.append(f"SKILL_ALGORITHMS may only hold {', '.join(ASYMMETRIC_ALGORITHMS)}")
+        if any(len(key) < SHORTEST_SECRET for key in self.secret_keys) or len(self.secret_keys) > 2:
+            problems.append(f"SKILL_SECRET_KEY needs at least {SHORTEST_SECRET} bytes, and no more than two keys")
         if len(self.bridge_secret) > 2:
             problems.append("SKILL_BRIDGE_SECRET holds more than two secrets")
         if self.mqtt_url and not self.mqtt_url.get_secret_value().startswith(("mqtt://", "mqtts://")):
@@ -227,6 +234,11 @@ class Settings(DatabaseSettings):
     def bridge_keys(self) -> tuple[bytes, ...]:
         """The HMAC keys: the UTF-8 bytes of each secret."""
         return tuple(secret.get_secret_value().encode() for secret in self.bridge_secret)
+
+    @property
+    def secret_keys(self) -> tuple[bytes, ...]:
+        """The UTF-8 bytes of each."""
+        return tuple(secret.get_secret_value().encode() for secret in self.secret_key)
 
     @property
     def reachable_issuer(self) -> str:

@@ -20,7 +20,7 @@ def operator(database_kind: str, new_database: NewDatabase, module_folder: Path)
 
 
 def test_migrate_twice_changes_nothing(operator: Service) -> None:
-    assert operator.cli_json("migrate") == {"before": "0001", "after": "0001"}
+    assert operator.cli_json("migrate") == {"before": "0002", "after": "0002"}
 
 
 def test_a_lamp_is_added_listed_renamed_and_removed(operator: Service) -> None:
