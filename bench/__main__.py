@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from bench import load, machine, report, targets
-from bench.cases import device, directive, dpop, introspection, people, size, start, storm, token
+from bench.cases import device, directive, dpop, introspection, lamps, people, size, start, storm, token
 from bench.measuring import take_turns
 from bench.peers import oidc_provider
 from bench.plan import QUICK, WHOLE
@@ -71,6 +71,12 @@ async def measure_directive(found: Report) -> None:
         take_turns(rows, plan.rounds, say)
         found.rows += rows
         found.memories += [start.memory(server) for server in contestants]
+
+
+async def measure_lamps(found: Report) -> None:
+    with Servers() as servers:
+        authserver = await _small(servers, secrets.token_urlsafe(40))
+        found.households += await lamps.measure(servers, authserver, found.plan, say)
 
 
 async def measure_storm(found: Report) -> None:
@@ -137,6 +143,7 @@ PARTS: dict[str, Callable[[Report], Awaitable[None]]] = {
     "dpop": measure_dpop,
     "device": measure_device,
     "directive": measure_directive,
+    "lamps": measure_lamps,
     "storm": measure_storm,
     "people": measure_people,
     "size": measure_size,
@@ -177,6 +184,7 @@ def main() -> int:
         *targets.of_rows(found.rows),
         *targets.of_storms(found.storms),
         *targets.of_people(found.people),
+        *targets.of_households(found.households),
         *targets.of_processes(found.memories, found.starts),
     ]
     print(report.text(found))

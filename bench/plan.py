@@ -14,6 +14,8 @@ class Plan:
     size_rounds: int
     grants: int  # in the large database; 0: not measured
     timings: int  # of each request of a person, for known and for unknown addresses
+    lamp_seconds: int  # of one part of the load on ten thousand lamps
+    lamp_parts: int = 4
 
     @property
     def kept(self) -> int:
@@ -47,5 +49,5 @@ class Plan:
         return 1500 * self.seconds
 
 
-WHOLE = Plan(rounds=4, seconds=3, storm_rounds=2, size_rounds=2, grants=1_000_000, timings=200)
-QUICK = Plan(rounds=2, seconds=1, storm_rounds=1, size_rounds=1, grants=0, timings=30)
+WHOLE = Plan(rounds=4, seconds=3, storm_rounds=2, size_rounds=2, grants=1_000_000, timings=200, lamp_seconds=15)
+QUICK = Plan(rounds=2, seconds=1, storm_rounds=1, size_rounds=1, grants=0, timings=30, lamp_seconds=3)

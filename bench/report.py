@@ -15,6 +15,7 @@ import orjson
 from cryptography.hazmat.backends.openssl.backend import backend
 
 from bench import load, machine
+from bench.cases.lamps import CONNECTIONS, Household
 from bench.cases.people import People
 from bench.cases.start import Memory, Start
 from bench.cases.storm import Storm
@@ -33,6 +34,7 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     storms: list[Storm] = field(default_factory=list)
     people: list[People] = field(default_factory=list)
+    households: list[Household] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
@@ -150,6 +152,28 @@ def _of_people(databases: list[People]) -> Iterator[str]:
     yield ""
 
 
+def _of_households(report: Report) -> Iterator[str]:
+    yield "## Ten thousand lamps behind a broker"
+    yield ""
+    yield (
+        f"A thousand people with ten lamps each; for {report.plan.lamp_parts * report.plan.lamp_seconds} s, "
+        f"{CONNECTIONS} connections send signed directives of every kind and never pause; each answer waits for the "
+        "lamp's echo through mosquitto. Broker, lamps and load share the cores. p99 of the worst quarter. Memory of "
+        "the worker, in MB: before, and after each quarter."
+    )
+    yield ""
+    lines = []
+    for house in report.households:
+        cpu = statistics.mean(part.cpu for part in house.parts)
+        memory = " ".join(_number(each) for each in (house.before, *house.megabytes))
+        found = _number(statistics.median(house.discoveries) * 1000, 1)
+        figures = [_number(house.rate), _number(cpu), _number(house.p99, 1), memory, found]
+        lines.append([house.name, *figures, _number(house.listening, 1)])
+    head = ["", "directives/s", "CPU us", "p99 ms", "memory", "300 discovered, ms", "all reached after, s"]
+    yield from table(head, lines)
+    yield ""
+
+
 def text(report: Report) -> str:
     plan = report.plan
     lines = [
@@ -175,6 +199,8 @@ def text(report: Report) -> str:
         lines += _of_storms(report.storms)
     if report.people:
         lines += _of_people(report.people)
+    if report.households:
+        lines += _of_households(report)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -208,6 +234,7 @@ def data(report: Report) -> dict[str, Any]:
             for storm in report.storms
         ],
         "people": {people.name: [asdict(one) for one in people.compared] for people in report.people},
+        "households": [asdict(house) for house in report.households],
         "memory": [asdict(memory) for memory in report.memories],
         "start": [asdict(start) for start in report.starts],
     }

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import getpid
 from pathlib import Path
@@ -92,7 +93,7 @@ class Servers:
         service.migrate()
         return service
 
-    def skill(self, url: str, issuer: str, client_id: str) -> Service:
+    def skill(self, url: str, issuer: str, client_id: str, **others: str) -> Service:
         """Migrated, not yet started. Calls must be signed, as in production."""
         port = free_port()
         settings = {
@@ -103,7 +104,7 @@ class Servers:
             "SKILL_PUBLIC_URL": f"http://{LOOPBACK}:{port}",
             "SKILL_BRIDGE_SECRET": BRIDGE_SECRET,
         }
-        service = Service("skill", settings, self.folder, port)
+        service = Service("skill", settings | others, self.folder, port)
         service.migrate()
         return service
 
@@ -115,10 +116,22 @@ class Servers:
         return sink
 
     def start(self, name: str, service: Service, workers: int = 1) -> Contestant:
-        """Start the service and wait until it is ready."""
+        """Start the service and wait until it is ready; it ends with the block."""
         service.start(*(["--workers", str(workers)] if workers > 1 else []))
-        assert service.process is not None
         self._ends.callback(service.stop)
+        return self._contestant(name, service)
+
+    @contextmanager
+    def running(self, name: str, service: Service) -> Iterator[Contestant]:
+        """For a block of its own: nothing else runs beside it."""
+        service.start()
+        try:
+            yield self._contestant(name, service)
+        finally:
+            service.stop()
+
+    def _contestant(self, name: str, service: Service) -> Contestant:
+        assert service.process is not None
         on_postgres = "postgresql:" in service.settings[f"{service.name.upper()}_DATABASE_URL"]
         return Contestant(name, service.port, service.process.pid, self.postgres_pid() if on_postgres else None)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.cases import directive, size, token
+from bench.cases.lamps import MANY, Household
 from bench.cases.people import People
 from bench.cases.start import Memory, Start
 from bench.cases.storm import Storm
@@ -87,6 +88,15 @@ def of_people(databases: list[People]) -> Iterator[Target]:
         for one in people.compared:
             about = f"Known and unknown addresses, {people.name}, {one.what}: medians apart"
             yield Target(about, one.apart * 100, 5, at_least=False, unit="%")
+
+
+def of_households(households: list[Household]) -> Iterator[Target]:
+    for house in households:
+        about = f"10,000 lamps behind a broker, {house.name}"
+        yield Target(f"{about}: p99 of directives", house.p99, 100, at_least=False, unit="ms")
+        yield Target(f"{about}: memory at the end, of that after a quarter", house.growth, 1.05, at_least=False)
+        slowest = max(house.discoveries)
+        yield Target(f"{MANY} lamps discovered, {house.name}: the slowest", slowest, 1, at_least=False, unit="s")
 
 
 def of_processes(memories: list[Memory], starts: list[Start]) -> Iterator[Target]:

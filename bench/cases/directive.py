@@ -7,6 +7,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -35,25 +36,35 @@ SWITCH: list[Kind] = [("Alexa.PowerController", "TurnOn"), ("Alexa.PowerControll
 REPORT: list[Kind] = [("Alexa", "ReportState")]
 
 
+def signing() -> Callable[[bytes | dict[str, Any]], bytes]:
+    """Makes a directive, or its body, a whole request that is signed now."""
+    now, key = str(int(time.time())), BRIDGE_SECRET.encode()
+    prefix = now.encode() + b"."
+
+    def sign(message: bytes | dict[str, Any]) -> bytes:
+        body = message if isinstance(message, bytes) else orjson.dumps(message)
+        signature = hmac.digest(key, prefix + body, hashlib.sha256).hex()
+        headers = [("Content-Type", "application/json"), ("X-Bridge-Timestamp", now), ("X-Bridge-Signature", signature)]
+        return load.post("/alexa/directive", headers, body)
+
+    return sign
+
+
 def signed_calls(people: list[Owner], tokens: list[str], kinds: list[Kind], count: int) -> Iterator[bytes]:
     """`count` calls: person by person, and for each person the kinds in turn, so that every TurnOn changes the lamp.
 
     The signature holds for five minutes and for one call: each call has its own message id.
     """
-    now = str(int(time.time()))
+    sign = signing()
     bodies = []
     for kind in kinds:
         for number, token in enumerate(tokens):
             message = directive(*kind, token, people[number % len(people)].endpoint_id)
             before, after = orjson.dumps(message).split(message["directive"]["header"]["messageId"].encode())
             bodies.append((before, after))
-    key, prefix = BRIDGE_SECRET.encode(), now.encode() + b"."
     for number in range(count):
         before, after = bodies[number % len(bodies)]
-        body = before + str(uuid.uuid4()).encode() + after
-        signature = hmac.digest(key, prefix + body, hashlib.sha256).hex()
-        headers = [("Content-Type", "application/json"), ("X-Bridge-Timestamp", now), ("X-Bridge-Signature", signature)]
-        yield load.post("/alexa/directive", headers, body)
+        yield sign(before + str(uuid.uuid4()).encode() + after)
 
 
 class Calls:

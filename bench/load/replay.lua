@@ -1,5 +1,5 @@
 -- Sends prepared requests. Arguments: FILE of whole HTTP requests, each ended by a NUL byte; "again" to begin anew at
--- the end of the file, "once" to stop there (a code is good for one exchange).
+-- the end of the file, "once" to stop there (a code is good for one exchange). "alexa": an ErrorResponse counts as refused.
 local requests, count, at, again = {}, 0, 0, true
 local ffi = require("ffi")
 ffi.cdef("typedef struct { long s; long ns; } moment; int clock_gettime(int, moment *);")
@@ -28,6 +28,12 @@ function init(args)
     from = stop + 1
   end
   again = args[2] == "again"
+  if args[3] == "alexa" then
+    errors = 0
+    response = function(_, _, body)
+      if string.find(body, '"ErrorResponse"', 1, true) then errors = errors + 1 end
+    end
+  end
 end
 
 function request()
@@ -50,6 +56,6 @@ function done(summary, latency, _)
   io.write(string.format(
     '\n{"requests":%d,"microseconds":%d,"p50":%d,"p99":%d,"longest":%d,"refused":%d,"broken":%d}\n',
     summary.requests, duration, latency:percentile(50), latency:percentile(99), latency.max,
-    summary.errors.status,
+    summary.errors.status + (threads[1]:get("errors") or 0),
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
 end
