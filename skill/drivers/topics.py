@@ -1,6 +1,12 @@
 """What a lamp's topics may be. No client is loaded here."""
 
 import re
+import unicodedata
+
+DEEPEST = 100
+"""Levels of a topic; brokers end the connection of whoever uses one that is deeper (mosquitto: 200)."""
+BELOW = "/#"
+"""How an own topic ends that stands for everything below it. No topic of a lamp can end so."""
 
 
 class BadTopic(ValueError):
@@ -8,12 +14,31 @@ class BadTopic(ValueError):
 
 
 def check_topic(topic: str) -> str:
-    """Contract 6.2: no wildcards, no broker internals. Raises BadTopic."""
+    """Contract 6.2: no wildcards, no broker internals; and nothing for which a broker would end the connection that all
+    lamps share, or that would be a line of its own in the broker's files. Raises BadTopic."""
     if not isinstance(topic, str):
         raise BadTopic("a topic is text")
-    if not topic or len(topic.encode()) > 1024 or topic.startswith("$") or any(c in "#+\0" for c in topic):
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Cn", "Zl", "Zp") for c in topic) or topic != topic.strip():
+        raise BadTopic("a topic has no control characters, and no space at its ends")
+    if not topic or len(topic.encode()) > 1024 or topic.startswith("$") or any(c in "#+" for c in topic):
         raise BadTopic("a topic is not empty, has no # + or NUL and does not begin with $")
+    if topic.count("/") >= DEEPEST:
+        raise BadTopic(f"a topic has at most {DEEPEST} levels")
     return topic
+
+
+def covers(own: str, topic: str) -> bool:
+    """Whether `topic` is `own`, or part of what that stands for: as in MQTT, `a/#` is `a` and all below it. `topic` may
+    stand for more than one itself."""
+    if not own.endswith(BELOW):
+        return own == topic
+    return topic.startswith(own[:-1]) or topic == own.removesuffix(BELOW)
+
+
+def covering(topic: str) -> list[str]:
+    """Every own topic that would cover this one, itself included."""
+    levels = topic.removesuffix(BELOW).split("/")
+    return list(dict.fromkeys((topic, *("/".join(levels[: end + 1]) + BELOW for end in range(len(levels))))))
 
 
 _THING, _SHADOW = re.compile(r"[a-zA-Z0-9:_-]{1,128}"), re.compile(r"[a-zA-Z0-9:_-]{1,64}")

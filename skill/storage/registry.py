@@ -1,4 +1,4 @@
-"""The cold path: lamps registered, shown and changed by the operator's commands."""
+"""The cold path: lamps registered, claimed, shown and changed; by the operator's commands and by the companion."""
 
 import time
 import uuid
@@ -7,78 +7,247 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import update
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from skill.abilities import Abilities
-from skill.models import LampRow, RegistryVersionRow, SimulatedLampRow
+from skill.claiming import digest_of, new_code
+from skill.models import NOBODY, LampRow, RegistryVersionRow, SimulatedLampRow
+from skill.storage import outbox
 from skill.storage.engine import open_engine
+from skill.storage.lamp_topics import Topics, TopicTaken
+
+__all__ = ["OFFERED", "ClaimRefused", "Registry", "TopicTaken", "open_registry"]
 
 SIMULATED = "simulated"
-
 
 FIRST_WHITE = 2700
 """Kelvin of a new simulated lamp, or the nearest that it can."""
 
+OFFERED = 7 * 86400
+"""Seconds for which a lamp that has an owner can be claimed by another with the code that its owner gave away."""
 
-def _first_white(driver: str, options: Mapping[str, Any]) -> int:
+
+class ClaimRefused(Exception):
+    """No lamp for this code and this person: wrong, used, expired, withdrawn, one's own lamp are one and the same."""
+
+    def __init__(self) -> None:
+        super().__init__("no lamp can be claimed with this code")
+
+
+def _near_white(driver: str, options: Mapping[str, Any], kelvin: int) -> int:
     limits = Abilities.of(driver, options).kelvin
-    return FIRST_WHITE if limits is None else limits.nearest(FIRST_WHITE)
+    return kelvin if limits is None else limits.nearest(kelvin)
 
 
 class Registry:
-    """One unit of work on the lamps: committed when the block ends well, else nothing happened."""
+    """One unit of work on the lamps: committed when the block ends well, else nothing happened.
+
+    Where a method takes an `owner`, another's lamp is as one that does not exist.
+    """
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._topics = Topics(session)
 
-    async def add(self, owner: str, name: str, driver: str, options: Mapping[str, Any]) -> LampRow:
-        """The id is random: globally unique, and never given again (contract 2.2). Raises ValueError where a simulated
-        lamp's options say what no lamp can."""
+    async def add(
+        self,
+        owner: str,
+        name: str,
+        driver: str,
+        options: Mapping[str, Any],
+        *,
+        discovered_as: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> LampRow:
+        """The id is random: globally unique, and never given again (contract 2.2). A lamp of NOBODY waits for `code`.
+        Raises ValueError where the options say what no lamp can, TopicTaken."""
+        now = int(time.time())
         lamp = LampRow(
             endpoint_id=f"lamp-{uuid.uuid4().hex}",
             owner=owner,
             name=name,
             driver=driver,
             options=dict(options),
-            created_at=int(time.time()),
+            created_at=now,
+            claimed_at=None if owner == NOBODY else now,
+            discovered_as=discovered_as,
+            details=dict(details) if details else None,
         )
+        white = _near_white(driver, options, FIRST_WHITE)
         await self._changed()
         self._session.add(lamp)
         await self._session.flush()
+        await self._topics.take(lamp.endpoint_id, driver, {}, options)
         if driver == SIMULATED:
-            self._session.add(SimulatedLampRow(endpoint_id=lamp.endpoint_id, kelvin=_first_white(driver, options)))
+            self._session.add(SimulatedLampRow(endpoint_id=lamp.endpoint_id, kelvin=white))
+        await self._appeared(lamp)
+        return lamp
+
+    async def change(
+        self, endpoint_id: str, options: Mapping[str, Any], details: Mapping[str, Any] | None = None
+    ) -> LampRow | None:
+        """Other options in place of all that it had, other details where some are given. Raises ValueError,
+        TopicTaken."""
+        if (lamp := await self._to_change(endpoint_id)) is None:
+            return None
+        Abilities.of(lamp.driver, options)
+        await self._topics.take(endpoint_id, lamp.driver, lamp.options, options)
+        lamp.options = dict(options)
+        if details:
+            lamp.details = dict(details)
+        if (simulated := await self._session.get(SimulatedLampRow, endpoint_id)) is not None:
+            simulated.kelvin = _near_white(lamp.driver, options, simulated.kelvin)
+        await self._appeared(lamp)
         return lamp
 
     async def lamps(self, owner: str | None = None) -> Sequence[LampRow]:
+        """Oldest first; all of them where no owner is named."""
         statement = select(LampRow).order_by(col(LampRow.created_at), col(LampRow.name), col(LampRow.endpoint_id))
-        return (await self._session.exec(statement.where(LampRow.owner == owner) if owner else statement)).all()
+        return (await self._session.exec(statement if owner is None else statement.where(LampRow.owner == owner))).all()
 
     async def lamp(self, endpoint_id: str) -> LampRow | None:
         return await self._session.get(LampRow, endpoint_id)
 
-    async def rename(self, endpoint_id: str, name: str) -> LampRow | None:
-        if (lamp := await self.lamp(endpoint_id)) is not None:
-            await self._changed()
+    async def discovered(self, discovered_as: str) -> LampRow | None:
+        return (await self._session.exec(select(LampRow).where(LampRow.discovered_as == discovered_as))).first()
+
+    async def claim(self, code: str, owner: str, now: int) -> LampRow:
+        """The lamp of the code becomes the owner's: one UPDATE uses the code up, so that of two that come at once one
+        wins. Its name stays, its room does not. Raises ClaimRefused."""
+        if owner == NOBODY:
+            raise ValueError("nobody claims no lamp")
+        digest = digest_of(code)
+        holds = (
+            col(LampRow.claim_digest) == digest,
+            col(LampRow.owner) != owner,
+            or_(col(LampRow.claim_expires_at).is_(None), col(LampRow.claim_expires_at) > now),
+        )
+        found = select(LampRow.endpoint_id).where(*holds)
+        if digest is None or (await self._session.exec(found)).first() is None:
+            raise ClaimRefused  # before anything is locked: guesses keep nobody waiting
+        await self._changed()
+        used = update(LampRow).where(*holds).values(claim_digest=None, claim_expires_at=None)
+        row = (
+            await self._session.exec(
+                used.returning(col(LampRow.endpoint_id), col(LampRow.owner)),
+                execution_options={"synchronize_session": False},
+            )
+        ).first()
+        if row is None:
+            raise ClaimRefused
+        endpoint_id, before = row
+        if before != NOBODY:
+            await self._left(before, endpoint_id)
+        lamp = await self._session.get_one(LampRow, endpoint_id, populate_existing=True)
+        lamp.owner, lamp.claimed_at, lamp.room = owner, now, None
+        await self._session.flush()
+        await self._appeared(lamp)
+        return lamp
+
+    async def code(self, endpoint_id: str) -> str | None:
+        """A new code for a lamp of NOBODY, in place of the one before; it holds until it is used. None where somebody
+        has the lamp."""
+        lamp = await self._to_change(endpoint_id)
+        return None if lamp is None or lamp.owner != NOBODY else await self._new_code(lamp)
+
+    async def unclaim(self, endpoint_id: str, owner: str, now: int) -> str | None:
+        """Nobody's from now on; returns the code by which the next one claims it. None where it is not theirs."""
+        if owner == NOBODY or (lamp := await self._to_change(endpoint_id, owner)) is None:
+            return None
+        await self._left(owner, endpoint_id)
+        lamp.owner, lamp.claimed_at, lamp.room = NOBODY, None, None
+        return await self._new_code(lamp)
+
+    async def offer(self, endpoint_id: str, owner: str, now: int) -> str | None:
+        """A code by which somebody else may claim it, within `OFFERED` seconds, in place of the one before; until then
+        it stays the owner's. None where it is not theirs."""
+        if owner == NOBODY or (lamp := await self._to_change(endpoint_id, owner)) is None:
+            return None
+        return await self._new_code(lamp, now + OFFERED)
+
+    async def withdraw(self, endpoint_id: str, owner: str) -> bool:
+        """The offer holds no longer. False where there was none, or it is not theirs."""
+        lamp = None if owner == NOBODY else await self._to_change(endpoint_id, owner)
+        if lamp is None or lamp.claim_digest is None:
+            return False
+        lamp.claim_digest, lamp.claim_expires_at = None, None
+        await self._session.flush()
+        return True
+
+    async def give(self, endpoint_id: str, owner: str, now: int) -> LampRow | None:
+        """The operator's word: the lamp is this owner's from now on, whoever had it. Codes for it hold no longer."""
+        if owner == NOBODY or (lamp := await self._to_change(endpoint_id)) is None:
+            return None
+        if lamp.owner == owner:
+            return lamp
+        if lamp.owner != NOBODY:
+            await self._left(lamp.owner, endpoint_id)
+        lamp.owner, lamp.claimed_at, lamp.room = owner, now, None
+        lamp.claim_digest, lamp.claim_expires_at = None, None
+        await self._session.flush()
+        await self._appeared(lamp)
+        return lamp
+
+    async def rename(self, endpoint_id: str, name: str, owner: str | None = None) -> LampRow | None:
+        if (lamp := await self._to_change(endpoint_id, owner)) is not None:
             lamp.name = name
+            await self._session.flush()
+            await self._appeared(lamp)
+        return lamp
+
+    async def move(self, endpoint_id: str, room: str | None, owner: str | None = None) -> LampRow | None:
+        """To a room, a word of the owner's own; None is none."""
+        if (lamp := await self._to_change(endpoint_id, owner)) is not None:
+            lamp.room = room or None
+            await self._session.flush()
         return lamp
 
     async def remove(self, endpoint_id: str) -> LampRow | None:
-        if (lamp := await self.lamp(endpoint_id)) is not None:
-            await self._changed()
+        if (lamp := await self._to_change(endpoint_id)) is not None:
+            if lamp.owner != NOBODY:
+                await self._left(lamp.owner, endpoint_id)
             await self._session.delete(lamp)
+            await self._session.flush()
         return lamp
-
-    async def _changed(self) -> None:
-        """Every replica hears of it. First in a unit, so that two units on one lamp wait for each other here."""
-        version = col(RegistryVersionRow.version)
-        await self._session.exec(update(RegistryVersionRow).values(version=version + 1))
 
     async def plug(self, endpoint_id: str, online: bool) -> SimulatedLampRow | None:
         """Give a simulated lamp its current, or take it."""
         if (lamp := await self._session.get(SimulatedLampRow, endpoint_id)) is not None:
             lamp.online = online
         return lamp
+
+    async def account(self, endpoint_id: str, user: str, verifier: str) -> LampRow | None:
+        """The lamp's account at the broker, in place of the one before."""
+        if (lamp := await self._to_change(endpoint_id)) is not None:
+            lamp.broker_user, lamp.broker_verifier = user, verifier
+            await self._session.flush()
+        return lamp
+
+    async def _new_code(self, lamp: LampRow, expires_at: int | None = None) -> str:
+        code, digest = new_code()
+        lamp.claim_digest, lamp.claim_expires_at = digest, expires_at
+        await self._session.flush()
+        return code
+
+    async def _to_change(self, endpoint_id: str, owner: str | None = None) -> LampRow | None:
+        """As it stands once it is this unit's turn."""
+        await self._changed()
+        lamp = await self._session.get(LampRow, endpoint_id, populate_existing=True)
+        return None if lamp is None or (owner is not None and lamp.owner != owner) else lamp
+
+    async def _changed(self) -> None:
+        """Every replica hears of it. First in a unit, so that two units on one lamp wait for each other here."""
+        version = col(RegistryVersionRow.version)
+        await self._session.exec(update(RegistryVersionRow).values(version=version + 1))
+
+    async def _appeared(self, lamp: LampRow) -> None:
+        if lamp.owner != NOBODY:
+            await outbox.lamp_appeared(self._session, lamp.owner, lamp.endpoint_id, int(time.time()))
+
+    async def _left(self, owner: str, endpoint_id: str) -> None:
+        """Called before the lamp is another's."""
+        await outbox.lamp_left(self._session, owner, endpoint_id, int(time.time()))
 
 
 @asynccontextmanager

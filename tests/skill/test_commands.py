@@ -100,9 +100,9 @@ def test_a_lamp_keeps_what_it_can(operator: Service) -> None:
         *("--capabilities", "power,temperature", "--kelvin-range", "2200-4000"),
     )
     assert added["options"] == {"capabilities": ["power", "temperature"], "kelvin_range": [2200, 4000]}
-    bulb = ("lamp", "add", "--owner", "u1", "--name", "Bulb", "--driver", "mqtt", "--command-topic", "home/bulb/set")
-    assert operator.cli_json(*bulb, "--capabilities", "color")["options"]["capabilities"] == ["color"]
-    assert "capabilities" not in operator.cli_json(*bulb)["options"]
+    colour = operator.cli_json(*ADD_MQTT, "--command-topic", "home/colour/set", "--capabilities", "color")
+    assert colour["options"]["capabilities"] == ["color"]
+    assert "capabilities" not in operator.cli_json(*ADD_MQTT, "--command-topic", "home/plain/set")["options"]
 
 
 @pytest.mark.parametrize(
