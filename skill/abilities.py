@@ -6,7 +6,7 @@ before there was a choice: power and brightness.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 WARMEST, COLDEST = 1000, 10_000
@@ -71,9 +71,9 @@ def _range(limits: Any) -> KelvinRange:
     return KelvinRange(*limits)
 
 
-def chosen(driver: str, words: str | None, limits: str | None) -> dict[str, Any]:
-    """The options that stand for `color,temperature` and `2200-6500` as typed; nothing where nothing was said. Raises
-    ValueError."""
+def chosen(driver: str, words: str | None, limits: str | None, implied: Sequence[str] | None = None) -> dict[str, Any]:
+    """The options that stand for `color,temperature` and `2200-6500` as typed; nothing where nothing was said.
+    `implied` is what the lamp can where its capabilities were not typed. Raises ValueError."""
     options: dict[str, Any] = {}
     if words is not None:
         said = set(words.lower().replace(",", " ").split())
@@ -84,6 +84,7 @@ def chosen(driver: str, words: str | None, limits: str | None) -> dict[str, Any]
         if (match := re.fullmatch(r"(\d{4,5})-(\d{4,5})", limits.strip())) is None:
             raise ValueError("a range of kelvin is written as 2200-6500")
         options["kelvin_range"] = [int(match[1]), int(match[2])]
-    if limits is not None and Abilities.of(driver, options).kelvin is None:
+    can = options if implied is None else {"capabilities": list(implied)} | options
+    if limits is not None and Abilities.of(driver, can).kelvin is None:
         raise ValueError("a range of kelvin belongs to a lamp with the capability temperature")
     return options

@@ -42,7 +42,7 @@ class LampState(NamedTuple):
 
     @property
     def brightness(self) -> int | None:
-        """Effective percentage: 0 while off, which is also the base of AdjustBrightness (contract 2.3)."""
+        """Effective percentage: 0 while off (contract 2.3)."""
         return 0 if self.power is False else self.last_brightness
 
 
@@ -84,12 +84,14 @@ class Brightness:
 
 @dataclass(frozen=True, slots=True)
 class BrightnessStep:
-    """AdjustBrightness. Clamped to 0-100, never an error; the base is 0 while off."""
+    """AdjustBrightness. Clamped to 0-100, never an error; the base is 0 while off, and 100 in a lamp that shines and
+    never told how brightly: "a bit darker" must not switch it off."""
 
     delta: int
 
     def applied_to(self, state: LampState) -> LampState:
-        return Brightness(max(0, min(100, (state.brightness or 0) + self.delta))).applied_to(state)
+        base = (100 if state.last_brightness is None else state.last_brightness) if state.power else 0
+        return Brightness(max(0, min(100, base + self.delta))).applied_to(state)
 
 
 @dataclass(frozen=True, slots=True)

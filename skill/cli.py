@@ -13,7 +13,7 @@ from skill.abilities import chosen
 from skill.bridge.commands import bridge_app
 from skill.discovery import NotDescribable, friendly_name
 from skill.drivers.codecs import BadOption
-from skill.drivers.wiring import checked
+from skill.drivers.wiring import checked, implied
 from skill.log import set_up
 from skill.settings import DatabaseSettings, Settings, SettingsError, read
 
@@ -205,7 +205,7 @@ def add(
         str | None,
         typer.Option(
             help="What the lamp can, with commas: power, brightness, color, temperature. Unless said, a simulated lamp "
-            "can all of it, an mqtt lamp power,brightness."
+            "can all of it, an mqtt lamp what its color modes say, power,brightness where it says none."
         ),
     ] = None,
     kelvin_range: Annotated[
@@ -234,15 +234,15 @@ def add(
         "confirm": confirm and confirm.value,
     }
     options = {key: value for key, value in given.items() if value is not None}
-    if driver is DriverName.mqtt:
-        try:
-            options = checked({"confirm": Confirm.echo.value} | options)
-        except BadOption as error:
-            raise typer.BadParameter(str(error), param_hint=f"--{error.option.replace('_', '-')}") from error
-    elif options:
+    mqtt = driver is DriverName.mqtt
+    if options and not mqtt:
         raise typer.BadParameter("it belongs to --driver mqtt", param_hint=f"--{min(options).replace('_', '-')}")
     try:
-        options |= chosen(driver.value, capabilities, kelvin_range)
+        options |= chosen(driver.value, capabilities, kelvin_range, implied(options) if mqtt else None)
+        if mqtt:
+            options = checked({"confirm": Confirm.echo.value} | options)
+    except BadOption as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.option.replace('_', '-')}") from error
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--capabilities, --kelvin-range") from error
     plain = _checked_name(name)

@@ -1,7 +1,8 @@
 """Lamps behind an MQTT broker: commands out, state and availability in, an echo within two seconds (contract 6.2).
 
-One client for the process, QoS 1, clean start, subscribed again after every reconnect. What a lamp said is held in
-memory alone: state and last will are retained by the broker, so every replica hears them for itself.
+One client for the process, MQTT 5 (3.1.1 where the broker has no other), QoS 1, clean start, subscribed again after
+every reconnect. What a lamp said is held in memory alone: state and last will are retained by the broker, so every
+replica hears them for itself.
 """
 
 import asyncio
@@ -9,17 +10,17 @@ import contextlib
 import logging
 import ssl
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
+from paho.mqtt.subscribeoptions import SubscribeOptions
 from pydantic import SecretStr
 
-from skill.canonical import Change, Lamp, LampState, Sample
+from skill.canonical import Change, Color, Lamp, LampState, Sample
 from skill.drivers.codecs import BadOption, Message
 from skill.drivers.codecs.codec import Wanted, wanted
+from skill.drivers.heard import UNKNOWN, Heard, agrees, colour_of, shines_alike, without_what_is_set
 from skill.drivers.wiring import Wiring
 from skill.errors import BridgeUnreachable, EndpointUnreachable, InternalError
 from skill.news import Cause, Happening, News
@@ -33,120 +34,112 @@ SETTLING = 0.3  # seconds more for a lamp that echoed all but the colour: it may
 RETAINED = 0.3  # seconds for what the broker kept, after the first subscription
 CONNECTING = 1.0  # seconds that a directive waits for a broker that is being connected
 PUBLISHING = 2.0  # seconds for the broker's acknowledgement
+WHOLE = 4.5  # seconds for all of a change, its turn included: within the answer's budget of five
 RETRY_FIRST, RETRY_LONGEST = 0.5, 15.0  # seconds between attempts to connect
 KEEP_ALIVE = 15  # seconds
-_UNKNOWN = LampState(power=None, last_brightness=None)
+MOST_WAITING = 20_000  # messages that wait to be read: beyond them the oldest go, since later ones say how lamps stand
+AT_ONCE = 40  # lamps that are subscribed in one packet: one round trip each would take a second for a thousand
+CALM = 1000  # waiting messages above which no further lamps are subscribed
+NO_MQTT_5 = 132  # reason code of a broker that refuses the protocol's version
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What a lamp said so far, in how many messages. `requested` is what was last asked for, while the lamp may still
-    echo it. `there` is what each of its topics says of its being there: away where one says so. `asked` is whether it
-    was asked for its state over this connection."""
+class _Newest(asyncio.Queue[aiomqtt.Message]):
+    """What comes into a full one pushes the oldest out."""
 
-    endpoint_id: str
-    options: Mapping[str, Any]
-    wiring: Wiring
-    state: LampState = _UNKNOWN
-    at: float = 0.0
-    messages: int = 0
-    requested: LampState | None = None
-    there: dict[str, bool] = field(default_factory=dict)
-    asked: bool = False
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def take(self, topic: str, payload: bytes, at: float) -> None:
-        """The same message twice changes nothing."""
-        codec = self.wiring.codec
-        if topic in codec.availability_topics and (there := codec.availability(topic, payload)) is not None:
-            self.there[topic] = there
-            self.state = self.state._replace(online=all(self.there.values()))
-            self.news.set()
-        if topic in codec.state_topics:
-            state = codec.decode(topic, payload, self.state, self.requested)
-            if state is not None:
-                self.state, self.at = state, at
-                self.messages += 1
-                self.news.set()
-
-    def forget(self) -> None:
-        """What was said of being there holds no longer."""
-        self.there.clear()
-        self.asked = False
-        self.state = self.state._replace(online=None)
+    def put_nowait(self, item: aiomqtt.Message) -> None:
+        if self.full():
+            self.get_nowait()
+        super().put_nowait(item)
 
 
 class MqttDriver:
     def __init__(self, url: SecretStr, clock: Clock, news: News | None = None) -> None:
         self._url, self._clock, self._news = url, clock, news or News()
+        self._protocol = aiomqtt.ProtocolVersion.V5
         self._client: aiomqtt.Client | None = None
         self._connected = asyncio.Event()
-        self._heard: dict[str, _Heard] = {}
-        self._listening: dict[str, list[_Heard]] = {}
+        self._heard: dict[str, Heard] = {}
+        self._listening: dict[str, list[Heard]] = {}
+        self._unheard = asyncio.Event()
 
     async def sample(self, lamp: Lamp, stored: LampState | None) -> Sample:
         heard = await self._listen(lamp)
-        return self._sampled(heard)
+        return self._sampled(heard.state, heard.at)
 
     async def apply(
         self, lamp: Lamp, change: Change, stored: LampState | None = None, cause: Cause = Cause.alexa
     ) -> Sample:
-        heard = await self._listen(lamp)
-        async with heard.turn:  # two directives for one lamp, one after the other
-            known = heard.state if heard.at else None
-            if heard.state.online is False:
-                raise EndpointUnreachable("The lamp is offline.")
-            target = change.applied_to(heard.state)
-            before = _without_what_is_set(change, heard.state, target)
-            heard.requested = target
-            said = heard.messages
-            await self._publish(heard.wiring.codec.encode(target, before))
+        try:
+            with Patience(WHOLE):
+                heard = await self._listen(lamp)
+                async with heard.turn:  # two directives for one lamp, one after the other
+                    return await self._obeyed(heard, change, cause)
+        except TimeoutError:
+            raise EndpointUnreachable("The lamp did not confirm in time.") from None
+
+    async def _obeyed(self, heard: Heard, change: Change, cause: Cause) -> Sample:
+        if heard.state.online is False:
+            raise EndpointUnreachable("The lamp is offline.")
+        target = change.applied_to(heard.state)
+        before = without_what_is_set(change, heard.state, target)
+        heard.requested = target
+        said, by = heard.messages, Cause.lamp  # where it does not do what was asked
+        try:
+            client = await self._publish(heard.wiring.codec.encode(target, before))
             if heard.wiring.wait_for_echo:
-                try:
-                    await self._confirmed(heard, wanted(target, before), said)
-                except EndpointUnreachable:
-                    self._tell(lamp.endpoint_id, known, heard, Cause.lamp)  # not what was asked for
-                    raise
+                await self._confirmed(heard, wanted(target, before), said, client)
             else:
-                heard.state, heard.at = target, self._clock()
-            self._tell(lamp.endpoint_id, known, heard, cause)
-            return self._sampled(heard)
+                heard.state, heard.at = target._replace(online=heard.state.online), self._clock()
+            by = cause
+        finally:
+            self._tell(heard, by)
+        state = heard.state
+        if isinstance(change, Color) and not target.power:  # black is sent as off, and reported as asked
+            state = state._replace(mode="color", hue=target.hue, saturation=target.saturation, value=target.value)
+        return self._sampled(state, heard.at)
 
-    def _tell(self, endpoint_id: str, before: LampState | None, heard: _Heard, cause: Cause) -> None:
-        if heard.state != before:
-            self._news.tell(Happening(endpoint_id, before, heard.state, heard.at or self._clock(), cause))
+    def _tell(self, heard: Heard, cause: Cause) -> None:
+        """What differs from what was told before, once. That a connection was lost is nothing that the lamp did."""
+        state, told = heard.state, heard.told
+        if told is not None and state.online is None:
+            state = state._replace(online=told.online)
+        if state not in (told, UNKNOWN):
+            heard.told = state
+            self._news.tell(Happening(heard.endpoint_id, told, state, heard.at or self._clock(), cause))
 
-    def _sampled(self, heard: _Heard) -> Sample:
+    def _sampled(self, state: LampState, at: float) -> Sample:
         """The uncertainty is the age of what the lamp said (milliseconds)."""
         now = self._clock()
-        at = heard.at or now
-        return Sample(heard.state, at, max(0, round((now - at) * 1000)))
+        at = at or now
+        return Sample(state, at, max(0, round((now - at) * 1000)))
 
-    async def _confirmed(self, heard: _Heard, want: Wanted, said: int) -> None:
+    async def _confirmed(self, heard: Heard, want: Wanted, said: int, client: aiomqtt.Client) -> None:
         """By an echo of all that was asked, or of all but a colour that came out otherwise. `said` is how many messages
-        came before the command."""
+        came before the command, `client` the connection that took it."""
         until = asyncio.get_running_loop().time() + CONFIRMATION
-        was = _colour(heard.state)
+        was = colour_of(heard.state)
         try:
             async with asyncio.timeout_at(until) as deadline:
-                while not (_agrees(heard.state, want) and _shines_alike(heard.state, want)):
+                while not (agrees(heard.state, want) and shines_alike(heard.state, want)):
                     if heard.state.online is False:
                         raise EndpointUnreachable("The lamp went offline.")
+                    if self._client is not client:
+                        raise BridgeUnreachable("The broker was lost before the lamp confirmed.")
                     heard.news.clear()
                     await heard.news.wait()
-                    if _agrees(heard.state, want) and _colour(heard.state) != was:
+                    if agrees(heard.state, want) and colour_of(heard.state) != was:
                         deadline.reschedule(min(until, asyncio.get_running_loop().time() + SETTLING))
         except TimeoutError:
-            if heard.messages == said or not _agrees(heard.state, want):
+            if heard.messages == said or not agrees(heard.state, want):
                 raise EndpointUnreachable("The lamp did not confirm in time.") from None
 
-    async def _publish(self, message: Message) -> None:
+    async def _publish(self, message: Message) -> aiomqtt.Client:
         client = await self._broker()
         try:
             await client.publish(message.topic, message.payload, qos=1, retain=False, timeout=PUBLISHING)
         except aiomqtt.MqttError as error:
             raise BridgeUnreachable("The broker did not take the command.") from error
+        return client
 
     async def _broker(self) -> aiomqtt.Client:
         if self._client is None:
@@ -156,23 +149,20 @@ class MqttDriver:
             raise BridgeUnreachable("The broker cannot be reached.")
         return self._client
 
-    async def _listen(self, lamp: Lamp) -> _Heard:
-        """Subscribed from the first directive on, or from the first after the lamp's topics changed. A lamp whose state
-        the broker may not have kept is asked for it, once a connection."""
+    async def _listen(self, lamp: Lamp) -> Heard:
+        """Subscribed at the latest with the first directive over a connection, or the first after the lamp's topics
+        changed. A lamp whose state the broker may not have kept is asked for it, once a connection."""
         client = await self._broker()
         heard = self._heard.get(lamp.endpoint_id)
         if heard is None or heard.options != lamp.options:
             try:
-                wiring = Wiring.of(lamp.options)
+                heard = self._keep(lamp)
             except BadOption as error:
                 raise InternalError("The lamp's topics cannot be used.") from error
-            self._drop(lamp.endpoint_id)
-            heard = _Heard(lamp.endpoint_id, lamp.options, wiring)
-            self._keep(lamp.endpoint_id, heard)
+        if heard.over is not client:
             try:
                 await self._subscribe(client, [heard])
             except aiomqtt.MqttError as error:
-                self._drop(lamp.endpoint_id)
                 raise BridgeUnreachable("The broker did not take the subscription.") from error
         elif heard.asked or heard.wiring.codec.question is None:
             return heard
@@ -181,82 +171,99 @@ class MqttDriver:
             await self._publish(question)
         if heard.wiring.listens_to:
             with contextlib.suppress(TimeoutError), Patience(RETAINED):
-                await self._settled(heard)
+                await heard.settled()
         return heard
 
-    def _keep(self, endpoint_id: str, heard: _Heard) -> None:
-        self._heard[endpoint_id] = heard
+    def _keep(self, lamp: Lamp) -> Heard:
+        """In place of what was known under other options. Raises BadOption."""
+        heard = Heard(lamp.endpoint_id, lamp.options, Wiring.of(lamp.options))
+        self._drop(lamp.endpoint_id)
+        self._heard[lamp.endpoint_id] = heard
         for topic in heard.wiring.listens_to:
             self._listening.setdefault(topic, []).append(heard)
+        return heard
 
-    def _drop(self, endpoint_id: str) -> None:
+    def _drop(self, endpoint_id: str) -> list[str]:
+        """The topics that nobody listens to any more."""
         if (heard := self._heard.pop(endpoint_id, None)) is None:
-            return
+            return []
         for topic in heard.wiring.listens_to:
             left = [other for other in self._listening.get(topic, ()) if other is not heard]
             if left:
                 self._listening[topic] = left
             else:
                 self._listening.pop(topic, None)
+        return [topic for topic in heard.wiring.listens_to if topic not in self._listening]
 
     async def watch(self, lamps: Iterable[Lamp]) -> None:
         """Listen to these from now on, and no more to others, whether a directive ever names them or not."""
         there = {lamp.endpoint_id: lamp for lamp in lamps}
-        for endpoint_id in self._heard.keys() - there.keys():
-            self._drop(endpoint_id)
-        new = []
+        left = [topic for endpoint_id in self._heard.keys() - there.keys() for topic in self._drop(endpoint_id)]
         for lamp in there.values():
             heard = self._heard.get(lamp.endpoint_id)
-            if heard is not None and heard.options == lamp.options:
-                continue
+            if heard is None or heard.options != lamp.options:
+                try:
+                    self._keep(lamp)
+                except BadOption as error:
+                    log.warning("lamp %s cannot be listened to: %s", lamp.endpoint_id, error)
+        self._unheard.set()
+        if left and (client := self._client) is not None:
+            with contextlib.suppress(aiomqtt.MqttError):  # over the next connection there is none
+                await client.unsubscribe(left, timeout=PUBLISHING)
+
+    async def _subscribe_all(self, client: aiomqtt.Client) -> None:
+        """All lamps over one connection, those that come later too, until cancelled. Directives go on meanwhile."""
+        while True:
+            self._unheard.clear()
             try:
-                wiring = Wiring.of(lamp.options)
-            except BadOption as error:
-                log.warning("lamp %s cannot be listened to: %s", lamp.endpoint_id, error)
-                continue
-            self._drop(lamp.endpoint_id)
-            heard = _Heard(lamp.endpoint_id, lamp.options, wiring)
-            self._keep(lamp.endpoint_id, heard)
-            new.append(heard)
-        if new and (client := self._client) is not None:
-            with contextlib.suppress(aiomqtt.MqttError):  # with the next connection, then
-                await self._subscribe(client, new)
+                while lamps := [heard for heard in self._heard.values() if heard.over is not client]:
+                    for start in range(0, len(lamps), AT_ONCE):
+                        while len(client.messages) > CALM:  # noqa: ASYNC110 (the client has no event for it)
+                            await asyncio.sleep(0.02)
+                        await self._subscribe(client, lamps[start : start + AT_ONCE])
+                await self._unheard.wait()
+            except aiomqtt.MqttError as error:
+                log.warning("lamps not listened to yet: %s", error)
+                await asyncio.sleep(RETRY_FIRST)
 
-    @staticmethod
-    async def _settled(heard: _Heard) -> None:
-        """Until the lamp's retained messages are in, as far as it has topics for them."""
-        codec = heard.wiring.codec
-        while (codec.state_topics and heard.at == 0.0) or (codec.availability_topics and heard.state.online is None):
-            heard.news.clear()
-            await heard.news.wait()
-
-    @staticmethod
-    async def _subscribe(client: aiomqtt.Client, lamps: Iterable[_Heard]) -> None:
-        """Many topics in one packet: one round trip each would take a second for a thousand lamps."""
+    async def _subscribe(self, client: aiomqtt.Client, lamps: Sequence[Heard]) -> None:
+        """Raises MqttError."""
         topics = list(dict.fromkeys(topic for heard in lamps for topic in heard.wiring.listens_to))
-        for start in range(0, len(topics), 100):
-            await client.subscribe([(topic, 1) for topic in topics[start : start + 100]], timeout=PUBLISHING)
+        if topics:
+            if self._protocol == aiomqtt.ProtocolVersion.V5:
+                how = SubscribeOptions(qos=1, noLocal=True)
+                await client.subscribe([(topic, how) for topic in topics], timeout=PUBLISHING)
+            else:
+                await client.subscribe([(topic, 1) for topic in topics], timeout=PUBLISHING)
+        for heard in lamps:
+            heard.over = client
 
     async def run(self) -> None:
         """Keeps the one connection until cancelled."""
         pause = RETRY_FIRST
         while True:
+            subscribing: asyncio.Task[None] | None = None
             try:
                 async with self._connection() as client:
-                    await self._subscribe(client, list(self._heard.values()))
                     log.info("broker connected")
                     pause = RETRY_FIRST
                     self._client = client
                     self._connected.set()
+                    subscribing = asyncio.create_task(self._subscribe_all(client))
                     async for message in client.messages:
                         self._take(message.topic.value, message.payload)
             except aiomqtt.MqttError as error:
                 log.warning("broker lost or away: %s", error)
+                if isinstance(error, aiomqtt.MqttCodeError) and getattr(error.rc, "value", error.rc) == NO_MQTT_5:
+                    self._protocol = aiomqtt.ProtocolVersion.V311
             finally:
                 self._client = None
                 self._connected.clear()
                 for heard in self._heard.values():
                     heard.forget()
+                while subscribing is not None and not subscribing.done():  # a cancellation can be lost
+                    subscribing.cancel()
+                    await asyncio.wait({subscribing}, timeout=0.5)
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_LONGEST)
 
@@ -269,8 +276,11 @@ class MqttDriver:
             username=unquote(parts.username) if parts.username else None,
             password=unquote(parts.password) if parts.password else None,
             identifier=f"skill-{uuid.uuid4().hex[:12]}",
-            clean_session=True,
+            protocol=self._protocol,
+            clean_session=None if self._protocol == aiomqtt.ProtocolVersion.V5 else True,
             keepalive=KEEP_ALIVE,
+            queue_type=_Newest,
+            max_queued_incoming_messages=MOST_WAITING,
             timeout=5,
             tls_context=ssl.create_default_context() if secure else None,
         )
@@ -279,46 +289,6 @@ class MqttDriver:
         """What comes while the lamp is being commanded is told with the end of the command."""
         if isinstance(payload, bytes):
             for heard in self._listening.get(topic, ()):
-                before = heard.state if heard.at else None
                 heard.take(topic, payload, self._clock())
                 if not heard.turn.locked():
-                    self._tell(heard.endpoint_id, before, heard, Cause.lamp)
-
-
-def _agrees(state: LampState, want: Wanted) -> bool:
-    """In all that was said, but for which colour: a lamp that cannot show it says which one it shows instead."""
-    if state.power != want.power or (want.brightness is not None and state.last_brightness != want.brightness):
-        return False
-    return state.mode == ("color" if want.colour else "white" if want.kelvin else state.mode)
-
-
-def _colour(state: LampState) -> tuple[object, ...]:
-    return state.mode, state.hue, state.saturation, state.kelvin
-
-
-def _shines_alike(state: LampState, want: Wanted) -> bool:
-    if want.colour is not None:
-        return (state.hue, state.saturation) == want.colour
-    return want.kelvin is None or state.kelvin == want.kelvin
-
-
-def _without_what_is_set(change: Change, state: LampState, target: LampState) -> LampState:
-    """`state` with what the change sets taken for unknown, so that it is sent even where the lamp is thought to stand
-    so: it may have been changed while nobody listened, and an unknown lamp has its colour only by default.
-
-    What is set comes out the same from a state that differs in it."""
-    other = change.applied_to(
-        state._replace(
-            last_brightness=(state.last_brightness or 0) % 100 + 1,
-            hue=(state.hue + 180) % 360,
-            saturation=1 - state.saturation,
-            kelvin=state.kelvin + 1,
-        )
-    )
-    if other.last_brightness == target.last_brightness:
-        state = state._replace(last_brightness=None)
-    if other.kelvin == target.kelvin:
-        state = state._replace(kelvin=0)
-    if (other.hue, other.saturation) == (target.hue, target.saturation):
-        state = state._replace(hue=-1.0)
-    return state
+                    self._tell(heard, Cause.lamp)

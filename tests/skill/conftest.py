@@ -1,18 +1,24 @@
 """A skill of its own for each test module, on both databases, whose issuer is the tests' own."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from skill.drivers.mqtt import MqttDriver
 from skill.storage.migrations import migrate
 from skill.storage.registry import open_registry
 from skill.storage.store import Store, open_store
 from tests.conftest import NewDatabase
 from tests.running.bridge import Bridge
+from tests.running.broker import Broker
 from tests.running.home import skill_settings
 from tests.running.ports import free_port
 from tests.running.service import Service
+from tests.running.tasks import end
 from tests.skill.issuer import CLIENT_ID, PERSON, Issuer
 from tests.skill.talking import Alexa
 from tests.skill.verifier import Clock, Verifier
@@ -77,3 +83,11 @@ async def verifier(fresh_issuer: Issuer, store: Store, clock: Clock) -> Verifier
     verifier = Verifier(fresh_issuer, store, clock)
     assert await verifier.keys.fetch()
     return verifier
+
+
+@pytest.fixture
+async def driver(mosquitto: Broker) -> AsyncIterator[MqttDriver]:
+    driver = MqttDriver(SecretStr(mosquitto.url), time.time)
+    running = asyncio.create_task(driver.run())
+    yield driver
+    await end(running)

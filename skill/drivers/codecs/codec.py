@@ -113,8 +113,10 @@ def optional_topic(options: Mapping[str, Any], name: str) -> str | None:
 def choices(options: Mapping[str, Any], name: str, known: frozenset[str]) -> frozenset[str]:
     """A list, or text with commas; empty where the option is not there. Raises BadOption."""
     value = options.get(name) or ()
-    found = (
-        frozenset(part.strip() for part in value.split(",")) if isinstance(value, str) else frozenset(map(str, value))
+    if not isinstance(value, (str, list, tuple, set, frozenset)):
+        raise BadOption(name, f"a list of {', '.join(sorted(known))}")
+    found = frozenset(
+        (part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else map(str, value)
     )
     if unknown := found - known:
         raise BadOption(name, f"{', '.join(sorted(unknown))}: not one of {', '.join(sorted(known))}")

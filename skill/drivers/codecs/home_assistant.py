@@ -51,7 +51,7 @@ class HomeAssistant:
         """Raises BadOption."""
         try:
             scale = max(1, int(options.get("brightness_scale", 255)))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise BadOption("brightness_scale", "a whole number") from error
         return cls(
             topic_option(options, "command_topic"),

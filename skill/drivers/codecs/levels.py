@@ -13,7 +13,8 @@ def to_percent(level: float, scale: int) -> int:
 
 
 def percent_of(level: float, scale: int, requested: int | None) -> int:
-    if requested is not None and abs(level - to_device(requested, scale)) <= 1:
+    """A scale of fewer than 100 steps is not rounded to one beside: its step can be seen."""
+    if requested is not None and abs(level - to_device(requested, scale)) <= (1 if scale >= 100 else 0):
         return requested
     return to_percent(round(level), scale)
 
