@@ -46,7 +46,7 @@ def build(settings: Settings) -> Application:
     service = Service(settings)
     pages = [*_health(service), Route(PATH, own_lamps(service), methods=["GET"])]
     if settings.development:
-        from skill.simulator import simulator_routes
+        from skill.simulator.routes import simulator_routes
 
         pages += simulator_routes(settings, service.simulated, service.owner_lamps)
     return Application(service, pages)

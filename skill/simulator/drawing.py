@@ -47,7 +47,7 @@ def draw(lamp: LampView | None) -> Drawing:
     """The lamp as it stands; None where the skill no longer knows it."""
     if lamp is None:
         return Drawing(False, False, 0, "#ffd9a8", "#fff3e0", 0.0, 0.0, "Gone: discover again")
-    red, green, blue = _hue(lamp) if lamp.mode == "color" else _white(lamp.kelvin)
+    red, green, blue = light_colour(lamp.mode == "color", lamp.hue, lamp.saturation, lamp.kelvin)
     online = lamp.online is not False
     on = lamp.power and online
     level = max(1, lamp.brightness) / 100
@@ -69,11 +69,14 @@ def _label(lamp: LampView, online: bool) -> str:
     return f"On · {lamp.brightness} %" if lamp.power else "Off"
 
 
-def _hue(lamp: LampView) -> tuple[float, float, float]:
-    return colorsys.hsv_to_rgb(lamp.hue % 360 / 360, min(1.0, max(0.0, lamp.saturation)), 1.0)
+def light_colour(coloured: bool, hue: float, saturation: float, kelvin: float) -> tuple[float, float, float]:
+    """Red, green, blue 0-1 of the light at full brightness."""
+    if not coloured:
+        return _white(kelvin)
+    return colorsys.hsv_to_rgb(hue % 360 / 360, min(1.0, max(0.0, saturation)), 1.0)
 
 
-def _white(kelvin: int) -> tuple[float, float, float]:
+def _white(kelvin: float) -> tuple[float, float, float]:
     """Between the named whites, as a camera in a dark room sees them: a black body's colours are too orange."""
     kelvin = min(_WHITES[-1][0], max(_WHITES[0][0], kelvin))
     (below, warm), (above, cold) = next(pair for pair in pairwise(_WHITES) if kelvin <= pair[1][0])
