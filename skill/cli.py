@@ -16,6 +16,7 @@ from skill.drivers.codecs import BadOption
 from skill.drivers.wiring import checked, implied
 from skill.log import set_up
 from skill.settings import DatabaseSettings, Settings, SettingsError, read
+from skill.simulator.commands import simulate_app
 
 if TYPE_CHECKING:
     from skill.models import LampRow
@@ -27,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Alexa smart-
 lamp_app = typer.Typer(no_args_is_help=True, help="Register, show and change lamps.")
 app.add_typer(lamp_app, name="lamp")
 app.add_typer(bridge_app, name="bridge")
+app.add_typer(simulate_app, name="simulate")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT_ID", help="The id that `lamp add` printed.")]

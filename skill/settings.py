@@ -68,7 +68,7 @@ LogLevel = Annotated[
 
 S = TypeVar("S", bound="DatabaseSettings")
 
-SECRETS = ("database_url", "secret_key", "bridge_secret", "simulator_client_secret", "mqtt_url")
+SECRETS = ("database_url", "secret_key", "bridge_secret", "simulator_client_secret", "mqtt_url", "simulate_token")
 """Fields that may also come from a file."""
 
 
@@ -189,6 +189,10 @@ class Settings(DatabaseSettings):
     simulator_client_id: str | None = Field(None, description="The simulator's client at the issuer (development).")
     simulator_client_secret: SecretStr | None = Field(None, description="The secret of the simulator's client.")
 
+    simulate_token: SecretStr | None = Field(
+        None, description="An access token for `skill simulate alexa`. The service itself has no use for it."
+    )
+
     @model_validator(mode="after")
     def _is_safe_to_serve(self) -> Self:
         problems = [*self._identity_problems(), *self._mode_problems()]
@@ -274,6 +278,15 @@ def read(kind: type[S], **given: object) -> S:
         return kind(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError("; ".join(_readable(problem) for problem in error.errors(include_input=False))) from error
+
+
+def read_one(name: str) -> str | None:
+    """One setting as text, for a command that runs where the others are not set. None where it is not. Raises
+    SettingsError."""
+    _refuse_unknown(os.environ)
+    if (value := os.environ.get(PREFIX + name.upper())) is not None:
+        return value or None
+    return SecretFiles(Settings).get_field_value(Settings.model_fields[name], name)[0] or None
 
 
 def _readable(problem: Any) -> str:

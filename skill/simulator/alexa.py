@@ -169,8 +169,8 @@ def _directive(intent: Intent) -> tuple[str, str, dict[str, Any], tuple[str, obj
             return "Alexa.BrightnessController", "SetBrightness", {"brightness": percent}, ("brightness", percent)
         case Adjust(delta=delta):
             return "Alexa.BrightnessController", "AdjustBrightness", {"brightnessDelta": delta}, ("brightness", None)
-        case Colour(name=name):
-            hue, saturation, brightness = COLOURS[name]
+        case Colour(name=name, exactly=exactly):
+            hue, saturation, brightness = exactly or COLOURS[name]
             color = {"hue": hue, "saturation": saturation, "brightness": brightness}
             return "Alexa.ColorController", "SetColor", {"color": color}, ("color", color)
         case White(kelvin=kelvin):  # a lamp that cannot do it takes the nearest, which is well

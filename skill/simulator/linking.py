@@ -5,6 +5,7 @@ As captured from Alexa: an `Apache-HttpClient` with a form body and HTTP Basic, 
 
 import base64
 import functools
+import hashlib
 import ssl
 import time
 from collections.abc import Mapping
@@ -72,10 +73,11 @@ class AuthorizationServer:
     reachable: str
     redirect_uri: str
     client_id: str
-    client_secret: SecretStr
+    client_secret: SecretStr | None
 
-    def authorize_url(self, state: str) -> str:
-        """Where Alexa sends the browser; parameters percent-encoded as captured (`%20`, never `+`)."""
+    def authorize_url(self, state: str, verifier: str | None = None) -> str:
+        """Where Alexa sends the browser; parameters percent-encoded as captured (`%20`, never `+`). With a verifier its
+        challenge goes along (RFC 7636 §4.3)."""
         asked = {
             "client_id": self.client_id,
             "response_type": "code",
@@ -83,6 +85,10 @@ class AuthorizationServer:
             "scope": SCOPE,
             "redirect_uri": self.redirect_uri,
         }
+        if verifier is not None:
+            digest = hashlib.sha256(verifier.encode()).digest()
+            asked["code_challenge"] = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+            asked["code_challenge_method"] = "S256"
         return f"{self.issuer}/oauth2/authorize?{urlencode(asked, quote_via=quote)}"
 
     async def is_there(self) -> bool:
@@ -94,9 +100,11 @@ class AuthorizationServer:
             return False
         return True
 
-    async def exchange(self, browser: Browser, code: str, now: float) -> Link:
+    async def exchange(self, browser: Browser, code: str, now: float, verifier: str | None = None) -> Link:
         """RFC 6749 §4.1.3. The caller has bound `state` to the browser and compared `iss`."""
         asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
+        if verifier is not None:
+            asked["code_verifier"] = verifier
         answer = await self._ask(browser, asked, now)
         claims = _claims(answer["access_token"])
         person = _claims(str(answer.get("id_token", "")))
@@ -115,7 +123,7 @@ class AuthorizationServer:
     async def _ask(self, browser: Browser, asked: dict[str, str], now: float) -> dict[str, Any]:
         asked = asked | {"client_id": self.client_id}
         headers = {
-            "Authorization": self._basic(),
+            **({"Authorization": self._basic(self.client_secret)} if self.client_secret is not None else {}),
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
             "User-Agent": USER_AGENT,
         }
@@ -138,9 +146,9 @@ class AuthorizationServer:
         error_code = str(answer.get("error", "unknown error"))
         raise LinkingFailed(explained(error_code), ends=error_code == "invalid_grant")
 
-    def _basic(self) -> str:
+    def _basic(self, secret: SecretStr) -> str:
         """RFC 6749 §2.3.1: both halves form-encoded first."""
-        pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret.get_secret_value(), safe='')}"
+        pair = f"{quote(self.client_id, safe='')}:{quote(secret.get_secret_value(), safe='')}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
 
 

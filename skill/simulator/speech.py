@@ -48,10 +48,11 @@ class Adjust:
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """`name` is one of `COLOURS`."""
+    """`name` is one of `COLOURS`, unless `exactly` (hue 0-360, saturation and brightness 0-1) says it."""
 
     lamps: tuple[str, ...]
     name: str
+    exactly: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from skill.simulator.colours import colour_of, kelvin_of
 from skill.simulator.firmware import Light
 
 HELP = (
-    "on, off, toggle (or an empty line), brightness 40, color 120 1 (hue 0-360, saturation 0-1), color red, color #ff8800, "
-    "white 2700, white warm, unplug, plug, quit; with several lamps a number before it means one of them: 2 off"
+    "on, off, toggle (or an empty line), brightness 40, color 120 1 (hue 0-360, saturation 0-1), color red, "
+    "color #ff8800, white 2700, white warm, unplug, plug, quit; with several lamps a number says which: 2 off"
 )
 
 
@@ -34,7 +34,7 @@ def typed(line: str) -> Typed:
     verb, said = words[0], words[1:]
     match verb:
         case "plug" | "unplug" | "quit" | "help" if not said:
-            return Typed(lamp, verb)  # type: ignore[arg-type]
+            return Typed(lamp, verb)
         case "exit" | "q" if not said:
             return Typed(lamp, "quit")
         case "on" | "off" if not said:

@@ -1,0 +1,12 @@
+"""`skill simulate …`: lamps to try a broker with, and an Alexa to try a skill with."""
+
+import typer
+
+from skill.simulator.commands.alexa import alexa_app
+from skill.simulator.commands.lamp import simulate_lamp
+
+__all__ = ["simulate_app"]
+
+simulate_app = typer.Typer(no_args_is_help=True, help="Lamps and an Alexa to develop and to try out with.")
+simulate_app.command("lamp")(simulate_lamp)
+simulate_app.add_typer(alexa_app, name="alexa")
