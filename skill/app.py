@@ -48,7 +48,7 @@ def build(settings: Settings) -> Application:
     if settings.development:
         from skill.simulator.routes import simulator_routes
 
-        pages += simulator_routes(settings, service.simulated, service.owner_lamps)
+        pages += simulator_routes(settings, service.simulated, service.owner_lamps, service.news)
     return Application(service, pages)
 
 

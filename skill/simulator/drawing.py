@@ -25,7 +25,8 @@ _WHITES = [
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """`colour` of the light and `core` of its bright middle as `#rrggbb`; `light` and `lit` 0-1: how much is seen of
-    the light in the air, and of the shade that it falls on (an eye sees a dim lamp's shade as bright)."""
+    the light in the air, and of the shade that it falls on (an eye sees a dim lamp's shade as bright). `kelvin` is that
+    of the white, which shines unless it is `coloured`."""
 
     on: bool
     online: bool
@@ -35,6 +36,8 @@ class Drawing:
     light: float
     lit: float
     label: str
+    coloured: bool = False
+    kelvin: int = 2700
 
 
 def kind_of(name: str) -> Kind:
@@ -60,7 +63,14 @@ def draw(lamp: LampView | None) -> Drawing:
         light=round(0.2 + 0.8 * level**0.75, 3) if on else 0.0,
         lit=round(0.6 + 0.4 * level**0.6, 3) if on else 0.0,
         label=_label(lamp, online),
+        coloured=lamp.mode == "color",
+        kelvin=lamp.kelvin,
     )
+
+
+def swatch(hue: float, saturation: float) -> str:
+    """The colour of a light as `draw` gives it."""
+    return _hex(*light_colour(True, hue, saturation, 0))
 
 
 def _label(lamp: LampView, online: bool) -> str:

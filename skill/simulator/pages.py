@@ -1,5 +1,6 @@
 """The page, from what a browser's Alexa knows and how its lamps stand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,8 @@ from starlette.responses import HTMLResponse
 
 from skill.lamps import LampView
 from skill.simulator.browsers import Browser, Device
-from skill.simulator.drawing import Drawing, Kind, draw, kind_of
+from skill.simulator.colours import COLOURS
+from skill.simulator.drawing import Drawing, Kind, draw, kind_of, swatch
 from skill.simulator.speech import suggestions
 
 FOLDER = Path(__file__).parent
@@ -21,6 +23,13 @@ _templates = Environment(
 _templates.filters["clock"] = lambda at: datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
 
 _templates.filters["typeset"] = lambda text: text.replace("'", "’")
+
+
+SWATCHES = {
+    name: swatch(*COLOURS[name][:2])
+    for name in ("red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink")
+}
+"""The colours that can be pressed, a few of those that can be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +54,18 @@ def page(browser: Browser, lamps: list[LampView], *, configured: bool, issuer: s
             step=step,
             configured=configured,
             issuer=issuer,
-            suggestions=suggestions([device.name for device in devices]),
+            swatches=SWATCHES,
+            suggestions=suggestions(
+                [device.name for device in devices],
+                _that_take(devices, "Alexa.ColorController"),
+                _that_take(devices, "Alexa.ColorTemperatureController"),
+            ),
         )
     )
+
+
+def _that_take(devices: Sequence[Device], interface: str) -> list[str]:
+    return [device.name for device in devices if interface in device.interfaces]
 
 
 def refusal(title: str, text: str, status: int) -> HTMLResponse:

@@ -84,15 +84,25 @@ def _failure(name: str, message: dict[str, Any]) -> Reply | None:
         return Reply(f"I couldn't find {name} any more. Try discovering your devices.", detail, well=False)
     if kind in ("ENDPOINT_UNREACHABLE", "BRIDGE_UNREACHABLE"):
         return Reply(f"{name} isn't responding. Please check its network connection and power.", detail, well=False)
+    if kind == "VALUE_OUT_OF_RANGE" and (limits := _range(payload)) is not None:
+        return Reply(f"I can only set {name} to something between {limits[0]} and {limits[1]}.", detail, well=False)
     if kind in ("INVALID_VALUE", "VALUE_OUT_OF_RANGE"):
         return Reply(f"I can't set {name} to that.", detail, well=False)
     if kind == "NOT_SUPPORTED_IN_CURRENT_MODE":
+        if (mode := payload.get("currentDeviceMode")) not in ("COLOR", None):
+            return Reply(f"I can't do that while {name} is in its present mode.", f"{detail} ({mode})", well=False)
         return Reply(f"I can't do that while {name} shows a colour.", detail, well=False)
     if kind == "INVALID_DIRECTIVE":
         return Reply(f"{name} doesn't support that.", detail, well=False)
     if kind == "INSUFFICIENT_PERMISSIONS":
         return Reply(f"I'm not allowed to control {name}.", detail, well=False)
     return Reply(f"Sorry, something went wrong with {name}.", detail, well=False)
+
+
+def _range(payload: dict[str, Any]) -> tuple[str, str] | None:
+    limits = _part(payload, "validRange")
+    found = limits.get("minimumValue"), limits.get("maximumValue")
+    return (f"{found[0]:g}", f"{found[1]:g}") if all(isinstance(limit, int | float) for limit in found) else None
 
 
 def _part(message: dict[str, Any], name: str) -> dict[str, Any]:

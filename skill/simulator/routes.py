@@ -11,14 +11,16 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
+from skill.news import News
 from skill.settings import Settings, is_loopback
 from skill.simulator import pages
 from skill.simulator.alexa import Alexa, Answer
 from skill.simulator.browsers import Browser, Browsers
+from skill.simulator.colours import COLOURS
 from skill.simulator.guard import FORM_BYTES, Forbidden, LoopbackOnly, has_form_token, host_name, same_origin
 from skill.simulator.journal import as_lines
 from skill.simulator.linking import AWAY, AuthorizationServer, LinkingFailed, explained
-from skill.simulator.speech import Adjust, Brightness, Intent, Power, Question
+from skill.simulator.speech import Adjust, Brightness, Colour, Intent, Power, Question, White
 from skill.simulator.stream import OwnerLamps, lamp_states
 
 COOKIE = "lampgate_simulator"
@@ -28,15 +30,20 @@ Action = Callable[[Browser, Form], Awaitable[str | None]]
 
 
 def simulator_routes(
-    settings: Settings, answer: Answer, owner_lamps: OwnerLamps, clock: Callable[[], float] = time.time
+    settings: Settings,
+    answer: Answer,
+    owner_lamps: OwnerLamps,
+    news: News,
+    clock: Callable[[], float] = time.time,
 ) -> list[BaseRoute]:
     """`/simulator/`, or nothing outside development mode.
 
-    `answer` takes a directive's body the way that one from the bridge takes; `owner_lamps` gives the lamps of a `sub`.
+    `answer` takes a directive's body the way that one from the bridge takes; `owner_lamps` gives the lamps of a `sub`;
+    `news` tells when to look at them again.
     """
     if not settings.development:
         return []
-    simulator = Simulator(settings, answer, owner_lamps, clock)
+    simulator = Simulator(settings, answer, owner_lamps, news, clock)
     guarded = LoopbackOnly(Router(simulator.routes()), settings.issuer)
     return [Route("/simulator", _to_folder, methods=["GET"]), Mount("/simulator", guarded)]
 
@@ -49,12 +56,14 @@ async def _to_folder(request: Request) -> Response:
 class Simulator:
     """What the routes share: the browsers, Alexa, the authorization server."""
 
-    def __init__(self, settings: Settings, answer: Answer, owner_lamps: OwnerLamps, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: Settings, answer: Answer, owner_lamps: OwnerLamps, news: News, clock: Callable[[], float]
+    ) -> None:
         self.public_url = (settings.public_url or f"http://localhost:{settings.port}").rstrip("/")
         self.issuer = settings.issuer
         self.server = _authorization_server(settings, self.public_url)
         self.alexa = Alexa(self.server, answer, clock)
-        self.owner_lamps = owner_lamps
+        self.owner_lamps, self.news = owner_lamps, news
         self.browsers = Browsers()
         self.clock = clock
 
@@ -211,7 +220,7 @@ class Simulator:
         browser = self.browsers.find(request.cookies.get(COOKIE))
         if browser is None or browser.link is None:
             return Response(status_code=204)
-        events = lamp_states(request, browser, self.owner_lamps)
+        events = lamp_states(request, browser, self.owner_lamps, self.news)
         return StreamingResponse(events, headers={"cache-control": "no-store"}, media_type="text/event-stream")
 
 
@@ -253,6 +262,10 @@ def _button(form: Form) -> Intent | None:
             return Adjust((), 20)
         case "report":
             return Question((), "state")
+        case "kelvin" if form.get("kelvin", "").isdecimal():
+            return White((), max(1000, min(10_000, int(form["kelvin"][:6]))))
+        case None if form.get("colour") in COLOURS:
+            return Colour((), form["colour"])
         case _:
             return None
 
@@ -267,5 +280,9 @@ def _aloud(name: str, intent: Intent) -> str:
             return f"set the {lamp} to {percent} percent"
         case Adjust(delta=delta):
             return f"{'brighten' if delta > 0 else 'dim'} the {lamp} by {abs(delta)} percent"
+        case Colour(name=colour):
+            return f"set the {lamp} to {colour}"
+        case White(kelvin=kelvin):
+            return f"set the {lamp} to {kelvin} kelvin"
         case _:
             return f"what's the state of the {lamp}"

@@ -179,8 +179,8 @@ def understand(said: str, names: Sequence[str]) -> Intent | NotUnderstood:
     return NotUnderstood("Sorry, I don't know that one.", examples)
 
 
-def suggestions(names: Sequence[str]) -> tuple[str, ...]:
-    """Sentences that are understood, with the first lamps' own names."""
+def suggestions(names: Sequence[str], coloured: Sequence[str] = (), tunable: Sequence[str] = ()) -> tuple[str, ...]:
+    """Sentences that are understood, with the first lamps' own names; of colour and white to lamps that have it."""
     if not names:
         return ("discover my devices",)
     first, second = names[0].lower(), names[1 % len(names)].lower()
@@ -188,6 +188,9 @@ def suggestions(names: Sequence[str]) -> tuple[str, ...]:
         f"turn on the {first}",
         f"set the {second} to 40 percent",
         f"dim the {first}",
+        *(f"set the {name.lower()} to blue" for name in coloured[:1]),
+        *(f"make the {name.lower()} warm white" for name in tunable[:1]),
+        *(f"make the {name.lower()} cooler" for name in tunable[-1:]),
         f"is the {second} on",
     )
 

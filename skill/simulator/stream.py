@@ -1,6 +1,7 @@
 """The lamps as they stand, sent to a listening page whenever one changes: server-sent events."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
@@ -9,13 +10,17 @@ import orjson
 from starlette.requests import Request
 
 from skill.lamps import LampView
+from skill.news import News
 from skill.simulator.browsers import Browser
 from skill.simulator.drawing import draw
 
 OwnerLamps = Callable[[str], Awaitable[list[LampView]]]
 
 EVERY = 0.3
-"""Seconds between two looks at the lamps."""
+"""Seconds between two looks at the lamps, for what no news tells: a command in another process."""
+
+TOGETHER = 0.02
+"""Seconds for which news are gathered: a lamp tells brightness and colour in two messages, a room switches at once."""
 
 HEARTBEAT = 15.0
 """Seconds after which a comment is sent where nothing changed, so that a gone client is noticed."""
@@ -24,9 +29,22 @@ LONGEST = 300.0
 """Seconds that one stream lasts; the page opens the next by itself."""
 
 
-async def lamp_states(request: Request, browser: Browser, owner_lamps: OwnerLamps) -> AsyncIterator[bytes]:
+async def lamp_states(request: Request, browser: Browser, owner_lamps: OwnerLamps, news: News) -> AsyncIterator[bytes]:
     """Events `lamps`: endpoint id to `Drawing`, only those that changed, all of them first. `new` counts lamps that
-    Alexa has not discovered. Ends with the client, with the link, and with the server."""
+    Alexa has not discovered. Sent as soon as something happens. Ends with the client, with the link, and with the
+    server."""
+    happened = asyncio.Event()
+    deaf = news.listen(lambda _: happened.set())
+    try:
+        async for event in _events(request, browser, owner_lamps, happened):
+            yield event
+    finally:
+        deaf()
+
+
+async def _events(
+    request: Request, browser: Browser, owner_lamps: OwnerLamps, happened: asyncio.Event
+) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ends = loop.time() + LONGEST
     beat = loop.time() + HEARTBEAT
@@ -37,6 +55,7 @@ async def lamp_states(request: Request, browser: Browser, owner_lamps: OwnerLamp
         link = browser.link
         if link is None:
             return
+        happened.clear()
         lamps = {lamp.endpoint_id: lamp for lamp in await owner_lamps(link.subject)}
         known = {device.endpoint_id for device in browser.devices or ()}
         now = {endpoint_id: asdict(draw(lamps.get(endpoint_id))) for endpoint_id in known}
@@ -49,7 +68,10 @@ async def lamp_states(request: Request, browser: Browser, owner_lamps: OwnerLamp
         elif loop.time() >= beat:
             yield b": still here\n\n"
             beat = loop.time() + HEARTBEAT
-        await asyncio.sleep(EVERY)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVERY):
+                await happened.wait()
+            await asyncio.sleep(TOGETHER)
 
 
 def server_is_leaving() -> bool:

@@ -5,15 +5,14 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
-import click
 import typer
 from pydantic import SecretStr
 
 from skill.abilities import Abilities, chosen
-from skill.drivers.codecs import DIALECTS, BadOption
+from skill.drivers.codecs import BadOption
 from skill.drivers.wiring import checked
 from skill.settings import DatabaseSettings, SettingsError, read, read_one
 
@@ -32,7 +31,8 @@ def simulate_lamp(
         str | None, typer.Option(help="mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://… for TLS. [SKILL_MQTT_URL]")
     ] = None,
     dialect: Annotated[
-        str | None, typer.Option(click_type=click.Choice(list(DIALECTS)), help="What it speaks. [home_assistant]")
+        Literal["home_assistant", "zigbee2mqtt", "tasmota", "wled", "esphome", "aws_shadow"] | None,
+        typer.Option(help="What it speaks. [home_assistant]"),
     ] = None,
     name: Annotated[str, typer.Option(help="What it is called.")] = "Simulated lamp",
     endpoint: Annotated[
@@ -43,9 +43,7 @@ def simulate_lamp(
     full_topic: Annotated[str | None, typer.Option(help="tasmota: its FullTopic.")] = None,
     thing: Annotated[str | None, typer.Option(help="aws_shadow: the thing's name.")] = None,
     shadow: Annotated[str | None, typer.Option(help="aws_shadow: a named shadow.")] = None,
-    power_key: Annotated[
-        str | None, typer.Option(click_type=click.Choice(["power", "powerState"]), help="aws_shadow: [power]")
-    ] = None,
+    power_key: Annotated[Literal["power", "powerState"] | None, typer.Option(help="aws_shadow: [power]")] = None,
     shadow_service: Annotated[
         bool | None, typer.Option(help="aws_shadow: play the shadow service, too, which AWS IoT has. [yes]")
     ] = None,

@@ -21,8 +21,15 @@ function show(lamp, state) {
   for (const button of lamp.querySelectorAll(".switch button")) {
     button.setAttribute("aria-pressed", String((button.value === "on") === state.on));
   }
-  const slider = lamp.querySelector('input[type="range"]');
-  if (slider && !slider.dataset.held) slider.value = state.brightness;
+  lamp.dataset.mode = state.coloured ? "color" : "white";
+  for (const button of lamp.querySelectorAll("[data-colour]")) {
+    button.setAttribute("aria-pressed", String(state.coloured && button.dataset.colour === state.colour));
+  }
+  for (const slider of lamp.querySelectorAll('input[type="range"]')) {
+    if (slider.dataset.held) continue;
+    slider.value = slider.name === "kelvin" ? state.kelvin : state.brightness;
+    if (slider.name === "kelvin") slider.setAttribute("aria-valuetext", `${state.kelvin} K`);
+  }
 }
 
 let stream = null;
@@ -115,7 +122,8 @@ document.addEventListener("input", (event) => {
   const slider = event.target;
   if (slider.type !== "range") return;
   slider.dataset.held = "yes";
-  slider.closest(".lamp").querySelector("[data-label]").textContent = `${slider.value} %`;
+  const unit = slider.name === "kelvin" ? "K" : "%";
+  slider.closest(".lamp").querySelector("[data-label]").textContent = `${slider.value} ${unit}`;
 });
 
 document.addEventListener("change", async (event) => {
@@ -123,7 +131,7 @@ document.addEventListener("change", async (event) => {
   if (slider.type !== "range") return;
   const button = document.createElement("button");
   button.name = "do";
-  button.value = "brightness";
+  button.value = slider.name;
   button.hidden = true;
   slider.after(button);
   slider.form.requestSubmit(button);

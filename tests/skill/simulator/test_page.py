@@ -7,8 +7,9 @@ import httpx2
 import orjson
 import pytest
 
+from skill.news import News
 from skill.settings import Settings
-from skill.simulator import simulator_routes
+from skill.simulator.routes import simulator_routes
 from tests.running.ports import free_port
 from tests.running.service import Service
 from tests.skill.simulator.browsing import Visitor
@@ -53,7 +54,7 @@ def test_outside_development_mode_there_is_no_simulator() -> None:
     async def owner_lamps(owner: str) -> list[object]:
         raise AssertionError
 
-    assert simulator_routes(production, answer, owner_lamps) == []  # type: ignore[arg-type]
+    assert simulator_routes(production, answer, owner_lamps, News()) == []  # type: ignore[arg-type]
 
 
 async def test_another_name_of_this_machine_leads_to_the_registered_one(simulator: Service) -> None:
