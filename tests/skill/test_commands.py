@@ -61,7 +61,11 @@ def test_an_mqtt_lamp_keeps_its_topics(operator: Service) -> None:
         ("tasmota --topic desk --full-topic %topic%/%prefix%/", {"topic": "desk", "full_topic": "%topic%/%prefix%/"}),
         (
             "wled --topic wled/desk --supported-color-modes rgb,color_temp",
-            {"topic": "wled/desk", "supported_color_modes": ["rgb", "color_temp"]},
+            {
+                "topic": "wled/desk",
+                "supported_color_modes": ["rgb", "color_temp"],
+                "capabilities": ["power", "brightness", "color", "temperature"],
+            },
         ),
         ("esphome --topic desk/light/lamp --confirm optimistic", {"topic": "desk/light/lamp", "confirm": "optimistic"}),
         (

@@ -176,14 +176,7 @@ async def test_S26_all_percentages_come_back_from_a_lamp_of_every_dialect(
 @pytest.mark.parametrize("scale", SCALES)
 async def test_S26_all_percentages_come_back_on_every_scale(driver: MqttDriver, mosquitto: Broker, scale: int) -> None:
     """And once more from a replica that never asked for them, which knows the lamp's own steps alone."""
-
-    class Scaled(JsonLight):
-        def __init__(self) -> None:
-            super().__init__()
-            self.options["brightness_scale"] = scale
-            self.state["brightness"] = scale
-
-    async with Plugged(mosquitto, Scaled()) as plugged:
+    async with Plugged(mosquitto, JsonLight(brightness_scale=scale)) as plugged:
         lamp = plugged.lamp
         for percent in range(101):
             assert (await driver.apply(lamp, Brightness(percent))).state.brightness == percent
