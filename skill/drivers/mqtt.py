@@ -8,6 +8,7 @@ replica hears them for itself.
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 import uuid
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,8 @@ PUBLISHING = 2.0  # seconds for the broker's acknowledgement
 WHOLE = 4.5  # seconds for all of a change, its turn included: within the answer's budget of five
 RETRY_FIRST, RETRY_LONGEST = 0.5, 15.0  # seconds between attempts to connect
 KEEP_ALIVE = 15  # seconds
+WITHOUT_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+"""A command follows an acknowledgement, and would wait 40 ms for that to be acknowledged itself."""
 MOST_WAITING = 20_000  # messages that wait to be read: beyond them the oldest go, since later ones say how lamps stand
 AT_ONCE = 40  # lamps that are subscribed in one packet: one round trip each would take a second for a thousand
 CALM = 1000  # waiting messages above which no further lamps are subscribed
@@ -282,6 +285,7 @@ class MqttDriver:
             queue_type=_Newest,
             max_queued_incoming_messages=MOST_WAITING,
             timeout=5,
+            socket_options=WITHOUT_DELAY,
             tls_context=ssl.create_default_context() if secure else None,
         )
 

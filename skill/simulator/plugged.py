@@ -6,6 +6,7 @@ wanted, and have no last will then.
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -175,6 +176,7 @@ class Connection:
             clean_session=True,
             keepalive=KEEP_ALIVE,
             timeout=PATIENCE,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             will=aiomqtt.Will(away.topic, away.payload, qos=1, retain=away.retain) if away else None,
             tls_context=ssl.create_default_context() if secure else None,
         )

@@ -25,7 +25,9 @@ class Broker:
 
     def start(self) -> None:
         configuration = self.folder / "mosquitto.conf"
-        configuration.write_text(f"listener {self.port} {self.host}\nallow_anonymous true\npersistence false\n")
+        configuration.write_text(
+            f"listener {self.port} {self.host}\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
+        )
         self.process = process.start([self.program, "-c", configuration], self.folder / "mosquitto.log")
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:

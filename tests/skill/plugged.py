@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,6 +18,8 @@ from tests.running.tasks import end
 from tests.skill.firmware import FIRMWARES, Firmware
 
 Behave = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
+
+WITHOUT_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # a lamp is no Nagle
 
 
 def obey(state: dict[str, Any], command: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +55,9 @@ class Bulb:
     async def _run(self) -> None:
         status = f"{self.base}/status"
         will = aiomqtt.Will(status, "offline", qos=1, retain=True)
-        async with aiomqtt.Client(self.broker.host, self.broker.port, will=will) as client:
+        async with aiomqtt.Client(
+            self.broker.host, self.broker.port, will=will, socket_options=WITHOUT_DELAY
+        ) as client:
             await client.subscribe(f"{self.base}/set", qos=1)
             await client.publish(f"{self.base}/state", json.dumps(self.state), qos=1, retain=True)
             await client.publish(status, "online", qos=1, retain=True)
@@ -97,7 +102,9 @@ class Plugged:
     async def _run(self) -> None:
         away = self.firmware.away
         will = aiomqtt.Will(away.topic, away.payload, qos=1, retain=True) if away else None
-        async with aiomqtt.Client(self.broker.host, self.broker.port, will=will) as client:
+        async with aiomqtt.Client(
+            self.broker.host, self.broker.port, will=will, socket_options=WITHOUT_DELAY
+        ) as client:
             await client.subscribe([(topic, 1) for topic in self.firmware.listens_to])
             for said in self.firmware.birth():
                 await client.publish(said.topic, said.payload, qos=1, retain=said.retain)
