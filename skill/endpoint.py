@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from skill.bridge_call import BridgeCall, NotTheBridge, verify
+from skill.bridge_call import BridgeCall, NotTheBridge, proof, verify
+from skill.errors import UNLINKING
 from skill.patience import Patience
 from skill.service import Service
 from skill.settings import is_loopback
@@ -47,11 +48,15 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
 
 
 async def send_json(send: Send, status: int, document: object) -> None:
-    body = orjson.dumps(document)
+    await _send(send, status, orjson.dumps(document))
+
+
+async def _send(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
+        *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -99,7 +104,11 @@ class DirectiveEndpoint:
             log.warning("call refused, not from the bridge: the signature was used before")
             await send_json(send, 401, {"error": "the signature was used before"})
             return
-        await send_json(send, 200, answer)
+        content = orjson.dumps(answer)
+        if call is not None and answer["event"]["payload"].get("type") in UNLINKING:
+            await _send(send, 200, content, (b"x-bridge-proof", proof(body, content, self._secrets)))
+        else:
+            await _send(send, 200, content)
 
     def _authenticated(self, scope: Scope, body: bytes) -> BridgeCall | None:
         """None is an unsigned call in development mode."""

@@ -94,6 +94,10 @@ class InvalidCredential(AlexaError):
     type = "INVALID_AUTHORIZATION_CREDENTIAL"
 
 
+UNLINKING = frozenset({ExpiredCredential.type, InvalidCredential.type})
+"""The bridge passes them on with a proof of ours alone."""
+
+
 class InsufficientPermissions(AlexaError):
     """The token lacks the required scope."""
 

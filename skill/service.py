@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from skill import possession
 from skill.access_token import AccessTokens, Caller, Moment
 from skill.boundary import Boundary, refusal
-from skill.bridge_call import BridgeCall
+from skill.bridge_call import TOLERANCE, BridgeCall
 from skill.directives import loads
 from skill.drivers import Driver
 from skill.drivers.absent import AbsentDriver
@@ -35,7 +35,7 @@ WATCH_EVERY = 1.0  # seconds between two looks for lamps that were added or remo
 PURGE_EVERY = 60.0  # seconds
 PURGE_PAUSE = 0.05  # seconds between the batches of one purge
 PURGE_BATCH = 1000  # rows
-PURGE_MARGIN = 120  # seconds that the clock of another replica may be behind
+PURGE_MARGIN = 2 * TOLERANCE  # seconds that another clock may be behind ours, while both take the calls of one bridge
 SAY_EVERY = 3.0  # seconds between two lines about a database that is not there
 CANCEL_AGAIN, CANCEL_MOST = 0.5, 10  # seconds after which a job that goes on is cancelled again; times
 

@@ -1,26 +1,27 @@
 """Forwards each Alexa directive to skill, signed, and gives back what skill answers.
 
 Whatever else happens is BRIDGE_UNREACHABLE, which is harmless: an authorization error would unlink the user, and what
-goes wrong here says nothing of the user's token. A directive is sent once and never again.
+goes wrong here says nothing of the user's token. Skill proves its own. A directive is sent once and never again.
 
 Environment: SKILL_URL, where skill is reached (https://skill.example.org); BRIDGE_SECRET, the same as skill's.
 """
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import io
-import ipaddress
 import json
 import os
 import queue
+import re
 import socket
 import ssl
 import threading
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 PATH = "/alexa/directive"
@@ -86,19 +87,12 @@ def target_of(url: str) -> Target:
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
         raise Unreachable("SKILL_URL must be https://HOST, without query, fragment or user")
     tls = parts.scheme == "https"
-    if not tls and not _is_loopback(host):
+    if not tls and host not in ("localhost", "127.0.0.1", "::1"):
         raise Unreachable("SKILL_URL must be https")
     path = parts.path.rstrip("/").removesuffix(PATH) + PATH
     if not (path + parts.netloc).isascii() or any(character <= " " for character in path + parts.netloc):
         raise Unreachable("SKILL_URL must be ASCII, without spaces")
     return Target(host, port or (443 if tls else 80), tls, path, parts.netloc)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def secret_of(text: str) -> bytes:
@@ -133,8 +127,11 @@ class Bridge:
         body = json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
         sock = self._alive() or self._connected(deadline)
         try:
-            content, reusable = _exchange(sock, self._request(body), deadline)
+            content, proof, reusable = _exchange(sock, self._request(body), deadline)
             answer = _answer(content, event)
+            unlinks = str(answer["event"]["payload"].get("type")).endswith("_AUTHORIZATION_CREDENTIAL")
+            if unlinks and not self._proves(proof, body, content):
+                raise Unreachable("an authorization error, without skill's proof that it belongs to this directive")
         except BaseException:
             sock.close()
             raise
@@ -143,6 +140,12 @@ class Bridge:
         else:
             sock.close()
         return answer
+
+    def _proves(self, proof: str, body: bytes, content: bytes) -> bool:
+        """Skill, and nothing between us, gave this answer to this body. It proves it once for each of its secrets."""
+        said = b"answer." + hashlib.sha256(body).hexdigest().encode() + b"." + content
+        own = hmac.new(self._secret, said, hashlib.sha256).hexdigest().encode()
+        return any(hmac.compare_digest(own, each.strip().encode()) for each in proof.split(","))
 
     def _request(self, body: bytes) -> bytes:
         headers = {
@@ -219,8 +222,8 @@ def _connect(addresses: list[Any], deadline: Deadline) -> socket.socket:
     raise Unreachable(f"no connection: {reason}")
 
 
-def _exchange(sock: socket.socket, request: bytes, deadline: Deadline) -> tuple[bytes, bool]:
-    """The body of a 200, and whether the connection is good for another call. Raises Unreachable."""
+def _exchange(sock: socket.socket, request: bytes, deadline: Deadline) -> tuple[bytes, str, bool]:
+    """The body of a 200, its proof, and whether the connection is good for another call. Raises Unreachable."""
     try:
         rest = memoryview(request)
         while rest:
@@ -235,7 +238,7 @@ def _exchange(sock: socket.socket, request: bytes, deadline: Deadline) -> tuple[
             raise Unreachable("the answer is too large")
         if response.length:
             raise Unreachable("the answer is cut off")
-        return content, response.isclosed() and not response.will_close
+        return content, response.headers.get("X-Bridge-Proof", ""), response.isclosed() and not response.will_close
     except (OSError, http.client.HTTPException, ValueError) as failure:
         raise Unreachable(f"no answer: {_words(failure)}") from None
 
@@ -243,12 +246,13 @@ def _exchange(sock: socket.socket, request: bytes, deadline: Deadline) -> tuple[
 def _answer(content: bytes, event: object) -> Message:
     """The answer, if it is an Alexa message to this directive. Raises Unreachable."""
     try:
-        document = json.loads(content, parse_constant=_no_number)
+        document = json.loads(content)
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()  # as Lambda does, which would die of it
     except (ValueError, RecursionError):
         raise Unreachable("the answer is no JSON") from None
     message = _object(_object(document).get("event"))
     header, asked = _object(message.get("header")), _directive(event)
-    namespaces = ("Alexa", _object(asked.get("header")).get("namespace"))
+    namespaces = ("Alexa", _text(_object(asked.get("header")).get("namespace")) or "Alexa")
     correlation_token, endpoint_id = _echoes(asked)
     if not (
         header.get("namespace") in namespaces
@@ -268,24 +272,13 @@ def unreachable(event: object) -> Message:
     asked = _directive(event)
     asked_header = _object(asked.get("header"))
     of_grant = (asked_header.get("namespace"), asked_header.get("name")) == ("Alexa.Authorization", "AcceptGrant")
-    header = {
-        "namespace": "Alexa.Authorization" if of_grant else "Alexa",
-        "name": "ErrorResponse",
-        "messageId": str(uuid.uuid4()),
-        "payloadVersion": "3",
-    }
+    header = {"namespace": "Alexa.Authorization" if of_grant else "Alexa", "name": "ErrorResponse"}
+    header |= {"messageId": str(uuid.uuid4()), "payloadVersion": "3"}
     correlation_token, endpoint_id = _echoes(asked)
-    if correlation_token is not None:
-        header["correlationToken"] = correlation_token
+    header |= {"correlationToken": correlation_token} if correlation_token else {}
     kind = "ACCEPT_GRANT_FAILED" if of_grant else "BRIDGE_UNREACHABLE"
     message: Message = {"header": header, "payload": {"type": kind, "message": "The skill cannot be reached."}}
-    if endpoint_id is not None:
-        message["endpoint"] = {"endpointId": endpoint_id}
-    return {"event": message}
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    return {"event": message | ({"endpoint": {"endpointId": endpoint_id}} if endpoint_id else {})}
 
 
 def _object(value: object) -> Mapping[str, Any]:
@@ -293,7 +286,8 @@ def _object(value: object) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """None too where half a character could not be said again: Lambda would die of it."""
+    return value if isinstance(value, str) and value and not re.search("[\ud800-\udfff]", value) else None
 
 
 def _directive(event: object) -> Mapping[str, Any]:
@@ -307,10 +301,13 @@ def _echoes(directive: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _words(failure: Exception) -> str:
-    return f"{type(failure).__name__}: {failure}"[:200]
+    """The text only of the system's: others quote what a server said, which may be our own request with its token."""
+    return type(failure).__name__ + (f": {failure}"[:200] if isinstance(failure, OSError) else "")
 
 
 _bridge: Bridge | None = None  # of this environment, for every call that it gets
+with contextlib.suppress(Exception):  # now, when the processor is not yet shared; the first call says what is wrong
+    _bridge = Bridge(os.environ.get("SKILL_URL", ""), os.environ.get("BRIDGE_SECRET", ""))
 
 
 def lambda_handler(event: object, context: Any) -> Message:
@@ -325,6 +322,6 @@ def lambda_handler(event: object, context: Any) -> Message:
         # Of what was not foreseen the kind alone: its text might be made of the directive, which holds a token.
         reason = str(failure) if isinstance(failure, Unreachable) else f"unexpected: {type(failure).__name__}"
         header = _object(_directive(event).get("header"))
-        asked = [str(header.get(name))[:80] for name in ("namespace", "name", "messageId")]
+        asked = [(_text(header.get(name)) or "")[:80] for name in ("namespace", "name", "messageId")]
         print(json.dumps({"unreachable": reason, "directive": asked}), flush=True)
         return unreachable(event)
