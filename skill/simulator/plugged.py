@@ -179,6 +179,9 @@ class Connection:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             will=aiomqtt.Will(away.topic, away.payload, qos=1, retain=away.retain) if away else None,
             tls_context=ssl.create_default_context() if secure else None,
+            socket_options=[
+                (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ],  # an answer does not wait for an acknowledgement
         )
 
 
