@@ -102,6 +102,7 @@ def rgb_of_white(kelvin: float) -> Rgb:
     if hundreds <= 66:
         red, green = 255.0, 99.4708025861 * math.log(hundreds) - 161.1195681661
         blue = 138.5177312231 * math.log(hundreds - 10) - 305.0447927307 if hundreds > 19 else 0.0
+        blue = blue if hundreds < 66 else 255.0
     else:
         red = 329.698727446 * (hundreds - 60) ** -0.1332047592
         green, blue = 288.1221695283 * (hundreds - 60) ** -0.0755148492, 255.0
