@@ -14,13 +14,15 @@ TEMPERATURE_STEP = 500
 
 
 class Lamp(NamedTuple):
-    """A registered lamp. `options` belong to its driver (topics of an `mqtt` lamp) and to `skill.abilities`."""
+    """A registered lamp. `options` belong to its driver (topics of an `mqtt` lamp) and to `skill.abilities`. `details`
+    are what `LampRow.details` holds, where the lamp is to be described; a directive has no use for them."""
 
     endpoint_id: str
     owner: str
     name: str
     driver: str
     options: Mapping[str, Any]
+    details: Mapping[str, Any] | None = None
 
 
 class LampState(NamedTuple):

@@ -57,6 +57,25 @@ def _capabilities(abilities: Abilities) -> tuple[dict[str, Any], ...]:
     return tuple(capability for able, capability in controllers if able)
 
 
+_ATTRIBUTES = {
+    "manufacturer": "manufacturer",
+    "model": "model",
+    "serial_number": "serialNumber",
+    "firmware_version": "firmwareVersion",
+}
+LONGEST_ATTRIBUTE = 256
+
+
+def _attributes(lamp: Lamp, description: str) -> dict[str, str]:
+    """What the lamp told of itself, as far as it did."""
+    told = {} if lamp.details is None else lamp.details
+    known = {"manufacturer": MANUFACTURER, "model": description}
+    for detail, attribute in _ATTRIBUTES.items():
+        if isinstance(text := told.get(detail), str) and text:
+            known[attribute] = text[:LONGEST_ATTRIBUTE]
+    return known
+
+
 def endpoint(lamp: Lamp) -> dict[str, Any]:
     """Raises NotDescribable."""
     if _ENDPOINT_ID.fullmatch(lamp.endpoint_id) is None:
@@ -74,6 +93,6 @@ def endpoint(lamp: Lamp) -> dict[str, Any]:
         "description": description,
         "displayCategories": ["LIGHT"],
         "cookie": {},
-        "additionalAttributes": {"manufacturer": MANUFACTURER, "model": description},
+        "additionalAttributes": _attributes(lamp, description),
         "capabilities": list(_capabilities(abilities)),
     }

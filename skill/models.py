@@ -33,14 +33,14 @@ class LampRow(Table, table=True):
     `claim_digest` is that of the one code that claims it, while there is one (until `claim_expires_at`, where that is
     said). `discovered_as` is what names a lamp that was found by discovery, so that it is found once. `details` holds
     `manufacturer`, `model`, `serial_number`, `firmware_version` as far as the lamp told them. `broker_user` and
-    `broker_verifier` are its account at the broker; the password itself is not kept.
+    `broker_verifier` are its account at the broker, which lamps of one device share; the password itself is not kept.
     """
 
     __tablename__ = "lamp"
     __table_args__ = (
         Index("ix_lamp_claim_digest", "claim_digest", unique=True),
         Index("ix_lamp_discovered_as", "discovered_as", unique=True),
-        Index("ix_lamp_broker_user", "broker_user", unique=True),
+        Index("ix_lamp_broker_user", "broker_user"),
     )
 
     endpoint_id: str = Field(sa_column=Column(String(256), primary_key=True))

@@ -125,7 +125,16 @@ class DatabaseSettings(BaseSettings):
         return self.database_url.get_secret_value().startswith("sqlite:")
 
 
-class Settings(DatabaseSettings):
+class RegistrySettings(DatabaseSettings):
+    """What commands need that speak of the companion, or with the broker."""
+
+    public_url: Url | None = Field(None, description="Where people and Alexa's bridge reach this service.")
+    mqtt_url: SecretStr | None = Field(
+        None, description="The broker of `mqtt` lamps: `mqtt://[USER:PASSWORD@]HOST[:PORT]`, `mqtts://…` for TLS."
+    )
+
+
+class Settings(RegistrySettings):
     """What `serve` needs."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -136,7 +145,6 @@ class Settings(DatabaseSettings):
         description="`1` allows http, the simulator and directives without a bridge signature, all of it only for a"
         " loopback `Host`. Refused unless the issuer is loopback.",
     )
-    public_url: Url | None = Field(None, description="Where people and Alexa's bridge reach this service.")
 
     issuer: Url = Field(description="What `iss` of an access token must be, character by character.")
     issuer_url: Url | None = Field(
@@ -182,9 +190,6 @@ class Settings(DatabaseSettings):
         (),
         description="What seals tokens in the database, at least 32 bytes; two, comma separated, while one replaces the"
         " other: the first seals, both open. Needed by the companion pages and for events to Alexa.",
-    )
-    mqtt_url: SecretStr | None = Field(
-        None, description="The broker of `mqtt` lamps: `mqtt://[USER:PASSWORD@]HOST[:PORT]`, `mqtts://…` for TLS."
     )
     simulator_client_id: str | None = Field(None, description="The simulator's client at the issuer (development).")
     simulator_client_secret: SecretStr | None = Field(None, description="The secret of the simulator's client.")

@@ -8,11 +8,7 @@ replica hears them for itself.
 import asyncio
 import contextlib
 import logging
-import socket
-import ssl
-import uuid
 from collections.abc import Iterable, Sequence
-from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -21,6 +17,7 @@ from pydantic import SecretStr
 from skill.canonical import Change, Color, Lamp, LampState, Sample
 from skill.drivers.codecs import BadOption, Message
 from skill.drivers.codecs.codec import Wanted, wanted
+from skill.drivers.connection import connection
 from skill.drivers.heard import UNKNOWN, Heard, agrees, colour_of, shines_alike, without_what_is_set
 from skill.drivers.wiring import Wiring
 from skill.errors import BridgeUnreachable, EndpointUnreachable, InternalError
@@ -37,9 +34,6 @@ CONNECTING = 1.0  # seconds that a directive waits for a broker that is being co
 PUBLISHING = 2.0  # seconds for the broker's acknowledgement
 WHOLE = 4.5  # seconds for all of a change, its turn included: within the answer's budget of five
 RETRY_FIRST, RETRY_LONGEST = 0.5, 15.0  # seconds between attempts to connect
-KEEP_ALIVE = 15  # seconds
-WITHOUT_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-"""A command follows an acknowledgement, and would wait 40 ms for that to be acknowledged itself."""
 MOST_WAITING = 20_000  # messages that wait to be read: beyond them the oldest go, since later ones say how lamps stand
 AT_ONCE = 40  # lamps that are subscribed in one packet: one round trip each would take a second for a thousand
 CALM = 1000  # waiting messages above which no further lamps are subscribed
@@ -271,22 +265,12 @@ class MqttDriver:
             pause = min(pause * 2, RETRY_LONGEST)
 
     def _connection(self) -> aiomqtt.Client:
-        parts = urlsplit(self._url.get_secret_value())
-        secure = parts.scheme == "mqtts"
-        return aiomqtt.Client(
-            parts.hostname or "localhost",
-            parts.port or (8883 if secure else 1883),
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            identifier=f"skill-{uuid.uuid4().hex[:12]}",
+        return connection(
+            self._url,
             protocol=self._protocol,
             clean_session=None if self._protocol == aiomqtt.ProtocolVersion.V5 else True,
-            keepalive=KEEP_ALIVE,
             queue_type=_Newest,
             max_queued_incoming_messages=MOST_WAITING,
-            timeout=5,
-            socket_options=WITHOUT_DELAY,
-            tls_context=ssl.create_default_context() if secure else None,
         )
 
     def _take(self, topic: str, payload: object) -> None:

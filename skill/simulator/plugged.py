@@ -6,17 +6,15 @@ wanted, and have no last will then.
 
 import asyncio
 import contextlib
-import socket
-import ssl
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 from pydantic import SecretStr
 
+from skill.drivers.connection import connection
 from skill.simulator.firmware import Firmware, Light, Said
 
 RETRY_FIRST, RETRY_LONGEST = 0.5, 15.0  # seconds between attempts to connect
@@ -164,24 +162,12 @@ class Connection:
                 await client.publish(topic, payload, qos=1, retain=retain, timeout=PATIENCE)
 
     def _made(self) -> aiomqtt.Client:
-        parts = urlsplit(self._url.get_secret_value())
-        secure = parts.scheme == "mqtts"
         away = self.lamps[0].firmware.away if len(self.lamps) == 1 else None
-        return aiomqtt.Client(
-            parts.hostname or "localhost",
-            parts.port or (8883 if secure else 1883),
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
+        return connection(
+            self._url,
             identifier=f"lamp-{uuid.uuid4().hex[:12]}",
-            clean_session=True,
-            keepalive=KEEP_ALIVE,
             timeout=PATIENCE,
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             will=aiomqtt.Will(away.topic, away.payload, qos=1, retain=away.retain) if away else None,
-            tls_context=ssl.create_default_context() if secure else None,
-            socket_options=[
-                (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            ],  # an answer does not wait for an acknowledgement
         )
 
 

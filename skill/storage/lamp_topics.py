@@ -1,6 +1,6 @@
 """Whose topic it is: no lamp is ever told on another's, nor listens where another speaks (contract 6.2)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from sqlalchemy import delete, func, or_
@@ -32,22 +32,28 @@ class Topics:
         self._session = session
         self._telling: dict[str, set[str]] | None = None
 
-    async def take(self, endpoint_id: str, driver: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        """The topics of the options `after` are this lamp's from now on, those of `before` alone are not. What it had
-        before is not asked again: lamps that share one since times without this rule keep it. Raises TopicTaken,
-        BadOption."""
+    async def free(
+        self, endpoint_id: str, driver: str, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> Callable[[], Awaitable[None]]:
+        """What takes the topics of the options `after` for this lamp once it is there, and gives back the rest of those
+        `before`. What it had before is not asked again: lamps that share one since times without this rule keep it.
+        Raises TopicTaken and BadOption; then nothing has happened."""
         if driver != MQTT:
-            return
+            return _nothing
         own, listens = set((wiring := Wiring.of(after)).own_topics), set(wiring.listens_to)
         old_own, old_listens = _of(before)
         await self._free(endpoint_id, own - old_own, (own | listens) - (old_own | old_listens))
-        gone = col(LampTopicRow.endpoint_id) == endpoint_id
-        await self._session.exec(delete(LampTopicRow).where(gone, col(LampTopicRow.topic).not_in(own)))
-        self._session.add_all(LampTopicRow(topic=topic, endpoint_id=endpoint_id) for topic in sorted(own - old_own))
-        await self._session.flush()
-        if self._telling is not None:
-            for topic in listens - own:
-                self._telling.setdefault(topic, set()).add(endpoint_id)
+
+        async def take() -> None:
+            gone = col(LampTopicRow.endpoint_id) == endpoint_id
+            await self._session.exec(delete(LampTopicRow).where(gone, col(LampTopicRow.topic).not_in(own)))
+            self._session.add_all(LampTopicRow(topic=each, endpoint_id=endpoint_id) for each in sorted(own - old_own))
+            await self._session.flush()
+            if self._telling is not None:
+                for topic in listens - own:
+                    self._telling.setdefault(topic, set()).add(endpoint_id)
+
+        return take
 
     async def _free(self, endpoint_id: str, own: Collection[str], used: Collection[str]) -> None:
         """`used` are the topics that are neither told nor heard of by any other; `own` also such as another lamp only
@@ -86,6 +92,9 @@ class Topics:
                 for topic in listens - own:
                     self._telling.setdefault(topic, set()).add(endpoint_id)
         return self._telling
+
+
+async def _nothing() -> None: ...
 
 
 def _of(options: Mapping[str, Any]) -> tuple[set[str], set[str]]:

@@ -8,7 +8,7 @@ import asyncpg
 from skill.canonical import Lamp, LampState
 from skill.storage.batcher import Batcher
 from skill.storage.postgres_statements import Postgresql
-from skill.storage.statements import found_of, lamp_of, state_of
+from skill.storage.statements import described_of, found_of, lamp_of, state_of
 from skill.storage.store import Found, Step
 
 CONNECTIONS = 4
@@ -151,7 +151,7 @@ class PostgresStore:
         return answers
 
     async def lamps_of(self, owner: str, limit: int) -> list[Found]:
-        return [found_of(row) for row in await self._pool.fetch(Postgresql.lamps_of, owner, limit)]
+        return [described_of(row) for row in await self._pool.fetch(Postgresql.lamps_of, owner, limit)]
 
     async def lamps_by(self, driver: str) -> list[Lamp]:
         return [lamp_of(row) for row in await self._pool.fetch(Postgresql.lamps_by, driver)]

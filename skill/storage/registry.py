@@ -76,9 +76,10 @@ class Registry:
         )
         white = _near_white(driver, options, FIRST_WHITE)
         await self._changed()
+        taken = await self._topics.free(lamp.endpoint_id, driver, {}, options)
         self._session.add(lamp)
         await self._session.flush()
-        await self._topics.take(lamp.endpoint_id, driver, {}, options)
+        await taken()
         if driver == SIMULATED:
             self._session.add(SimulatedLampRow(endpoint_id=lamp.endpoint_id, kelvin=white))
         await self._appeared(lamp)
@@ -92,7 +93,8 @@ class Registry:
         if (lamp := await self._to_change(endpoint_id)) is None:
             return None
         Abilities.of(lamp.driver, options)
-        await self._topics.take(endpoint_id, lamp.driver, lamp.options, options)
+        taken = await self._topics.free(endpoint_id, lamp.driver, lamp.options, options)
+        await taken()
         lamp.options = dict(options)
         if details:
             lamp.details = dict(details)
@@ -217,11 +219,14 @@ class Registry:
             lamp.online = online
         return lamp
 
-    async def account(self, endpoint_id: str, user: str, verifier: str) -> LampRow | None:
-        """The lamp's account at the broker, in place of the one before."""
+    async def account(self, endpoint_id: str, user: str | None, verifier: str | None) -> LampRow | None:
+        """The lamp's account at the broker, in place of the one before; None is none. Lamps of one device may share
+        one, and then its password."""
         if (lamp := await self._to_change(endpoint_id)) is not None:
             lamp.broker_user, lamp.broker_verifier = user, verifier
             await self._session.flush()
+            same = update(LampRow).where(col(LampRow.broker_user) == user, col(LampRow.broker_user).is_not(None))
+            await self._session.exec(same.values(broker_verifier=verifier))
         return lamp
 
     async def _new_code(self, lamp: LampRow, expires_at: int | None = None) -> str:

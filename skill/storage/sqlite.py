@@ -14,7 +14,7 @@ from skill.canonical import Lamp, LampState
 from skill.storage.batcher import Batcher
 from skill.storage.database import SQLITE_PRAGMAS, sqlite_path
 from skill.storage.sqlite_statements import Sqlite
-from skill.storage.statements import found_of, lamp_of, state_of
+from skill.storage.statements import described_of, found_of, lamp_of, state_of
 from skill.storage.store import Found, Step
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class SqliteStore:
         return None if row is None else found_of(row)
 
     async def lamps_of(self, owner: str, limit: int) -> list[Found]:
-        return [found_of(row) for row in self._reader.execute(Sqlite.lamps_of, (owner, limit))]
+        return [described_of(row) for row in self._reader.execute(Sqlite.lamps_of, (owner, limit))]
 
     async def lamps_by(self, driver: str) -> list[Lamp]:
         return [lamp_of(row) for row in self._reader.execute(Sqlite.lamps_by, (driver,))]

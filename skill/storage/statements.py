@@ -37,7 +37,8 @@ FOUND = select(
     LAMP.c.endpoint_id, LAMP.c.owner, LAMP.c.name, LAMP.c.driver, LAMP.c.options, *STATE_COLUMNS
 ).select_from(LAMP.outerjoin(SIMULATED))
 LAMPS_OF = (
-    FOUND.where(LAMP.c.owner == bindparam("owner"))
+    FOUND.add_columns(LAMP.c.details)
+    .where(LAMP.c.owner == bindparam("owner"))
     .order_by(LAMP.c.created_at, LAMP.c.name, LAMP.c.endpoint_id)
     .limit(bindparam("limit", type_=Integer))
     .offset(literal_column("0"))
@@ -81,8 +82,14 @@ def state_of(row: Sequence[Any]) -> LampState:
 
 
 def found_of(row: Sequence[Any]) -> tuple[Lamp, LampState | None]:
-    """A row of `lamp` or `lamps_of`."""
+    """A row of `lamp`."""
     return lamp_of(row[:5]), (None if row[5] is None else state_of(row[5:13]))
+
+
+def described_of(row: Sequence[Any]) -> tuple[Lamp, LampState | None]:
+    """A row of `lamps_of`: what describes the lamp comes last."""
+    found = found_of(row)
+    return found if row[13] is None else (found[0]._replace(details=orjson.loads(row[13])), found[1])
 
 
 def lamp_of(row: Sequence[Any]) -> Lamp:

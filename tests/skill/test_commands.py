@@ -118,7 +118,7 @@ def test_a_lamp_keeps_what_it_can(operator: Service) -> None:
         ("lamp add --owner u1 --name Desk --driver mqtt --command-topic home/#", 2),
         ("lamp add --owner u1 --name Desk --driver mqtt --command-topic $SYS/x", 2),
         ("lamp add --owner u1 --name Desk --driver simulated --command-topic home/x", 2),
-        ("lamp add --name Desk --driver simulated", 2),
+        ("lamp add --driver simulated", 2),
         ("lamp add --owner u1 --name Desk --driver simulated --capabilities heat", 2),
         ("lamp add --owner u1 --name Desk --driver simulated --kelvin-range 6500-2200", 2),
         ("lamp add --owner u1 --name Desk --driver simulated --kelvin-range 500-2200", 2),

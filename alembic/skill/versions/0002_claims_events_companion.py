@@ -35,7 +35,7 @@ def upgrade() -> None:
     ):
         op.add_column("lamp", column)
     for name in LAMP:
-        op.create_index(f"ix_lamp_{name}", "lamp", [name], unique=True)
+        op.create_index(f"ix_lamp_{name}", "lamp", [name], unique=name != "broker_user")
     op.execute("UPDATE lamp SET claimed_at = created_at")
     _tables_of_lamps()
     _tables_of_events()

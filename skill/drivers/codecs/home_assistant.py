@@ -33,6 +33,7 @@ from skill.drivers.codecs.levels import COLDEST, WARMEST, kelvin_of, percent_of,
 
 COLOUR_MODES = ("hs", "rgb", "rgbw", "rgbww", "xy")
 MODES = frozenset({*COLOUR_MODES, "onoff", "brightness", "color_temp", "white"})
+MOST_ONLINE = 8
 _WHITE = frozenset({"color_temp", "white", "cwww"})
 _COLOUR = frozenset({"hs", "xy", "rgb"})
 
@@ -41,7 +42,7 @@ _COLOUR = frozenset({"hs", "xy", "rgb"})
 class HomeAssistant:
     command: str
     state: str | None
-    online: str | None
+    online: tuple[str, ...]
     scale: int = 255
     modes: frozenset[str] = frozenset()
     kelvin: bool = False
@@ -56,7 +57,7 @@ class HomeAssistant:
         return cls(
             topic_option(options, "command_topic"),
             optional_topic(options, "state_topic"),
-            optional_topic(options, "availability_topic"),
+            _online(options),
             scale,
             choices(options, "supported_color_modes", MODES),
             bool(options.get("color_temp_kelvin", False)),
@@ -64,7 +65,7 @@ class HomeAssistant:
 
     @classmethod
     def takes(cls) -> frozenset[str]:
-        topics = {"command_topic", "state_topic", "availability_topic"}
+        topics = {"command_topic", "state_topic", "availability_topic", "availability_topics"}
         return frozenset(topics | {"brightness_scale", "supported_color_modes", "color_temp_kelvin"})
 
     @property
@@ -77,7 +78,7 @@ class HomeAssistant:
 
     @property
     def availability_topics(self) -> tuple[str, ...]:
-        return (self.online,) if self.online else ()
+        return self.online
 
     @property
     def question(self) -> Message | None:
@@ -94,6 +95,17 @@ class HomeAssistant:
 
     def availability(self, topic: str, payload: bytes) -> bool | None:
         return present(payload)
+
+
+def _online(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """One topic, or a list under another name: the lamp is there when none of them says that it is away. Raises
+    BadOption."""
+    listed = options.get("availability_topics") or []
+    if not isinstance(listed, list) or len(listed) > MOST_ONLINE:
+        raise BadOption("availability_topics", f"a list of at most {MOST_ONLINE} topics")
+    one = optional_topic(options, "availability_topic")
+    found = [topic_option({"availability_topics": topic}, "availability_topics") for topic in listed]
+    return tuple(dict.fromkeys([*([one] if one else []), *found]))
 
 
 def json_light(want: Wanted, scale: int, modes: frozenset[str], in_kelvin: bool) -> dict[str, object]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from skill.cli import Dialect
+from skill.commands.options import DialectName as Dialect
 from skill.drivers.codecs import DIALECTS, BadOption, codec
 from skill.drivers.wiring import checked
 from tests.skill.codecs.lamps import CODECS, LAMPS
