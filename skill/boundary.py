@@ -1,14 +1,14 @@
 """One directive in, one Alexa message out, whatever fails, within five seconds (contract 0, row 5)."""
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 
 from skill import responses
 from skill.access_token import AccessTokens, Moment
 from skill.bridge_call import SignatureUsed
-from skill.directives import addressing, loads, read
+from skill.directives import ACCEPT_GRANT, addressing, loads, read
 from skill.errors import AlexaError, InternalError, InvalidDirective
-from skill.handlers import HANDLERS
+from skill.handlers import HANDLERS, Handler
 from skill.lamps import Lamps
 from skill.patience import Patience
 from skill.responses import Message
@@ -19,17 +19,23 @@ BUDGET = 5.0  # seconds, of the eight that Alexa gives to the bridge and us
 
 
 class Boundary:
-    def __init__(self, tokens: AccessTokens, lamps: Lamps) -> None:
-        self._tokens, self._lamps = tokens, lamps
+    """`handlers`: all of `HANDLERS`, some of them perhaps with more behind them."""
 
-    async def answer(self, body: bytes, moment: Moment, claim: Awaitable[bool] | None) -> Message | None:
+    def __init__(
+        self, tokens: AccessTokens, lamps: Lamps, handlers: Mapping[tuple[str, str], Handler] = HANDLERS
+    ) -> None:
+        self._tokens, self._lamps, self._handlers = tokens, lamps, handlers
+
+    async def answer(
+        self, body: bytes, moment: Moment, claim: Awaitable[bool] | None, region: str | None = None
+    ) -> Message | None:
         """None where `claim`, that of the call's signature, comes to nothing: then nothing was done either. Never
         raises: what was unexpected is InternalError, which is harmless to the link, and in the log."""
         document = loads(body)
         try:
             with Patience(BUDGET):
                 try:
-                    message = await self._obey(document, moment, self._lamps.under(claim))
+                    message = await self._obey(document, moment, self._lamps.under(claim), region)
                 except SignatureUsed:
                     return None
                 except Exception as failure:
@@ -39,10 +45,12 @@ class Boundary:
         except Exception as failure:
             return refusal(document, failure)
 
-    async def _obey(self, document: object, moment: Moment, lamps: Lamps) -> Message:
+    async def _obey(self, document: object, moment: Moment, lamps: Lamps, region: str | None) -> Message:
         directive = read(document)
-        if (handler := HANDLERS.get(directive.kind)) is None:
+        if (handler := self._handlers.get(directive.kind)) is None:
             raise InvalidDirective("This directive is not one that the skill obeys.")
+        if directive.kind == ACCEPT_GRANT:
+            directive = directive._replace(region=region)
         caller = await self._tokens.verify(directive.token, moment)
         return await handler(directive, caller, lamps)
 

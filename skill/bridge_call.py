@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 TOLERANCE = 300  # seconds to either side
 _PROOF = frozenset({b"x-bridge-timestamp", b"x-bridge-signature"})
+_REGION = b"x-bridge-region"
+_REGIONS = {b"us-east-1": "NA", b"eu-west-1": "EU", b"us-west-2": "FE"}
+"""Of Amazon's event gateways, by the AWS regions from which Alexa calls (contract 1.11)."""
 _TIMESTAMP = re.compile(rb"[0-9]{10}")
 _SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
 
@@ -21,10 +24,15 @@ class SignatureUsed(Exception):
 
 
 class BridgeCall(NamedTuple):
-    """A genuine signature. Whether it was used before is the database's to say: `Store.claim_signature`."""
+    """A genuine signature. Whether it was used before is the database's to say: `Store.claim_signature`.
+
+    `region` is where the bridge says that it runs. It is not signed: whoever could change it, inside of TLS, could
+    choose among three gateways of Amazon, of which two would refuse the user's events.
+    """
 
     timestamp: int
     signature: bytes
+    region: str | None = None
 
     @property
     def expires_at(self) -> int:
@@ -34,7 +42,7 @@ class BridgeCall(NamedTuple):
 
 def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequence[bytes], now: float) -> BridgeCall:
     """`headers` as ASGI gives them (lower case). Raises NotTheBridge."""
-    timestamp, signature = _proof(headers)
+    timestamp, signature, region = _proof(headers)
     if _TIMESTAMP.fullmatch(timestamp) is None:
         raise NotTheBridge("the timestamp is not ten digits")
     if _SIGNATURE.fullmatch(signature) is None:
@@ -46,7 +54,7 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
         raise NotTheBridge("the signature is wrong")
     if abs(now - int(timestamp)) > TOLERANCE:
         raise NotTheBridge("the timestamp is more than five minutes away from this clock")
-    return BridgeCall(int(timestamp), given)
+    return BridgeCall(int(timestamp), given, region)
 
 
 def proof(body: bytes, answer: bytes, secrets: Sequence[bytes]) -> bytes:
@@ -56,14 +64,17 @@ def proof(body: bytes, answer: bytes, secrets: Sequence[bytes]) -> bytes:
     return b", ".join(hmac.digest(secret, said, hashlib.sha256).hex().encode() for secret in secrets)
 
 
-def _proof(headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-    """Timestamp and signature, each from the one header that holds it."""
+def _proof(headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes, str | None]:
+    """Timestamp and signature, each from the one header that holds it, and the region."""
     found: dict[bytes, bytes] = {}
+    region = None
     for name, value in headers:
         if name in _PROOF:
             if name in found:
                 raise NotTheBridge(f"{name.decode()} is repeated")
             found[name] = value
+        elif name == _REGION:
+            region = _REGIONS.get(value)
     if len(found) < len(_PROOF):
         raise NotTheBridge("the call is not signed")
-    return found[b"x-bridge-timestamp"], found[b"x-bridge-signature"]
+    return found[b"x-bridge-timestamp"], found[b"x-bridge-signature"], region

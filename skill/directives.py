@@ -23,13 +23,15 @@ class Addressing(NamedTuple):
 
 
 class Directive(NamedTuple):
-    """`token` is None where the documented place holds none; a token elsewhere is never looked at."""
+    """`token` is None where the documented place holds none; a token elsewhere is never looked at. `region` is the
+    bridge's, where it tells it and the handler may want it."""
 
     kind: tuple[str, str]
     correlation_token: str | None
     endpoint_id: str | None
     token: str | None
     payload: Mapping[str, Any]
+    region: str | None = None
 
 
 def loads(body: bytes) -> object:

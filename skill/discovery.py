@@ -31,28 +31,27 @@ def friendly_name(name: str) -> str:
     return words
 
 
-def _capability(interface: str, *supported: str) -> dict[str, Any]:
-    """`proactivelyReported` is false as long as no ChangeReport is sent."""
+def _capability(interface: str, proactive: bool, *supported: str) -> dict[str, Any]:
     capability: dict[str, Any] = {"type": "AlexaInterface", "interface": interface, "version": "3"}
     if supported:
         capability["properties"] = {
             "supported": [{"name": name} for name in supported],
-            "proactivelyReported": False,
+            "proactivelyReported": proactive,
             "retrievable": True,
         }
     return capability
 
 
-@lru_cache(maxsize=64)
-def _capabilities(abilities: Abilities) -> tuple[dict[str, Any], ...]:
+@lru_cache(maxsize=128)
+def _capabilities(abilities: Abilities, proactive: bool) -> tuple[dict[str, Any], ...]:
     """What the lamp can do; exactly what `skill.handlers` obeys and `skill.responses` reports."""
     controllers = (
-        (True, _capability("Alexa")),
-        (True, _capability("Alexa.PowerController", "powerState")),
-        (abilities.brightness, _capability("Alexa.BrightnessController", "brightness")),
-        (abilities.color, _capability("Alexa.ColorController", "color")),
-        (abilities.kelvin, _capability("Alexa.ColorTemperatureController", "colorTemperatureInKelvin")),
-        (True, _capability("Alexa.EndpointHealth", "connectivity")),
+        (True, _capability("Alexa", proactive)),
+        (True, _capability("Alexa.PowerController", proactive, "powerState")),
+        (abilities.brightness, _capability("Alexa.BrightnessController", proactive, "brightness")),
+        (abilities.color, _capability("Alexa.ColorController", proactive, "color")),
+        (abilities.kelvin, _capability("Alexa.ColorTemperatureController", proactive, "colorTemperatureInKelvin")),
+        (True, _capability("Alexa.EndpointHealth", proactive, "connectivity")),
     )
     return tuple(capability for able, capability in controllers if able)
 
@@ -76,8 +75,8 @@ def _attributes(lamp: Lamp, description: str) -> dict[str, str]:
     return known
 
 
-def endpoint(lamp: Lamp) -> dict[str, Any]:
-    """Raises NotDescribable."""
+def endpoint(lamp: Lamp, proactive: bool = False) -> dict[str, Any]:
+    """`proactive`: whether changes of the lamp are sent to Alexa, which then asks less. Raises NotDescribable."""
     if _ENDPOINT_ID.fullmatch(lamp.endpoint_id) is None:
         raise NotDescribable("the endpoint id holds characters that Alexa refuses")
     if (description := _CONNECTIONS.get(lamp.driver)) is None:
@@ -94,5 +93,5 @@ def endpoint(lamp: Lamp) -> dict[str, Any]:
         "displayCategories": ["LIGHT"],
         "cookie": {},
         "additionalAttributes": _attributes(lamp, description),
-        "capabilities": list(_capabilities(abilities)),
+        "capabilities": list(_capabilities(abilities, proactive)),
     }

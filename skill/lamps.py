@@ -65,6 +65,11 @@ class Lamps:
         """The same lamps, for one call."""
         return Lamps(self._store, self._drivers, claim)
 
+    async def claimed(self) -> None:
+        """Before something is done that concerns no lamp. Raises SignatureUsed."""
+        if self._claim is not None and not await self._claim:
+            raise SignatureUsed
+
     async def owned(self, endpoint_id: str | None, owner: str) -> OwnedLamp:
         """Another user's lamp answers exactly as one that does not exist. Raises SignatureUsed."""
         if endpoint_id is None:

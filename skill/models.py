@@ -133,9 +133,10 @@ class EventGrantRow(Table, table=True):
 
 
 class EventRow(Table, table=True):
-    """An event that waits to be sent. `body` is the whole message without its token; `message_id` stays the same over
-    every attempt. `about` is what a newer event of the same kind replaces (an endpoint id). `taken_until` is the turn
-    of the replica that sends it; times in milliseconds."""
+    """An event that waits to be sent. `body` is what the message is made of when it is sent, never a token;
+    `message_id` stays the same over every attempt, and `last_error` says how the last one ended. `about` is what a
+    newer event of the same kind replaces (an endpoint id). `taken_until` is the turn of the replica that sends it;
+    times in milliseconds."""
 
     __tablename__ = "event"
     __table_args__ = (Index("ix_event_due_at", "due_at"), Index("ix_event_owner_about", "owner", "about"))
@@ -151,6 +152,7 @@ class EventRow(Table, table=True):
     created_at: int = Field(sa_column=Column(BigInteger, nullable=False))
     due_at: int = Field(sa_column=Column(BigInteger, nullable=False))
     taken_until: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    last_error: str | None = Field(default=None, sa_column=Column(String(128)))
 
 
 class KnownStateRow(Table, table=True):

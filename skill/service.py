@@ -5,7 +5,7 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skill import possession
@@ -17,6 +17,7 @@ from skill.drivers import Driver
 from skill.drivers.absent import AbsentDriver
 from skill.drivers.simulated import SimulatedDriver
 from skill.errors import InternalError
+from skill.handlers import HANDLERS, Handler
 from skill.jwks import IssuerFetcher, IssuerKeys
 from skill.lamps import Lamps, LampView
 from skill.news import News
@@ -84,7 +85,7 @@ class Service:
             return await self._boundary.answer(body, Moment(now, now), None)
         moment = Moment(min(now, call.timestamp), max(now, call.timestamp))
         claim = self._store.claim_signature(call.signature, call.expires_at)
-        return await self._boundary.answer(body, moment, claim)
+        return await self._boundary.answer(body, moment, claim, call.region)
 
     async def simulated(self, body: bytes) -> Message:
         """The same path for the simulator, which stands where the bridge stands."""
@@ -134,10 +135,11 @@ class Service:
         self._closing.push_async_callback(fetch.close)
         keys = IssuerKeys(self.settings, store, fetch, self.clock)
         await keys.load()
+        handlers = self._with_events(store)
         drivers = {"simulated": SimulatedDriver(store, self.clock, self.news), "mqtt": self._mqtt(store)}
         self._store, self._keys, self._lamps = store, keys, Lamps(store, drivers)
         self._tokens = AccessTokens(self.settings, keys)
-        self._boundary = Boundary(self._tokens, self._lamps)
+        self._boundary = Boundary(self._tokens, self._lamps, handlers)
         self._missing = None
         self._spawn(keys.keep_fresh())
         self._spawn(self._purge(store))
@@ -145,6 +147,18 @@ class Service:
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
         log.info("open: issuer %s", self.settings.issuer)
+
+    def _with_events(self, store: Store) -> Mapping[tuple[str, str], Handler]:
+        """Before the drivers, so that it hears the first that they tell."""
+        if self.settings.alexa_client_id is None:
+            return HANDLERS
+        from skill.events.running import Events  # only where they are set up
+
+        events = Events(self.settings, self.clock, self.news, store.registry_version)
+        self._closing.push_async_callback(events.close)
+        for work in events.work:
+            self._spawn(work)
+        return {**HANDLERS, **events.handlers}
 
     def _mqtt(self, store: Store) -> Driver:
         if (url := self.settings.mqtt_url) is None:

@@ -68,7 +68,10 @@ LogLevel = Annotated[
 
 S = TypeVar("S", bound="DatabaseSettings")
 
-SECRETS = ("database_url", "secret_key", "bridge_secret", "simulator_client_secret", "mqtt_url", "simulate_token")
+SECRETS = (
+    *("database_url", "secret_key", "bridge_secret", "simulator_client_secret", "mqtt_url", "simulate_token"),
+    "alexa_client_secret",
+)
 """Fields that may also come from a file."""
 
 
@@ -191,6 +194,23 @@ class Settings(RegistrySettings):
         description="What seals tokens in the database, at least 32 bytes; two, comma separated, while one replaces the"
         " other: the first seals, both open. Needed by the companion pages and for events to Alexa.",
     )
+    alexa_client_id: str | None = Field(
+        None,
+        min_length=1,
+        description="Alexa Client Id of the skill's *Permissions* page: with it, changes of lamps are sent to Alexa"
+        " (docs/events.md). It is not the client of account linking.",
+    )
+    alexa_client_secret: SecretStr | None = Field(None, description="Alexa Client Secret of the same page.")
+    event_region: Literal["NA", "EU", "FE"] = Field(
+        "NA",
+        description="Where the users' events go (North America, Europe and India, Far East and Australia) when the"
+        " bridge does not tell its own region, as one that was deployed before there were events.",
+    )
+    amazon_url: Url | None = Field(
+        None,
+        description="For tests: a loopback URL that stands for Login with Amazon (`/auth/o2/token`) and for the event"
+        " gateways (`/NA/v3/events`, `/EU/…`, `/FE/…`).",
+    )
     simulator_client_id: str | None = Field(None, description="The simulator's client at the issuer (development).")
     simulator_client_secret: SecretStr | None = Field(None, description="The secret of the simulator's client.")
 
@@ -200,7 +220,7 @@ class Settings(RegistrySettings):
 
     @model_validator(mode="after")
     def _is_safe_to_serve(self) -> Self:
-        problems = [*self._identity_problems(), *self._mode_problems()]
+        problems = [*self._identity_problems(), *self._event_problems(), *self._mode_problems()]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -221,6 +241,16 @@ class Settings(RegistrySettings):
             problems.append(
                 "SQLite means one serving process (the file has one writer): --workers 1, or a postgresql:// database"
             )
+        return problems
+
+    def _event_problems(self) -> list[str]:
+        problems = []
+        if (self.alexa_client_id is None) != (self.alexa_client_secret is None):
+            problems.append("SKILL_ALEXA_CLIENT_ID and SKILL_ALEXA_CLIENT_SECRET belong together")
+        if self.alexa_client_id is not None and not self.secret_key:
+            problems.append("SKILL_ALEXA_CLIENT_ID needs SKILL_SECRET_KEY: the users' tokens are sealed with it")
+        if self.amazon_url is not None and not is_loopback(urlsplit(self.amazon_url).hostname):
+            problems.append("SKILL_AMAZON_URL may only be a loopback URL")
         return problems
 
     def _mode_problems(self) -> list[str]:

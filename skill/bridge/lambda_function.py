@@ -115,8 +115,7 @@ class Bridge:
 
     def __init__(self, url: str, secret: str) -> None:
         """Raises Unreachable where it is not set up."""
-        self._target = target_of(url)
-        self._secret = secret_of(secret)
+        self._target, self._secret = target_of(url), secret_of(secret)
         self._tls = ssl.create_default_context() if self._target.tls else None
         self._kept: socket.socket | None = None
         self._kept_at = 0.0
@@ -152,6 +151,7 @@ class Bridge:
             "Host": self._target.authority,
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
+            "X-Bridge-Region": os.environ.get("AWS_REGION", ""),  # which of Alexa's event gateways is near
             **signed(body, self._secret, time.time()),
         }
         lines = [f"POST {self._target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]

@@ -118,6 +118,7 @@ def _tables_of_events() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("taken_until", sa.BigInteger(), nullable=False),
+        sa.Column("last_error", sa.String(128)),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
     op.create_index("ix_event_due_at", "event", ["due_at"])

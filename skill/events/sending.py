@@ -1,0 +1,160 @@
+"""What waits in the outbox goes to Alexa's gateways, in order for each user, and is deleted when it was taken.
+
+An event can reach the gateway twice, always with the same id: where the answer was lost, and where this process died
+between the answer and the deletion, or was held up for longer than its turn. It then says what it said before, of lamps
+of which nothing else was said since, because nothing of that user goes out before it is gone.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from sqlmodel import col, select
+
+from skill.canonical import Lamp
+from skill.discovery import NotDescribable, endpoint
+from skill.events.amazon import Amazon, AmazonAway, LoginRefused, Reply, Verdict
+from skill.events.grants import Grants, Held, NoGrant
+from skill.events.messages import add_or_update_report, complete, delete_report
+from skill.models import LampRow
+from skill.patience import Patience
+from skill.responses import Message
+from skill.storage.cold import Cold
+from skill.storage.outbox import APPEARED, CHANGE, Outbox, Waiting
+from skill.storage.store import Clock
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 1.0  # seconds; commands write events in a process of their own
+AT_ONCE = 16  # events under way, each of another user or region
+RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0  # seconds
+GIVE_UP = 86_400_000  # milliseconds
+LAST_ANSWERS = 3.0  # seconds, at the end
+
+
+class Sending:
+    def __init__(self, cold: Cold, grants: Grants, amazon: Amazon, clock: Clock) -> None:
+        self._cold, self._grants, self._amazon, self._clock = cold, grants, amazon, clock
+        self._outbox = Outbox(cold)
+        self._woken = asyncio.Event()
+        self._under_way: dict[asyncio.Task[None], Waiting] = {}
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._woken.set()
+
+    async def run(self, alone: bool) -> None:
+        """`alone`: no other process sends, so that nobody can be at what was taken before."""
+        if alone:
+            with contextlib.suppress(Exception):  # it comes back when the turn is over
+                await self._outbox.release()
+        while True:
+            self._woken.clear()
+            if not await self._take():
+                with contextlib.suppress(TimeoutError), Patience(LOOK_EVERY):
+                    await self._woken.wait()
+
+    async def close(self) -> None:
+        """What is on its way may arrive; the rest is for the next process, at once."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=LAST_ANSWERS)
+        for task, event in list(self._under_way.items()):
+            task.cancel()
+            await self._outbox.put_off(event, self._now_ms(), "the service ended")
+
+    async def _take(self) -> bool:
+        """Whether there may be more to take at once."""
+        if (room := AT_ONCE - len(self._under_way)) <= 0:
+            return False
+        try:
+            taken = await self._outbox.take(room, self._now_ms())
+        except Exception as error:
+            log.warning("events not looked up: %s", type(error).__name__)
+            return False
+        for event in taken:
+            task = asyncio.create_task(self._deliver(event))
+            self._under_way[task] = event
+            task.add_done_callback(self._delivered)
+        return bool(taken)
+
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        self._under_way.pop(task, None)
+        self._woken.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an event was not sent, its turn will come again: %s: %s", type(error).__name__, error)
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    async def _deliver(self, event: Waiting) -> None:
+        if self._now_ms() - event.created_at > GIVE_UP:
+            log.error("%s for user %s given up after a day", event.kind, event.owner)
+            await self._outbox.sent(event)
+            return
+        try:
+            held = await self._grants.token(event.owner, event.region)
+            message = await self._message(event)
+            if message is None:
+                await self._outbox.sent(event)
+                return
+            reply = await self._send(event, held, message)
+            if reply.verdict is Verdict.bad_token:
+                held = await self._grants.token(event.owner, event.region, refused=held.generation)
+                reply = await self._send(event, held, message)
+        except NoGrant:
+            await self._outbox.sent(event)
+            return
+        except LoginRefused as refusal:
+            log.error("Login with Amazon refuses SKILL_ALEXA_CLIENT_ID or its secret: %s", refusal)
+            reply = Reply(Verdict.later, f"Login with Amazon: {refusal}")
+        except AmazonAway as failure:
+            reply = Reply(Verdict.later, str(failure))
+        await self._obey(event, reply, lambda: self._grants.drop(event.owner, event.region, held.generation))
+
+    async def _send(self, event: Waiting, held: Held, message: Message) -> Reply:
+        return await self._amazon.send(event.region, held.token, complete(message, event.message_id, held.token))
+
+    async def _obey(self, event: Waiting, reply: Reply, drop: Callable[[], Awaitable[bool]]) -> None:
+        match reply.verdict:
+            case Verdict.accepted:
+                log.info("%s sent for user %s", event.kind, event.owner)
+                await self._outbox.sent(event)
+            case Verdict.disabled:
+                log.warning("user %s has disabled the skill in %s: %s", event.owner, event.region, reply.reason)
+                if not await drop():
+                    await self._outbox.put_off(event, self._now_ms(), reply.reason)  # there is a new grant meanwhile
+            case Verdict.refused:
+                log.error("Alexa refuses a %s for user %s: %s", event.kind, event.owner, reply.reason)
+                await self._outbox.sent(event)
+            case _:
+                pause = max(_pause(event.attempts), reply.pause or 0.0)
+                log.warning("%s for user %s waits %.0f s: %s", event.kind, event.owner, pause, reply.reason)
+                await self._outbox.put_off(event, self._now_ms() + int(pause * 1000), reply.reason)
+
+    async def _message(self, event: Waiting) -> Message | None:
+        """None where there is nothing to say any more."""
+        if event.kind == CHANGE:
+            return dict(event.body["message"])
+        if event.kind != APPEARED:
+            return delete_report(event.body["lamps"])
+        described = []
+        for lamp in await self._owned(event.owner, event.body["lamps"]):
+            try:
+                described.append(endpoint(lamp, proactive=True))
+            except NotDescribable as reason:
+                log.warning("lamp %s not told to Alexa: %s", lamp.endpoint_id, reason)
+        return add_or_update_report(described) if described else None
+
+    async def _owned(self, owner: str, endpoint_ids: list[str]) -> list[Lamp]:
+        wanted = select(LampRow).where(LampRow.owner == owner, col(LampRow.endpoint_id).in_(endpoint_ids))
+        async with self._cold.unit(write=False) as session:
+            rows = (await session.exec(wanted.order_by(col(LampRow.created_at)))).all()
+        return [Lamp(row.endpoint_id, row.owner, row.name, row.driver, row.options) for row in rows]
+
+
+def _pause(attempts: int) -> float:
+    """Seconds, growing, and never the same for two replicas."""
+    longest = min(RETRY_LONGEST, RETRY_FIRST * 2.0 ** min(attempts, 20))
+    return random.uniform(longest / 2, longest)  # noqa: S311

@@ -1,0 +1,280 @@
+"""What of all that happens to lamps Alexa has to be told.
+
+`known_state` says how Alexa believes a lamp to stand. What Alexa asked for is written there at once; everything else is
+judged when the lamp has come to rest, by comparing it with that row, and reported by whoever changes the row, in one
+unit of work with the event. So a fade is one report, the echo of Alexa's own command none, whichever replica hears it,
+and of two replicas that hear the same one reports it. What happened while nobody listened is judged at the first
+hearing.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from skill.abilities import Abilities
+from skill.canonical import LampState, Sample
+from skill.events.comparing import as_told, decoded, differences, encoded
+from skill.events.messages import CAUSES, change_report
+from skill.models import EventGrantRow, KnownStateRow, LampRow, SimulatedLampRow
+from skill.news import Cause, Happening
+from skill.patience import Patience
+from skill.storage.cold import Cold
+from skill.storage.outbox import add_change, forget_changes, inserting, take_back_changes
+from skill.storage.store import Clock
+
+log = logging.getLogger(__name__)
+
+SETTLING = 2.5  # seconds of rest until a lamp is judged: the echo of a command of Alexa's comes within two
+SETTLING_BY_HAND = 0.5  # seconds, where the companion changed it, which is certainly not Alexa
+SETTLING_LONGEST = 15.0  # seconds, for a lamp that never rests
+TICK = 0.1  # seconds between two looks at what came to rest
+TROUBLE = 1.0  # seconds until the database is asked again
+LAMPS_EVERY = 1.0  # seconds
+MOST_AT_ONCE = 200  # lamps judged in one unit
+LAST_WORDS = 2.0  # seconds, at the end, for what Alexa asked for last
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """A lamp that may stand otherwise than Alexa believes. `before` is how it stood when it was last at rest, where
+    this process knows it; `due` and `latest` are seconds of the loop's clock."""
+
+    before: LampState | None
+    after: LampState | None
+    at: float
+    cause: Cause
+    due: float
+    latest: float
+
+
+class Watching:
+    """`lamps` gives the ids of those whose users have given a grant, `version` grows when that may have changed."""
+
+    def __init__(
+        self,
+        cold: Cold,
+        clock: Clock,
+        lamps: Callable[[], Awaitable[frozenset[str]]],
+        version: Callable[[], Awaitable[int]],
+        on_event: Callable[[], None],
+    ) -> None:
+        self._cold, self._clock, self._lamps, self._version, self._on_event = cold, clock, lamps, version, on_event
+        self._watched: frozenset[str] | None = None  # until it is known, every lamp is
+        self._seen: int | None = None
+        self._suspects: dict[str, _Suspect] = {}
+        self._asked_for: dict[str, LampState] = {}
+        self._something = asyncio.Event()
+
+    def hear(self, happening: Happening) -> None:
+        endpoint_id, before, after, at, cause = happening
+        if self._watched is not None and endpoint_id not in self._watched:
+            return
+        now = asyncio.get_running_loop().time()
+        suspect = self._suspects.get(endpoint_id)
+        if cause is Cause.alexa:
+            self._asked_for[endpoint_id] = after
+            if suspect is not None:
+                suspect.after, suspect.at = after, at
+        elif suspect is None:
+            rest = SETTLING_BY_HAND if cause is Cause.companion else SETTLING
+            self._suspects[endpoint_id] = _Suspect(before, after, at, cause, now + rest, now + SETTLING_LONGEST)
+        else:
+            suspect.after, suspect.at = after, at
+            if cause is Cause.companion:
+                suspect.cause = cause
+            rest = SETTLING_BY_HAND if suspect.cause is Cause.companion else SETTLING
+            suspect.due = min(suspect.latest, now + rest)
+        self._something.set()
+
+    async def keep_looking(self) -> None:
+        """Whose lamps are watched. The first time also what happened to simulated lamps while nobody was there."""
+        while True:
+            try:
+                await self.look()
+            except Exception as error:
+                log.warning("lamps with grants not looked up: %s", type(error).__name__)
+            await asyncio.sleep(LAMPS_EVERY)
+
+    async def look(self) -> None:
+        version = await self._version()
+        if version == self._seen:
+            return
+        self._watched = await self._lamps()
+        if self._seen is None:
+            await self._suspect_simulated()
+        self._seen = version
+
+    async def _suspect_simulated(self) -> None:
+        assert self._watched is not None
+        async with self._cold.unit(write=False) as session:
+            there = (await session.exec(select(SimulatedLampRow.endpoint_id))).all()
+        now, at = asyncio.get_running_loop().time(), self._clock()
+        for endpoint_id in self._watched.intersection(there):
+            self._suspects.setdefault(endpoint_id, _Suspect(None, None, at, Cause.lamp, now, now))
+        self._something.set()
+
+    async def run(self) -> None:
+        while True:
+            if not self._suspects and not self._asked_for:
+                self._something.clear()
+                await self._something.wait()
+            await asyncio.sleep(TICK)
+            try:
+                await self._write_what_alexa_asked_for()
+                await self._judge_who_rests()
+            except Exception as error:
+                log.warning("lamps not judged: %s: %s", type(error).__name__, error)
+                await asyncio.sleep(TROUBLE)
+
+    async def close(self) -> None:
+        with contextlib.suppress(Exception), Patience(LAST_WORDS):
+            await self._write_what_alexa_asked_for()
+
+    async def _write_what_alexa_asked_for(self) -> None:
+        """Alexa was told by the answer how the lamp stands: what waits to tell it of the lamp is out of date."""
+        asked_for = dict(sorted(self._asked_for.items()))
+        if not asked_for:
+            return
+        now_ms = int(self._clock() * 1000)
+        async with self._cold.unit() as session:
+            there = await session.exec(select(LampRow.endpoint_id).where(col(LampRow.endpoint_id).in_(asked_for)))
+            rows = [
+                {"endpoint_id": each, "state": encoded(asked_for[each]), "at": now_ms} for each in sorted(there.all())
+            ]
+            if rows:
+                statement = inserting(session, KnownStateRow.__table__).values(rows)  # type: ignore[attr-defined]
+                new = {"state": statement.excluded.state, "at": statement.excluded.at}
+                await session.exec(statement.on_conflict_do_update(index_elements=["endpoint_id"], set_=new))
+                await forget_changes(session, asked_for, now_ms)
+        for endpoint_id, state in asked_for.items():
+            if self._asked_for.get(endpoint_id) is state:
+                del self._asked_for[endpoint_id]
+
+    async def _judge_who_rests(self) -> None:
+        now = asyncio.get_running_loop().time()
+        rest = sorted(each for each, suspect in self._suspects.items() if suspect.due <= now)[:MOST_AT_ONCE]
+        if not rest:
+            return
+        judged = {endpoint_id: self._suspects.pop(endpoint_id) for endpoint_id in rest}
+        try:
+            again = await self._judge(judged)
+        except BaseException:
+            for endpoint_id, suspect in judged.items():
+                self._put_back(endpoint_id, suspect)
+            raise
+        for endpoint_id in again:
+            self._put_back(endpoint_id, judged[endpoint_id])
+
+    def _put_back(self, endpoint_id: str, suspect: _Suspect) -> None:
+        """What happened meanwhile is newer, but it began where this one did."""
+        newer = self._suspects.setdefault(endpoint_id, suspect)
+        newer.before = suspect.before
+
+    async def _judge(self, suspects: Mapping[str, _Suspect]) -> list[str]:
+        """One unit of work. Those that another replica judged meanwhile must be judged again: they come back."""
+        again, reported = [], False
+        async with self._cold.unit() as session:
+            found = await session.exec(
+                select(LampRow, KnownStateRow, SimulatedLampRow)
+                .outerjoin(KnownStateRow, col(KnownStateRow.endpoint_id) == LampRow.endpoint_id)
+                .outerjoin(SimulatedLampRow, col(SimulatedLampRow.endpoint_id) == LampRow.endpoint_id)
+                .where(col(LampRow.endpoint_id).in_(suspects))
+                .order_by(col(LampRow.endpoint_id))  # one order everywhere: two replicas never wait for each other
+            )
+            lamps = found.all()
+            grants = await self._grants(session, {lamp.owner for lamp, _, _ in lamps})
+            for lamp, known, simulated in lamps:
+                suspect = suspects[lamp.endpoint_id]
+                if simulated is not None:
+                    suspect.after = LampState(**{name: getattr(simulated, name) for name in LampState._fields})
+                if not (regions := grants.get(lamp.owner)) or suspect.after is None:
+                    continue
+                verdict = await self._judge_one(session, lamp, regions, known, suspect)
+                if verdict is None:
+                    again.append(lamp.endpoint_id)
+                reported |= verdict is True
+        if reported:
+            self._on_event()
+        return again
+
+    @staticmethod
+    async def _grants(session: AsyncSession, owners: set[str]) -> dict[str, list[str]]:
+        given: dict[str, list[str]] = {}
+        wanted = select(EventGrantRow.owner, EventGrantRow.region).where(col(EventGrantRow.owner).in_(owners))
+        for owner, region in await session.exec(wanted):
+            given.setdefault(owner, []).append(region)
+        return given
+
+    async def _judge_one(
+        self, session: AsyncSession, lamp: LampRow, regions: list[str], known: KnownStateRow | None, suspect: _Suspect
+    ) -> bool | None:
+        """Whether it is reported; None where somebody else was faster."""
+        assert suspect.after is not None
+        try:
+            abilities = Abilities.of(lamp.driver, lamp.options)
+        except ValueError:
+            return False
+        told = (decoded(known.state) if known is not None else None) or suspect.before
+        if told is None:  # nobody has ever told Alexa, which asks by itself
+            await self._tell_known(session, lamp.endpoint_id, None, suspect.after)
+            return False
+        now = as_told(suspect.after, told)
+        changed = differences(told, now, abilities)
+        if not changed and known is not None:
+            return False
+        if not await self._tell_known(session, lamp.endpoint_id, None if known is None else known.state, now):
+            return None
+        if not changed:
+            return False
+        for region in regions:
+            await self._report(session, lamp, region, told, now, abilities, changed, suspect)
+        log.info("lamp %s changed without Alexa: %s", lamp.endpoint_id, ", ".join(changed))
+        return True
+
+    async def _tell_known(self, session: AsyncSession, endpoint_id: str, seen: str | None, state: LampState) -> bool:
+        """Whether it was this unit that changed the row."""
+        new = {"state": encoded(state), "at": int(self._clock() * 1000)}
+        if seen is None:
+            row = inserting(session, KnownStateRow.__table__).values(  # type: ignore[attr-defined]
+                endpoint_id=endpoint_id, **new
+            )
+            statement: Any = row.on_conflict_do_nothing()
+        else:
+            here = col(KnownStateRow.endpoint_id) == endpoint_id, col(KnownStateRow.state) == seen
+            statement = update(KnownStateRow).where(*here).values(**new)
+        return int((await session.exec(statement)).rowcount) == 1
+
+    async def _report(
+        self,
+        session: AsyncSession,
+        lamp: LampRow,
+        region: str,
+        told: LampState,
+        now: LampState,
+        abilities: Abilities,
+        changed: list[str],
+        suspect: _Suspect,
+    ) -> None:
+        """In the place of what still waits to be told of the lamp, from where that began. Of what was perhaps sent, and
+        perhaps taken, everything is told again."""
+        now_ms = int(self._clock() * 1000)
+        names = set(changed)
+        replaced = await take_back_changes(session, lamp.owner, region, lamp.endpoint_id, now_ms)
+        was = told
+        if replaced:
+            was = decoded(replaced[0][0]["was"]) or told
+            maybe = [name for body, tried in replaced if tried for name in body["changed"]]
+            names = {*differences(was, now, abilities), *maybe}
+            if not names:
+                return
+        sample = Sample(now, suspect.at, max(0, now_ms - int(suspect.at * 1000)))
+        message = change_report(lamp.endpoint_id, names, sample, abilities, CAUSES[suspect.cause])
+        body = {"was": encoded(was), "changed": sorted(names), "message": message}
+        add_change(session, lamp.owner, region, lamp.endpoint_id, body, now_ms)
