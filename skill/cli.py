@@ -12,6 +12,7 @@ from skill.commands.broker import broker_app
 from skill.commands.lamps import lamp_app
 from skill.commands.shown import Json, print_json
 from skill.commands.working import fail, settings_of
+from skill.events.commands import events_app
 from skill.settings import DatabaseSettings, Settings, SettingsError, read
 from skill.simulator.commands import simulate_app
 
@@ -19,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Alexa smart-
 app.add_typer(lamp_app, name="lamp")
 app.add_typer(broker_app, name="broker")
 app.add_typer(bridge_app, name="bridge")
+app.add_typer(events_app, name="events")
 app.add_typer(simulate_app, name="simulate")
 
 

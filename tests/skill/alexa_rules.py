@@ -130,7 +130,7 @@ class Supported(Strict):
 
 class Properties(Strict):
     supported: Annotated[list[Supported], Field(min_length=1)]
-    proactivelyReported: Literal[False]  # nothing is sent on our own yet
+    proactivelyReported: bool
     retrievable: Literal[True]
 
 

@@ -1,0 +1,146 @@
+"""A skill that is set up for events, in front of an Amazon of the tests' own and a real broker."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+
+from skill.storage.registry import open_registry
+from tests.conftest import NewDatabase
+from tests.running.alexa_events import CLIENT_ID as ALEXA_CLIENT
+from tests.running.alexa_events import CLIENT_SECRET, AlexaEvents, Received
+from tests.running.bridge import Bridge, directive, signed
+from tests.running.broker import Broker
+from tests.running.home import new_secret, skill_settings
+from tests.running.ports import free_port
+from tests.running.service import Service
+from tests.skill.alexa_rules import check_answer
+from tests.skill.issuer import CLIENT_ID, Issuer
+from tests.skill.talking import Alexa
+
+REGIONS = {"NA": "us-east-1", "EU": "eu-west-1", "FE": "us-west-2"}
+
+
+class User:
+    """Somebody with an Alexa, whom no other test knows."""
+
+    def __init__(self, skill: Service, issuer: Issuer, at_amazon: AlexaEvents) -> None:
+        self.skill, self.issuer, self.at_amazon = skill, issuer, at_amazon
+        self.sub = str(uuid.uuid4())
+        self.alexa = Alexa(Bridge(skill.url, skill.settings["SKILL_BRIDGE_SECRET"]), issuer)
+
+    @property
+    def token(self) -> str:
+        return self.issuer.token(sub=self.sub)
+
+    async def grant(self, code: str, region: str | None = None) -> dict[str, Any]:
+        """The answer to AcceptGrant, from a bridge in that region, or from one that does not tell it."""
+        given = {"grant": {"type": "OAuth2.AuthorizationCode", "code": code}}
+        message = directive("Alexa.Authorization", "AcceptGrant", self.token, payload=given)
+        body = orjson.dumps(message)
+        headers = signed(body, self.skill.settings["SKILL_BRIDGE_SECRET"])
+        if region is not None:
+            headers["x-bridge-region"] = REGIONS.get(region, region)
+        async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
+            answer = await client.post(f"{self.skill.url}/alexa/directive", content=body, headers=headers)
+        assert answer.status_code == 200
+        document: dict[str, Any] = answer.json()
+        check_answer(message, document)
+        return document
+
+    async def link(self, region: str = "NA") -> None:
+        answer = await self.grant(self.at_amazon.new_code(region), region)
+        assert answer["event"]["header"]["name"] == "AcceptGrant.Response", answer
+
+    async def send(self, namespace: str, name: str, endpoint_id: str, **payload: Any) -> dict[str, Any]:
+        return await self.alexa.send(namespace, name, endpoint_id, token=self.token, **payload)
+
+    async def lamp(self, name: str = "Desk lamp", driver: str = "simulated", **options: Any) -> str:
+        async with open_registry(self.skill.settings["SKILL_DATABASE_URL"]) as registry:
+            return (await registry.add(self.sub, name, driver, options)).endpoint_id
+
+    def told(self, lamp: str, kind: str = "ChangeReport") -> list[Received]:
+        """What Alexa has taken of that kind on the lamp."""
+        return [each for each in self.at_amazon.accepted(kind) if lamp in each.about]
+
+
+async def until(what: Callable[[], Any], within: float = 20.0) -> Any:
+    """What it gives, once that is something."""
+    deadline = time.monotonic() + within
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.05)
+    return found
+
+
+def settings_of(database_url: str, port: int, issuer: Issuer, events: AlexaEvents, **others: str) -> dict[str, str]:
+    return skill_settings(
+        database_url,
+        port,
+        issuer.url,
+        CLIENT_ID,
+        SKILL_SECRET_KEY=new_secret(),
+        SKILL_ALEXA_CLIENT_ID=ALEXA_CLIENT,
+        SKILL_ALEXA_CLIENT_SECRET=CLIENT_SECRET,
+        SKILL_AMAZON_URL=events.url,
+        **others,
+    )
+
+
+@pytest.fixture(scope="module")
+def amazon_for_module() -> Iterator[AlexaEvents]:
+    events = AlexaEvents()
+    yield events
+    events.stop()
+    events.check()
+
+
+@pytest.fixture
+def at_amazon(amazon_for_module: AlexaEvents) -> Iterator[AlexaEvents]:
+    """Good again after each test, and strict in all of them."""
+    yield amazon_for_module
+    amazon_for_module.login_fault = amazon_for_module.gateway_fault = None
+    amazon_for_module.delay, amazon_for_module.rotates = 0.0, False
+    amazon_for_module.check()
+
+
+@pytest.fixture(scope="module")
+def skill(
+    database_kind: str,
+    new_database: NewDatabase,
+    module_folder: Path,
+    issuer: Issuer,
+    amazon_for_module: AlexaEvents,
+    mosquitto: Broker,
+) -> Iterator[Service]:
+    port = free_port()
+    url = new_database(database_kind)
+    settings = settings_of(url, port, issuer, amazon_for_module, SKILL_MQTT_URL=mosquitto.url)
+    service = Service("skill", settings, module_folder, port)
+    service.must_not_log(CLIENT_SECRET, settings["SKILL_SECRET_KEY"])
+    service.migrate()
+    with service:
+        yield service
+        service.must_not_log(*amazon_for_module.secrets)
+
+
+@pytest.fixture
+def user(skill: Service, issuer: Issuer, at_amazon: AlexaEvents) -> User:
+    return User(skill, issuer, at_amazon)
+
+
+@pytest.fixture
+def another_user(skill: Service, issuer: Issuer, at_amazon: AlexaEvents) -> User:
+    return User(skill, issuer, at_amazon)
+
+
+@pytest.fixture
+async def linked(user: User) -> User:
+    await user.link()
+    return user
