@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 SETTLING = 2.5  # seconds of rest until a lamp is judged: the echo of a command of Alexa's comes within two
 SETTLING_BY_HAND = 0.5  # seconds, where the companion changed it, which is certainly not Alexa
 SETTLING_LONGEST = 15.0  # seconds, for a lamp that never rests
+FIRST_WORDS = 0.5  # seconds in which a lamp that is heard first says all of what the broker kept
 TICK = 0.1  # seconds between two looks at what came to rest
 TROUBLE = 1.0  # seconds until the database is asked again
 LAMPS_EVERY = 1.0  # seconds
@@ -44,12 +45,13 @@ LAST_WORDS = 2.0  # seconds, at the end, for what Alexa asked for last
 @dataclass(slots=True)
 class _Suspect:
     """A lamp that may stand otherwise than Alexa believes. `before` is how it stood when it was last at rest, where
-    this process knows it; `due` and `latest` are seconds of the loop's clock."""
+    this process knows it; `since`, `due` and `latest` are seconds of the loop's clock."""
 
     before: LampState | None
     after: LampState | None
     at: float
     cause: Cause
+    since: float
     due: float
     latest: float
 
@@ -70,10 +72,12 @@ class Watching:
         self._seen: int | None = None
         self._suspects: dict[str, _Suspect] = {}
         self._asked_for: dict[str, LampState] = {}
+        self._last: dict[str, tuple[LampState, float]] = {}  # of every lamp: it may be watched from now on
         self._something = asyncio.Event()
 
     def hear(self, happening: Happening) -> None:
         endpoint_id, before, after, at, cause = happening
+        self._last[endpoint_id] = after, at
         if self._watched is not None and endpoint_id not in self._watched:
             return
         now = asyncio.get_running_loop().time()
@@ -84,9 +88,11 @@ class Watching:
                 suspect.after, suspect.at = after, at
         elif suspect is None:
             rest = SETTLING_BY_HAND if cause is Cause.companion else SETTLING
-            self._suspects[endpoint_id] = _Suspect(before, after, at, cause, now + rest, now + SETTLING_LONGEST)
+            self._suspects[endpoint_id] = _Suspect(before, after, at, cause, now, now + rest, now + SETTLING_LONGEST)
         else:
             suspect.after, suspect.at = after, at
+            if suspect.before is None and now - suspect.since > FIRST_WORDS:
+                suspect.before = before
             if cause is Cause.companion:
                 suspect.cause = cause
             rest = SETTLING_BY_HAND if suspect.cause is Cause.companion else SETTLING
@@ -94,7 +100,7 @@ class Watching:
         self._something.set()
 
     async def keep_looking(self) -> None:
-        """Whose lamps are watched. The first time also what happened to simulated lamps while nobody was there."""
+        """Whose lamps are watched."""
         while True:
             try:
                 await self.look()
@@ -106,18 +112,22 @@ class Watching:
         version = await self._version()
         if version == self._seen:
             return
-        self._watched = await self._lamps()
-        if self._seen is None:
-            await self._suspect_simulated()
-        self._seen = version
+        watched = await self._lamps()
+        if new := watched - (self._watched or frozenset()):
+            await self._suspect(new)
+        self._watched, self._seen = watched, version
 
-    async def _suspect_simulated(self) -> None:
-        assert self._watched is not None
+    async def _suspect(self, new: frozenset[str]) -> None:
+        """What was heard of them before they were watched, and how simulated ones stand, is what Alexa finds when it
+        asks; unless it was told otherwise, before this process began."""
         async with self._cold.unit(write=False) as session:
-            there = (await session.exec(select(SimulatedLampRow.endpoint_id))).all()
-        now, at = asyncio.get_running_loop().time(), self._clock()
-        for endpoint_id in self._watched.intersection(there):
-            self._suspects.setdefault(endpoint_id, _Suspect(None, None, at, Cause.lamp, now, now))
+            simulated = (await session.exec(select(SimulatedLampRow.endpoint_id))).all()
+        now = asyncio.get_running_loop().time()
+        heard = {each: self._last[each] for each in new & self._last.keys()}
+        for endpoint_id, (after, at) in (
+            dict.fromkeys(new.intersection(simulated), (None, self._clock())) | heard
+        ).items():
+            self._suspects.setdefault(endpoint_id, _Suspect(None, after, at, Cause.lamp, now, now, now))
         self._something.set()
 
     async def run(self) -> None:

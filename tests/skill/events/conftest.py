@@ -69,6 +69,11 @@ class User:
         """What Alexa has taken of that kind on the lamp."""
         return [each for each in self.at_amazon.accepted(kind) if lamp in each.about]
 
+    async def unplug(self, lamp: str, online: bool = False) -> None:
+        """A simulated lamp; nobody hears of it until the service starts."""
+        async with open_registry(self.skill.settings["SKILL_DATABASE_URL"]) as registry:
+            await registry.plug(lamp, online)
+
 
 async def until(what: Callable[[], Any], within: float = 20.0) -> Any:
     """What it gives, once that is something."""
