@@ -49,6 +49,14 @@ def build(settings: Settings) -> Application:
         from skill.simulator.routes import simulator_routes
 
         pages += simulator_routes(settings, service.simulated, service.owner_lamps, service.news)
+    if not settings.missing_for_companion:
+        from skill.companion import companion_routes  # loaded only where it is used, as the simulator is
+
+        pages += companion_routes(settings, service)
+    elif settings.development:
+        from skill.companion.absent import absent_routes
+
+        pages += absent_routes(settings)
     return Application(service, pages)
 
 

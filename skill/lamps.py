@@ -1,5 +1,6 @@
 """Whose lamp it is, and how it stands."""
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -94,17 +95,27 @@ class Lamps:
 
     async def views(self, owner: str) -> list[LampView]:
         """Every lamp of the user, drawn as off and unknown where it cannot be reached."""
-        views = []
-        for lamp, stored in await self._store.lamps_of(owner, MOST_LAMPS):
-            try:
-                sample = await self._drivers[lamp.driver].sample(lamp, stored)
-            except (AlexaError, KeyError):
-                sample = Sample(LampState(power=None, last_brightness=None), 0.0, 0)
-            views.append(_view(lamp, sample))
-        return views
+        found = await self._store.lamps_of(owner, MOST_LAMPS)
+        return await asyncio.gather(
+            *(self._view(lamp, self._drivers.get(lamp.driver), stored) for lamp, stored in found)
+        )
+
+    async def view(self, owned: OwnedLamp) -> LampView:
+        """This one."""
+        return await self._view(owned.lamp, owned.driver, owned.stored)
+
+    @staticmethod
+    async def _view(lamp: Lamp, driver: Driver | None, stored: LampState | None) -> LampView:
+        try:
+            if driver is None:
+                raise InternalError("The lamp's driver is not there.")
+            sample = await driver.sample(lamp, stored)
+        except AlexaError:
+            sample = Sample(LampState(power=None, last_brightness=None), 0.0, 0)
+        return view_of(lamp, sample)
 
 
-def _view(lamp: Lamp, sample: Sample) -> LampView:
+def view_of(lamp: Lamp, sample: Sample) -> LampView:
     state = sample.state
     return LampView(
         endpoint_id=lamp.endpoint_id,

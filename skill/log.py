@@ -21,5 +21,5 @@ def set_up(level: str) -> None:
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # These tell of requests and payloads at their lower levels.
-    for name in ("httpx2", "httpcore2", "aiomqtt", "mqtt", "aiosqlite", "asyncio", "alembic", "sqlalchemy"):
+    for name in ("httpx2", "httpcore2", "aiomqtt", "mqtt", "aiosqlite", "asyncio", "authlib", "alembic", "sqlalchemy"):
         logging.getLogger(name).setLevel(logging.WARNING)

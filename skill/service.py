@@ -6,7 +6,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from skill import possession
 from skill.access_token import AccessTokens, Caller, Moment
@@ -41,6 +41,7 @@ SAY_EVERY = 3.0  # seconds between two lines about a database that is not there
 CANCEL_AGAIN, CANCEL_MOST = 0.5, 10  # seconds after which a job that goes on is cancelled again; times
 
 
+Part = TypeVar("Part")
 BEARER, DPOP = "Bearer", "DPoP"
 
 
@@ -52,6 +53,12 @@ class Presented(NamedTuple):
     proofs: Sequence[str]
     method: str
     path: str
+
+
+def _open(part: Part | None) -> Part:
+    if part is None:
+        raise InternalError("The service is starting.")
+    return part
 
 
 class Service:
@@ -67,6 +74,8 @@ class Service:
         self._lamps: Lamps | None = None
         self._tokens: AccessTokens | None = None
         self._boundary: Boundary | None = None
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """What runs from the opening to the end."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = contextlib.AsyncExitStack()
 
@@ -112,6 +121,19 @@ class Service:
     async def owner_lamps(self, owner: str) -> list[LampView]:
         return [] if self._lamps is None else await self._lamps.views(owner)
 
+    @property
+    def lamps(self) -> Lamps:
+        """Raises InternalError while the service is starting; so do `keys` and `store`."""
+        return _open(self._lamps)
+
+    @property
+    def keys(self) -> IssuerKeys:
+        return _open(self._keys)
+
+    @property
+    def store(self) -> Store:
+        return _open(self._store)
+
     def start(self) -> None:
         self._spawn(self._open())
 
@@ -143,6 +165,8 @@ class Service:
         self._missing = None
         self._spawn(keys.keep_fresh())
         self._spawn(self._purge(store))
+        for work in self.beside:
+            self._spawn(work())
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)

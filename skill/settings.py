@@ -70,7 +70,7 @@ S = TypeVar("S", bound="DatabaseSettings")
 
 SECRETS = (
     *("database_url", "secret_key", "bridge_secret", "simulator_client_secret", "mqtt_url", "simulate_token"),
-    "alexa_client_secret",
+    *("alexa_client_secret", "companion_client_secret"),
 )
 """Fields that may also come from a file."""
 
@@ -213,6 +213,12 @@ class Settings(RegistrySettings):
     )
     simulator_client_id: str | None = Field(None, description="The simulator's client at the issuer (development).")
     simulator_client_secret: SecretStr | None = Field(None, description="The secret of the simulator's client.")
+    companion_client_id: str | None = Field(
+        None,
+        description="The client at the issuer with which people sign in to the companion pages at `/`: without it there"
+        " are none. Needs `SKILL_SECRET_KEY` and `SKILL_PUBLIC_URL`.",
+    )
+    companion_client_secret: SecretStr | None = Field(None, description="The secret of the companion's client.")
 
     simulate_token: SecretStr | None = Field(
         None, description="An access token for `skill simulate alexa`. The service itself has no use for it."
@@ -235,6 +241,8 @@ class Settings(RegistrySettings):
             problems.append(f"SKILL_SECRET_KEY needs at least {SHORTEST_SECRET} bytes, and no more than two keys")
         if len(self.bridge_secret) > 2:
             problems.append("SKILL_BRIDGE_SECRET holds more than two secrets")
+        if self.companion_client_id and (missing := self.missing_for_companion):
+            problems.append(f"SKILL_COMPANION_CLIENT_ID needs {' and '.join(missing)} beside it")
         if self.mqtt_url and not self.mqtt_url.get_secret_value().startswith(("mqtt://", "mqtts://")):
             problems.append("SKILL_MQTT_URL must begin with mqtt:// or mqtts://")
         if self.workers > 1 and self.on_sqlite:
@@ -278,6 +286,17 @@ class Settings(RegistrySettings):
     def secret_keys(self) -> tuple[bytes, ...]:
         """The UTF-8 bytes of each."""
         return tuple(secret.get_secret_value().encode() for secret in self.secret_key)
+
+    @property
+    def missing_for_companion(self) -> list[str]:
+        """The names of what is not set and what the companion pages need; they are there where nothing is missing."""
+        needed = {
+            "SKILL_COMPANION_CLIENT_ID": self.companion_client_id,
+            "SKILL_COMPANION_CLIENT_SECRET": self.companion_client_secret,
+            "SKILL_SECRET_KEY": self.secret_key,
+            "SKILL_PUBLIC_URL": self.public_url,
+        }
+        return [name for name, value in needed.items() if not value]
 
     @property
     def reachable_issuer(self) -> str:

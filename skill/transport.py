@@ -1,6 +1,7 @@
-"""HTTP on a connection that sends an answer in one piece."""
+"""HTTP on a connection that sends an answer in one piece, and whether the server still takes any."""
 
 import asyncio
+import signal
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -45,3 +46,10 @@ class OnePieceProtocol(HttpToolsProtocol):
     def eof_received(self) -> None:
         """The client has said all; the loop closes the connection now, and what waits must be on its way before."""
         self._joined.flush()
+
+
+def server_is_leaving() -> bool:
+    """Whether uvicorn drains. It tells the application only after the last answer has ended, so that an endless one
+    would hold it up; its signal handler is a method of the server, which knows."""
+    handler = signal.getsignal(signal.SIGTERM)
+    return bool(getattr(getattr(handler, "__self__", None), "should_exit", False))

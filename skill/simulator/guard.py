@@ -8,16 +8,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from skill.forms import Forbidden, same_origin
 from skill.settings import is_loopback
 from skill.simulator.browsers import Browser
 
-FORM_BYTES = 16_384
-
 REFUSED = "403 Forbidden\n\nThe simulator answers on this machine only, at its loopback address (http://localhost…).\n"
-
-
-class Forbidden(Exception):
-    """The request does not come from the simulator's own page; the text is for the person."""
 
 
 class LoopbackOnly:
@@ -73,16 +68,9 @@ def host_name(host: str) -> str | None:
         return None
 
 
-def same_origin(request: Request) -> None:
-    """RFC 6749 §10.12 and Fetch metadata: a POST must come from a page of the same origin.
-
-    Browsers send `Origin` with every POST; what sends neither is no browser, and has no cookie to misuse.
-    """
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    origin = request.headers.get("origin")
-    own = f"{request.url.scheme}://{request.headers['host']}"
-    if site not in ("same-origin", "none") or (origin is not None and origin.lower() != own.lower()):
-        raise Forbidden("This form was not sent from the simulator's own page.")
+def from_own_page(request: Request) -> None:
+    """A POST must come from a page of the simulator, under whichever name this machine is called."""
+    same_origin(request, f"{request.url.scheme}://{request.headers['host']}")
 
 
 def has_form_token(browser: Browser, given: str) -> None:

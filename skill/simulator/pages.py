@@ -8,10 +8,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from skill.drawing import Drawing, Kind, draw, kind_of, swatch
 from skill.lamps import LampView
 from skill.simulator.browsers import Browser, Device
 from skill.simulator.colours import COLOURS
-from skill.simulator.drawing import Drawing, Kind, draw, kind_of, swatch
 from skill.simulator.speech import suggestions
 
 FOLDER = Path(__file__).parent

@@ -11,13 +11,14 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
+from skill.forms import Forbidden, Form, read_form
 from skill.news import News
 from skill.settings import Settings, is_loopback
 from skill.simulator import pages
 from skill.simulator.alexa import Alexa, Answer
 from skill.simulator.browsers import Browser, Browsers
 from skill.simulator.colours import COLOURS
-from skill.simulator.guard import FORM_BYTES, Forbidden, LoopbackOnly, has_form_token, host_name, same_origin
+from skill.simulator.guard import LoopbackOnly, from_own_page, has_form_token, host_name
 from skill.simulator.journal import as_lines
 from skill.simulator.linking import AWAY, AuthorizationServer, LinkingFailed, explained
 from skill.simulator.speech import Adjust, Brightness, Colour, Intent, Power, Question, White
@@ -25,7 +26,6 @@ from skill.simulator.stream import OwnerLamps, lamp_states
 
 COOKIE = "lampgate_simulator"
 
-Form = dict[str, str]
 Action = Callable[[Browser, Form], Awaitable[str | None]]
 
 
@@ -110,8 +110,8 @@ class Simulator:
 
         async def endpoint(request: Request) -> Response:
             try:
-                same_origin(request)
-                form = await _form(request)
+                from_own_page(request)
+                form = await read_form(request)
                 browser = self.browsers.find(request.cookies.get(COOKIE))
                 if browser is None:
                     raise Forbidden("The simulator was restarted, or cookies are off. Load the page again.")
@@ -232,22 +232,6 @@ def _authorization_server(settings: Settings, public_url: str) -> AuthorizationS
     return AuthorizationServer(
         settings.issuer.rstrip("/"), settings.reachable_issuer, redirect_uri, settings.simulator_client_id, secret
     )
-
-
-async def _form(request: Request) -> Form:
-    """The form's fields; the first of a repeated one."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_BYTES:
-            raise Forbidden("This form is too long.")
-    fields: Form = {}
-    try:
-        for name, value in parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=20):
-            fields.setdefault(name, value)
-    except (UnicodeDecodeError, ValueError) as error:
-        raise Forbidden("This form could not be read.") from error
-    return fields
 
 
 def _button(form: Form) -> Intent | None:

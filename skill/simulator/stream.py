@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 
 import orjson
 from starlette.requests import Request
 
+from skill.drawing import draw
 from skill.lamps import LampView
 from skill.news import News
 from skill.simulator.browsers import Browser
-from skill.simulator.drawing import draw
+from skill.transport import server_is_leaving
 
 OwnerLamps = Callable[[str], Awaitable[list[LampView]]]
 
@@ -72,10 +72,3 @@ async def _events(
             async with asyncio.timeout(EVERY):
                 await happened.wait()
             await asyncio.sleep(TOGETHER)
-
-
-def server_is_leaving() -> bool:
-    """Whether uvicorn drains. It tells the application only after the last answer has ended, so that an endless one
-    would hold it up; its signal handler is a method of the server, which knows."""
-    handler = signal.getsignal(signal.SIGTERM)
-    return bool(getattr(getattr(handler, "__self__", None), "should_exit", False))

@@ -4,7 +4,7 @@ import math
 import shutil
 from collections.abc import Sequence
 
-from skill.simulator.drawing import light_colour
+from skill.drawing import light_colour
 from skill.simulator.plugged import Lamp
 
 Colour = tuple[float, float, float]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from skill.drawing import draw, kind_of
 from skill.lamps import LampView
 from skill.settings import is_loopback
 from skill.simulator import messages, replies
 from skill.simulator.browsers import Browsers, Device
-from skill.simulator.drawing import draw, kind_of
 from skill.simulator.guard import host_name
 from skill.simulator.journal import Journal, coloured, pretty
 

@@ -1,0 +1,19 @@
+"""`/` where no companion is set up: in development mode a page that says what to set."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from skill.companion.pages import render
+from skill.companion.strict import Strict, static_files
+from skill.settings import Settings
+
+
+def absent_routes(settings: Settings) -> list[BaseRoute]:
+    strict = Strict(settings)
+
+    async def absent(request: Request) -> Response:
+        """What the operator must set before there are pages."""
+        return render("absent.html", missing=settings.missing_for_companion, title="Almost there")
+
+    return [strict.route("/", absent, "GET"), static_files(strict)]

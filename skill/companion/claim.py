@@ -1,0 +1,43 @@
+"""Claiming a lamp with the code that came with it, typed or by the link in its QR code."""
+
+from starlette.responses import Response
+
+from skill.companion.pages import path_of
+from skill.companion.visit import Visit
+from skill.service import Service
+from skill.storage.cold import Cold
+from skill.storage.registry import ClaimRefused, Registry
+
+LONGEST = 64  # characters of a code as typed
+REFUSED = (
+    "This code claims no lamp. Look at it once more; if it is right, it was used already, or it is too old:"
+    " whoever gave it to you can make a new one."
+)
+
+
+class ClaimPages:
+    def __init__(self, service: Service, cold: Cold) -> None:
+        self._service, self._cold = service, cold
+
+    async def show(self, visit: Visit) -> Response:
+        """The form, with the code of the link in it. Nothing is claimed by opening a link."""
+        visit.demand_person()
+        code = visit.request.query_params.get("code", "")[:LONGEST]
+        return visit.page("claim.html", title="Add a lamp", here="claim", code=code, error=None)
+
+    async def claim(self, visit: Visit) -> Response:
+        """One answer to every code that claims nothing."""
+        form = await visit.form()
+        code = form.get("code", "").strip()
+        if len(code) > LONGEST:
+            return self._refused(visit, "")
+        try:
+            async with self._cold.unit() as session:
+                lamp = await Registry(session).claim(code, visit.person.owner, int(self._service.clock()))
+        except ClaimRefused:
+            return self._refused(visit, code)
+        notice = "The lamp is yours. What is it called, and where is it?"
+        return visit.note(visit.go(f"{path_of(lamp.endpoint_id)}?new=1"), notice=notice, new=lamp.endpoint_id)
+
+    def _refused(self, visit: Visit, code: str) -> Response:
+        return visit.page("claim.html", 422, title="Add a lamp", here="claim", code=code, error=REFUSED)

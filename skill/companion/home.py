@@ -1,0 +1,180 @@
+"""My lamps, room by room, and the commands that pages send."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from skill.abilities import Abilities
+from skill.canonical import Brightness, Change, Color, Power, Temperature
+from skill.companion.showing import Shown, shown
+from skill.companion.stream import Live
+from skill.companion.visit import NotThere, Unwanted, Visit, way_back
+from skill.drawing import Kind, kind_of
+from skill.errors import AlexaError, BridgeUnreachable, EndpointUnreachable, NoSuchEndpoint
+from skill.forms import Form
+from skill.lamps import LampView, view_of
+from skill.models import LampRow
+from skill.news import Cause
+from skill.patience import Patience
+from skill.service import Service
+from skill.storage.cold import Cold
+from skill.storage.registry import Registry
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds for a lamp to obey
+NO_ANSWER = "This lamp does not answer. Is it switched on at the wall?"
+NO_WAY = "Your lamps cannot be reached right now. Try again in a moment."
+WENT_WRONG = "That did not work. Try again in a moment."
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A lamp as its card shows it."""
+
+    endpoint_id: str
+    name: str
+    room: str | None
+    kind: Kind
+    abilities: Abilities
+    shown: Shown
+    row: LampRow
+
+
+def command(form: Form, abilities: Abilities) -> Change:
+    """Raises Unwanted."""
+    match form.get("do"):
+        case "on" | "off" as way:
+            return Power(way == "on")
+        case "brightness" if abilities.brightness:
+            return Brightness(_number(form, "brightness", 1, 100))
+        case "color" if abilities.color:
+            return Color(float(_number(form, "hue", 0, 360)), _number(form, "saturation", 0, 100) / 100, 1.0)
+        case "white" if abilities.kelvin:
+            return Temperature(abilities.kelvin.nearest(_number(form, "kelvin", 1000, 10_000)))
+    raise Unwanted
+
+
+def _number(form: Form, name: str, least: int, most: int) -> int:
+    """A whole number as a slider gives it, kept within what it may be."""
+    given = form.get(name, "")
+    if not given.isascii() or not given.isdecimal() or len(given) > 5:
+        raise Unwanted
+    return max(least, min(most, int(given)))
+
+
+class Home:
+    def __init__(self, service: Service, cold: Cold, live: Live) -> None:
+        self._service, self._cold, self._live = service, cold, live
+
+    async def cards(self, owner: str) -> list[Card]:
+        async with self._cold.unit(write=False) as session:
+            rows = await Registry(session).lamps(owner)
+        views = {view.endpoint_id: view for view in await self._service.lamps.views(owner)}
+        return [card for row in rows if (card := _card(row, views.get(row.endpoint_id))) is not None]
+
+    async def card(self, endpoint_id: str, owner: str) -> Card:
+        """Raises NotThere for another's lamp as for none."""
+        async with self._cold.unit(write=False) as session:
+            row = await Registry(session).lamp(endpoint_id)
+        if row is None or row.owner != owner:
+            raise NotThere
+        lamps = self._service.lamps
+        try:
+            owned = await lamps.owned(endpoint_id, owner)
+            card = _card(row, await lamps.view(owned))
+        except NoSuchEndpoint as error:
+            raise NotThere from error
+        if card is None:
+            raise NotThere
+        return card
+
+    async def show(self, visit: Visit) -> Response:
+        """My lamps, or what this is where nobody is signed in."""
+        if visit.session is None:
+            return visit.page("welcome.html", title="Your lamps")
+        cards = await self.cards(visit.person.owner)
+        noted = visit.noted()
+        answer = visit.page(
+            "home.html", title="Lamps", here="lamps", rooms=in_rooms(cards), noted=noted, notice=noted.get("notice")
+        )
+        return visit.read(answer)
+
+    async def set(self, visit: Visit) -> Response:
+        """One command to one lamp: JSON for a script, else back to the page with what went wrong."""
+        form = await visit.form()
+        endpoint_id = visit.request.path_params["lamp"]
+        status, content = await self._obey(endpoint_id, visit.person.owner, form)
+        if visit.wants_json:
+            return Response(orjson.dumps(content), status, media_type="application/json")
+        answer = visit.go(way_back(form.get("back")))
+        if "error" in content:
+            visit.note(answer, lamp=endpoint_id, error=content["error"])
+        return answer
+
+    async def _obey(self, endpoint_id: str, owner: str, form: Form) -> tuple[int, dict[str, Any]]:
+        """Raises NotThere, Unwanted."""
+        try:
+            owned = await self._service.lamps.owned(endpoint_id, owner)
+        except NoSuchEndpoint as error:
+            raise NotThere from error
+        change = command(form, owned.abilities)
+        try:
+            with Patience(PATIENCE):
+                sample = await owned.apply(change, Cause.companion)
+            return 200, {"lamp": shown(view_of(owned.lamp, sample))}
+        except (AlexaError, TimeoutError, OSError) as error:
+            log.info("a lamp did not obey: %s", type(error).__name__)
+            said = said_of(error)
+        return 409, {"error": said, "lamp": shown(await self._service.lamps.view(owned))}
+
+    async def room_off(self, visit: Visit) -> Response:
+        """All lamps of a room that are on, at once."""
+        form = await visit.form()
+        owner, room = visit.person.owner, form.get("room", "")
+        cards = [card for card in await self.cards(owner) if (card.room or "") == room and card.shown["on"]]
+        done = await asyncio.gather(*(self._obey(card.endpoint_id, owner, {"do": "off"}) for card in cards))
+        failed = [card.name for card, (status, _) in zip(cards, done, strict=True) if status != 200]
+        answer = visit.go("/")
+        if failed:
+            visit.note(answer, notice=f"Not switched off, since it does not answer: {', '.join(failed)}.")
+        return answer
+
+    async def live(self, visit: Visit) -> Response:
+        """The stream of a page; 204 ends its listening for good."""
+        if not self._live.room_for(visit.person):
+            return Response(status_code=204)
+        return StreamingResponse(self._live.events(visit.person), media_type="text/event-stream")
+
+
+def said_of(error: Exception) -> str:
+    match error:
+        case EndpointUnreachable():
+            return NO_ANSWER
+        case BridgeUnreachable() | TimeoutError():
+            return NO_WAY
+    return WENT_WRONG
+
+
+def _card(row: LampRow, view: LampView | None) -> Card | None:
+    """None where the lamp went meanwhile, or its set-up cannot be used."""
+    try:
+        abilities = Abilities.of(row.driver, row.options)
+    except ValueError:
+        return None
+    if view is None:
+        return None
+    return Card(row.endpoint_id, row.name, row.room, kind_of(row.name), abilities, shown(view), row)
+
+
+def in_rooms(cards: Iterable[Card]) -> list[tuple[str | None, list[Card]]]:
+    """Rooms by name, lamps without one last."""
+    rooms: dict[str | None, list[Card]] = {}
+    for card in cards:
+        rooms.setdefault(card.room or None, []).append(card)
+    return sorted(rooms.items(), key=lambda room: (room[0] is None, (room[0] or "").casefold()))

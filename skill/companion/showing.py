@@ -1,0 +1,54 @@
+"""A lamp as a page shows it: plain values for templates, scripts and streams."""
+
+from typing import TypedDict
+
+from skill.drawing import draw
+from skill.lamps import LampView
+
+
+class Shown(TypedDict):
+    """`colour` and `core` as `#rrggbb`; `light`, `lit` 0-1 as in `skill.drawing`; `hue` 0-360, `saturation` 0-100."""
+
+    name: str
+    on: bool
+    online: bool
+    known: bool
+    label: str
+    brightness: int
+    mode: str
+    hue: int
+    saturation: int
+    kelvin: int
+    colour: str
+    core: str
+    light: float
+    lit: float
+
+
+def shown(view: LampView) -> Shown:
+    drawing = draw(view)
+    known = view.sampled_at > 0 or view.online is not None
+    return Shown(
+        name=view.name,
+        on=drawing.on,
+        online=drawing.online,
+        known=known,
+        label=_label(view, drawing.online, known),
+        brightness=view.brightness if view.power else 0,
+        mode=view.mode,
+        hue=round(view.hue) % 360,
+        saturation=round(view.saturation * 100),
+        kelvin=view.kelvin,
+        colour=drawing.colour,
+        core=drawing.core,
+        light=drawing.light,
+        lit=drawing.lit,
+    )
+
+
+def _label(view: LampView, online: bool, known: bool) -> str:
+    if not online:
+        return "Offline"
+    if not known:
+        return "No answer yet"
+    return "On" if view.power else "Off"

@@ -1,0 +1,155 @@
+"""One request of a browser: who asks, what was sent, and how it is answered when something is wrong."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from skill.companion.cookies import NOTE, NOTE_SECONDS, SESSION, Cookies
+from skill.companion.pages import render
+from skill.companion.sessions import IDLE, Session, Sessions
+from skill.forms import Forbidden, Form, read_form, same_origin
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAY_BACK = 300  # characters
+PLACES = frozenset({"", "claim", "lamps", "history"})
+"""Where one may be led after signing in: the first part of the path."""
+OVER = "This page was open for too long, or somebody else signed in here. Load it again."
+
+
+class NotSignedIn(Exception):
+    """The page needs a person."""
+
+
+class NotThere(Exception):
+    """No such lamp, or somebody else's: one answer."""
+
+
+class Unwanted(Exception):
+    """A command that a lamp has no control for, which no page of ours sends."""
+
+
+def way_back(given: str | None) -> str:
+    """A path of ours to go on with, `/` where what was given is none: never another host's (open redirect)."""
+    if not given or len(given) > LONGEST_WAY_BACK or not given.isascii() or not given.isprintable():
+        return "/"
+    if given[0] != "/" or given[1:2] in ("/", "\\") or "\\" in given or " " in given:
+        return "/"
+    parts = urlsplit(given)
+    return given if not parts.netloc and not parts.fragment and parts.path.split("/")[1] in PLACES else "/"
+
+
+@dataclass
+class Visit:
+    """`session` is None where nobody is signed in."""
+
+    request: Request
+    cookies: Cookies
+    session: Session | None
+    own_origin: str
+
+    @property
+    def person(self) -> Session:
+        if self.session is None:
+            raise NotSignedIn
+        return self.session
+
+    def demand_person(self) -> None:
+        """Raises NotSignedIn."""
+        if self.session is None:
+            raise NotSignedIn
+
+    @property
+    def wants_json(self) -> bool:
+        return self.request.headers.get("accept", "").startswith("application/json")
+
+    async def form(self) -> Form:
+        """What a page of this person's sent. Raises NotSignedIn, Forbidden."""
+        same_origin(self.request, self.own_origin)
+        fields = await read_form(self.request)
+        if not self.person.has_token(fields.get("form_token", "")):
+            raise Forbidden(OVER)
+        return fields
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        return render(template, status, person=self.session, **values)
+
+    def go(self, path: str) -> Response:
+        return RedirectResponse(path, 303)
+
+    def note(self, answer: Response, **content: Any) -> Response:
+        """Said on the next page; read by this session alone."""
+        self.cookies.seal(answer, NOTE, content, NOTE_SECONDS, self.person.digest.hex())
+        return answer
+
+    def noted(self) -> dict[str, Any]:
+        return self.cookies.open(self.request, NOTE, self.person.digest.hex()) or {}
+
+    def read(self, answer: Response) -> Response:
+        """The note was shown and is not shown again."""
+        if self.cookies.value(self.request, NOTE):
+            self.cookies.forget(answer, NOTE)
+        return answer
+
+
+Page = Callable[[Visit], Awaitable[Response]]
+
+
+class Visits:
+    """Makes endpoints of pages."""
+
+    def __init__(self, sessions: Sessions, cookies: Cookies, public_url: str) -> None:
+        self._sessions, self._cookies = sessions, cookies
+        parts = urlsplit(public_url)
+        self._own_origin = f"{parts.scheme}://{parts.netloc}"
+
+    def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            visit = Visit(request, self._cookies, None, self._own_origin)
+            try:
+                visit.session = await self._sessions.find(self._cookies.value(request, SESSION))
+                answer = await page(visit)
+            except Exception as failure:
+                return _failed(visit, failure)
+            if visit.session is not None and visit.session.renewed and "set-cookie" not in answer.headers:
+                self._cookies.set(answer, SESSION, visit.session.value, IDLE)
+            return answer
+
+        endpoint.__doc__ = page.__doc__
+        return endpoint
+
+
+def _failed(visit: Visit, failure: Exception) -> Response:
+    if isinstance(failure, NotSignedIn):
+        if visit.wants_json or visit.request.headers.get("accept") == "text/event-stream":
+            return _json({"error": "You are signed out. Load the page to sign in again."}, 401)
+        if visit.request.method == "POST":
+            return visit.go("/")
+        path = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
+        return visit.go(f"/sign-in?next={quote(way_back(path), safe='')}")
+    if isinstance(failure, Forbidden):
+        status, title, text = 403, "Please load the page again", str(failure)
+    elif isinstance(failure, NotThere):
+        status, title = 404, "There is nothing here"
+        text = "This lamp is not one of yours, or it is gone."
+    elif isinstance(failure, Unwanted):
+        status, title, text = 422, "That did not work", "This lamp cannot do that."
+    else:
+        log.error("%s failed", visit.request.scope.get("path"), exc_info=failure)
+        status, title, text = 503, "That did not work", "Something is out of order here. Nothing is lost: try again."
+    if visit.wants_json:
+        return _json({"error": text}, status)
+    answer = visit.page("message.html", status, title=title, text=text, retry=None)
+    if status == 503:
+        answer.headers["retry-after"] = "5"
+    return answer
+
+
+def _json(content: dict[str, Any], status: int) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")
