@@ -1,4 +1,5 @@
-"""What the first start of `make run` registers: a person, an Alexa client for the simulator, two simulated lamps.
+"""What the first start of `make run` registers: a person, an Alexa client for the simulator, one for the companion's
+pages, two simulated lamps.
 
 Each step is written down in `var/demo.json` when it is done, so that a start that was broken off is completed by the
 next one, and what a person changed afterwards stays changed. Everything goes through the operator's commands.
@@ -40,10 +41,11 @@ class Demo:
         """The databases are new, whatever was registered in former ones."""
         self.values = {}
 
-    def register(self, command: Command, redirect_uri: str, secret_file: Path) -> None:
-        """Does what is not done yet; the client's secret goes to `secret_file`."""
+    def register(self, command: Command, skill: str, secret_file: Path, companion_secret_file: Path) -> None:
+        """Does what is not done yet. `skill` is its public address; the clients' secrets go to these files."""
         self._person(command)
-        self._client(command, redirect_uri, secret_file)
+        self._client(command, f"{skill}/simulator/callback", secret_file)
+        self._companion(command, skill, companion_secret_file)
         self._lamps(command)
 
     def _person(self, command: Command) -> None:
@@ -74,6 +76,25 @@ class Demo:
             options = [option for uri in (*others, redirect_uri) for option in ("--redirect-uri", uri)]
             command("authserver", "client", "update", client["client_id"], *options)
             client["redirect_uri"] = redirect_uri
+        self._save()
+
+    def _companion(self, command: Command, skill: str, secret_file: Path) -> None:
+        client = self.values.setdefault("companion", {})
+        addresses = (
+            "--redirect-uri", f"{skill}/signed-in", "--logout-uri", f"{skill}/signed-out",
+            "--backchannel-logout-uri", f"{skill}/backchannel-logout",
+        )  # fmt: skip
+        if "client_id" not in client or not secret_file.exists():
+            scopes = [word for scope in ("openid", "email", "profile") for word in ("--scope", scope)]
+            made = command(
+                "authserver", "client", "add", "Lampgate", "--first-party", "--require-pkce", *scopes, *addresses,
+                "--json",
+            )  # fmt: skip
+            write_secret(secret_file, made["client_secret"])
+            client.update(client_id=made["client_id"], skill=skill)
+        elif client.get("skill") != skill:  # its port is another one this time
+            command("authserver", "client", "update", client["client_id"], *addresses)
+            client["skill"] = skill
         self._save()
 
     def _lamps(self, command: Command) -> None:

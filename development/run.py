@@ -49,6 +49,7 @@ class Run:
         self.stopping = False
         self.ports = {"authserver": _port("AUTHSERVER_PORT", 8000), "skill": _port("SKILL_PORT", 8001)}
         self.secret_file = var / "simulator-client-secret"
+        self.companion_secret_file = var / "companion-client-secret"
         self.env = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
         self.services: list[Service] = []
 
@@ -78,6 +79,7 @@ class Run:
         self._default("AUTHSERVER_DATABASE_URL", f"sqlite:///{self.var}/authserver.db")
         self._default("AUTHSERVER_DEVELOPMENT", "1")
         self._default("AUTHSERVER_ISSUER", f"http://localhost:{self.ports['authserver']}")
+        self._default("SKILL_SECRET_KEY", file=self._secret("skill-secret-key"))
         self._default("SKILL_DATABASE_URL", f"sqlite:///{self.var}/skill.db")
         self._default("SKILL_DEVELOPMENT", "1")
         self._default("SKILL_ISSUER", self.env["AUTHSERVER_ISSUER"])
@@ -110,12 +112,17 @@ class Run:
             say("First start: making the databases, a demo account, an Alexa client and two lamps …")
         for name in ("authserver", "skill"):
             self.command(name, "migrate")
-        demo.register(self.command, f"{self.env['SKILL_PUBLIC_URL'].rstrip('/')}/simulator/callback", self.secret_file)
+        demo.register(
+            self.command, self.env["SKILL_PUBLIC_URL"].rstrip("/"), self.secret_file, self.companion_secret_file
+        )
         client_id = demo.values["client"]["client_id"]
         given = self.env.get("SKILL_CLIENT_IDS", "")
         self.env["SKILL_CLIENT_IDS"] = ",".join(dict.fromkeys([*filter(None, given.split(",")), client_id]))
         self._default("SKILL_SIMULATOR_CLIENT_ID", client_id)
         self._default("SKILL_SIMULATOR_CLIENT_SECRET", file=self.secret_file)
+        if not self.env.get("SKILL_COMPANION_CLIENT_ID"):
+            self.env["SKILL_COMPANION_CLIENT_ID"] = demo.values["companion"]["client_id"]
+            self._default("SKILL_COMPANION_CLIENT_SECRET", file=self.companion_secret_file)
         return demo
 
     def _database(self, prefix: str) -> str:
@@ -176,8 +183,10 @@ class Run:
         bold, plain = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() else ("", "")
         person = demo.values["user"]
         return f"""
-  {bold}Lampgate is running.{plain} Open the simulator, link the account, and speak to Alexa:
+  {bold}Lampgate is running.{plain} Open the lamps and switch them, or link the account in the
+  simulator and speak to Alexa:
 
+    My lamps    {bold}{self.env["SKILL_PUBLIC_URL"].rstrip("/")}/{plain}
     Simulator   {bold}{self.env["SKILL_PUBLIC_URL"].rstrip("/")}/simulator/{plain}
     Sign in as  {bold}{person["email"]}{plain}
     Password    {bold}{person["password"]}{plain}

@@ -1,5 +1,8 @@
 """One lamp: its light, its name and room, and how it is given away."""
 
+from collections import defaultdict
+from typing import Any
+
 from starlette.responses import Response
 
 from skill.claiming import claim_url, qr_svg
@@ -45,15 +48,17 @@ class LampPages:
 
     async def show(self, visit: Visit) -> Response:
         """One lamp with all its controls."""
-        return await self._page(visit, visit.noted())
+        noted = visit.noted()
+        answer = await self._page(visit, noted)
+        return answer if noted["offer"] else visit.read(answer)
 
-    async def _page(self, visit: Visit, noted: dict[str, str], status: int = 200, **tried: str) -> Response:
+    async def _page(self, visit: Visit, noted: dict[str, Any], status: int = 200, **tried: str) -> Response:
         owner, endpoint_id = visit.person.owner, visit.request.path_params["lamp"]
         card = await self._home.card(endpoint_id, owner)
         async with self._cold.unit(write=False) as session:
             rooms = sorted({row.room for row in await Registry(session).lamps(owner) if row.room})
         lately = entries(await self._history.of(owner, endpoint_id, None, LATELY), self._service.clock())
-        offer = noted.get("offer") if noted.get("lamp") == endpoint_id else None
+        offer = noted["offer"] if noted["lamp"] == endpoint_id else None
         return visit.page(
             "lamp.html",
             status,
@@ -63,8 +68,8 @@ class LampPages:
             rooms=[*rooms, *(room for room in SUGGESTED if room not in rooms)],
             lately=lately,
             noted=noted,
-            notice=noted.get("notice"),
-            tried=tried,
+            notice=noted["notice"],
+            tried=defaultdict(lambda: None, tried),
             spoken=friendly_name(card.name),
             offered_until=card.row.claim_expires_at if card.row.claim_digest else None,
             offer=offer,
@@ -86,11 +91,11 @@ class LampPages:
         try:
             name = named(form.get("name", ""))
         except ValueError:
-            return await self._page(visit, {}, 422, **tried, name_error=BAD_NAME)
+            return await self._page(visit, defaultdict(lambda: None), 422, **tried, name_error=BAD_NAME)
         try:
             room = clean(form.get("room", ""), LONGEST_ROOM)
         except ValueError:
-            return await self._page(visit, {}, 422, **tried, room_error=BAD_ROOM)
+            return await self._page(visit, defaultdict(lambda: None), 422, **tried, room_error=BAD_ROOM)
         async with self._cold.unit() as session:
             registry = Registry(session)
             lamp = await registry.lamp(endpoint_id)

@@ -1,5 +1,5 @@
 """The issuer as Authlib's Starlette client sees it (authorization code with PKCE S256, nonce, state), and what Authlib
-leaves open: `iss` of the answer and of the metadata, the audience of the ID token, an address of our own to reach it."""
+leaves open: `iss` of the answer and of the metadata, the audience of the ID token, an own address to reach it."""
 
 import ssl
 from typing import Any
@@ -58,8 +58,8 @@ class Issuer(StarletteOAuth2App):  # type: ignore[misc]
         return metadata
 
     async def look(self) -> None:
-        """Reads the metadata anew, which also says whether it is there. RFC 8414 §3.3: `issuer` must be the one that was
-        asked for. Raises IssuerAway."""
+        """Reads the metadata anew, which also says whether it is there. RFC 8414 §3.3: `issuer` must be the one that
+        was asked for. Raises IssuerAway."""
         try:
             async with self._get_session() as client:
                 answer = await client.request(

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 FOLDER = Path(__file__).parent
@@ -27,5 +28,7 @@ _templates.filters["path"] = path_of
 
 def render(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """`person` is the session of who looks, None where nobody is signed in."""
-    values = {"person": None, "here": "", "title": "", "notice": None} | values
+    person = values.get("person")
+    token = Markup('<input type="hidden" name="form_token" value="{}">').format(person.form_token if person else "")
+    values = {"person": person, "here": "", "title": "", "notice": None, "token": lambda: token} | values
     return HTMLResponse(_templates.get_template(template).render(**values), status)

@@ -1,6 +1,7 @@
 """In and out: to the issuer and back (OpenID Connect, code with PKCE), out here and there, and out from there."""
 
 import logging
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import orjson
@@ -52,7 +53,8 @@ class SigningIn:
             return visit.go(f"{self._own}/sign-in?{urlencode({'next': back})}")
         try:
             await self._issuer.look()
-            visit.request.scope["session"] = kept = {}
+            kept: dict[str, Any] = {}
+            visit.request.scope["session"] = kept
             answer: Response = await self._issuer.authorize_redirect(visit.request, self._own + CALLBACK)
         except IssuerAway:
             return self._away(visit, back)

@@ -1,7 +1,7 @@
 """The lamps as they stand, pushed to the pages that show them: server-sent events.
 
-Whoever owns a lamp is asked of the database when something happens to it, by its id; a page gets what its person owns at
-that moment. What another replica does to a simulated lamp is seen by a look every two seconds.
+Whoever owns a lamp is asked of the database when something happens to it, by its id; a page gets what its person owns
+at that moment. What another replica does to a simulated lamp is seen by a look every two seconds.
 """
 
 import asyncio

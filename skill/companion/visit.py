@@ -1,6 +1,7 @@
 """One request of a browser: who asks, what was sent, and how it is answered when something is wrong."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -89,7 +90,9 @@ class Visit:
         return answer
 
     def noted(self) -> dict[str, Any]:
-        return self.cookies.open(self.request, NOTE, self.person.digest.hex()) or {}
+        """What a template asks for and nobody said is None."""
+        said = self.cookies.open(self.request, NOTE, self.person.digest.hex()) or {}
+        return defaultdict(lambda: None, said)
 
     def read(self, answer: Response) -> Response:
         """The note was shown and is not shown again."""
