@@ -2,7 +2,7 @@
 
 A lamp that fades is one entry. Every replica hears of a lamp behind the broker, and only the one that commanded it
 knows why: of entries that say the same within a moment one is kept, and a cause that is known goes before "the lamp
-itself". `state` of a row holds, beside the lamp's state, `did` (what changed) and `name` (what the lamp was called then).
+itself". `state` of a row holds, beside the lamp's state, `did` (what changed) and `name` (how the lamp was called).
 """
 
 import asyncio

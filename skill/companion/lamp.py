@@ -1,5 +1,6 @@
 """One lamp: its light, its name and room, and how it is given away."""
 
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -16,6 +17,7 @@ from skill.service import Service
 from skill.storage.cold import Cold
 from skill.storage.registry import Registry
 
+_SIZE = re.compile(r'<svg[^>]*? width="(\d+)"(?: height="\d+")?')
 LATELY = 4  # entries of its history
 LONGEST_ROOM = 64  # characters
 BAD_NAME = "A name needs letters or digits, 128 characters at most: Alexa has to be able to say it."
@@ -81,7 +83,7 @@ class LampPages:
         if code is None:
             return None
         drawn = qr_svg(claim_url(self._public_url, code))
-        return drawn[drawn.index("<svg") :]
+        return _SIZE.sub(r'<svg viewBox="0 0 \1 \1" aria-hidden="true"', drawn[drawn.index("<svg") :], count=1)
 
     async def rename(self, visit: Visit) -> Response:
         """A new name, which Alexa has to be able to say, and the room."""

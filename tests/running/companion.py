@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
@@ -59,6 +60,7 @@ class Companion:
     ) -> str:  # type: ignore[no-untyped-def]
         async with open_registry(self.skill.settings["SKILL_DATABASE_URL"]) as registry:
             row = await registry.add(owner, name, driver, options)
+            row.claimed_at = int(time.time()) - 10
             if room:
                 await registry.move(row.endpoint_id, room)
             return row.endpoint_id
@@ -70,6 +72,10 @@ class Companion:
             code = await registry.code(row.endpoint_id)
             assert code is not None
             return row.endpoint_id, code
+
+    async def unplug(self, endpoint_id: str) -> None:
+        async with open_registry(self.skill.settings["SKILL_DATABASE_URL"]) as registry:
+            await registry.plug(endpoint_id, False)
 
     async def row(self, endpoint_id: str):  # type: ignore[no-untyped-def]
         async with open_registry(self.skill.settings["SKILL_DATABASE_URL"]) as registry:

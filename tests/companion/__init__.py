@@ -1,0 +1,1 @@
+"""The owner's pages against both real services, over HTTP."""

@@ -1,0 +1,150 @@
+"""My lamps: seen, commanded, named, and nobody else's."""
+
+import json
+
+import pytest
+
+from tests.running.companion import Companion, Visitor
+from tests.running.linking import Person
+
+JSON = {"accept": "application/json"}
+
+
+async def test_lamps_stand_in_their_rooms_with_the_controls_that_they_have(companion: Companion, anna: Person) -> None:
+    full = await companion.lamp(anna.sub, "Floor lamp", room="Living room")
+    plain = await companion.lamp(anna.sub, "Hall light", capabilities=["power"])
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        assert visitor.page.index("Living room") < visitor.page.index("Elsewhere")
+        assert 'aria-label="Brightness of Floor lamp"' in visitor.page
+        assert 'aria-label="Brightness of Hall light"' not in visitor.page
+        await visitor.get(f"/lamps/{full}")
+        assert "data-wheel" in visitor.page
+        assert "data-kelvin" in visitor.page
+        await visitor.get(f"/lamps/{plain}")
+        assert "data-wheel" not in visitor.page
+        assert "data-kelvin" not in visitor.page
+
+
+async def test_forms_command_without_a_script(companion: Companion, anna: Person) -> None:
+    lamp = await companion.lamp(anna.sub, "Desk lamp")
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        here = f"/lamps/{lamp}"
+        page = await visitor.act(here, do="on", back=here)
+        assert 'aria-checked="true"' in page
+        assert "40 %" in await visitor.act(here, do="brightness", brightness="40", back=here)
+        await visitor.act(here, do="color", hue="240", saturation="50", back=here)
+        assert 'aria-valuenow="240"' in visitor.page
+        await visitor.act(here, do="white", kelvin="9000", back=here)
+        assert 'value="7000"' in visitor.page  # the nearest that it can
+        assert 'aria-checked="false"' in await visitor.act(here, do="off", back=here)
+
+
+async def test_a_script_gets_the_state_after_the_command(companion: Companion, anna: Person) -> None:
+    lamp = await companion.lamp(anna.sub, "Script lamp")
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        answer = await visitor.post(f"/lamps/{lamp}", JSON, do="brightness", brightness="25")
+        assert answer.status_code == 200
+        state = json.loads(answer.text)["lamp"]
+        assert (state["on"], state["brightness"], state["name"]) == (True, 25, "Script lamp")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"do": "explode"},
+        {"do": "brightness", "brightness": "-1"},
+        {"do": "brightness", "brightness": "٣"},
+        {"do": "color", "hue": "12"},
+        {"do": "brightness", "brightness": "50"},
+        {},
+    ],
+)
+async def test_what_a_lamp_has_no_control_for_is_refused(
+    companion: Companion, anna: Person, form: dict[str, str]
+) -> None:
+    lamp = await companion.lamp(anna.sub, "Switch", capabilities=["power"])
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        assert (await visitor.post(f"/lamps/{lamp}", JSON, **form)).status_code == 422
+
+
+async def test_a_lamp_that_is_away_says_so_at_the_lamp(companion: Companion, anna: Person) -> None:
+    lamp = await companion.lamp(anna.sub, "Lost lamp")
+    await companion.unplug(lamp)
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        assert "Offline" in visitor.page
+        answer = await visitor.post(f"/lamps/{lamp}", JSON, do="on")
+        assert answer.status_code == 409
+        assert json.loads(answer.text)["lamp"]["on"] is False
+        page = await visitor.act(f"/lamps/{lamp}", do="on", back="/")
+        assert "does not answer" in page
+        assert "does not answer" not in (await visitor.get("/")).text  # said once
+
+
+async def test_all_lamps_of_a_room_go_off_and_no_others(companion: Companion, anna: Person) -> None:
+    one, two, other = [
+        await companion.lamp(anna.sub, f"{room} {number}", room=room)
+        for number, room in enumerate(("Cellar", "Cellar", "Attic"))
+    ]
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        for lamp in (one, two, other):
+            await visitor.post(f"/lamps/{lamp}", JSON, do="on")
+        await visitor.act("/rooms/off", room="Cellar")
+        for lamp, on in ((one, False), (two, False), (other, True)):
+            page = (await visitor.get(f"/lamps/{lamp}")).text
+            assert f'aria-checked="{str(on).lower()}"' in page
+
+
+async def test_name_and_room_are_changed_and_alexa_must_be_able_to_say_the_name(
+    companion: Companion, anna: Person
+) -> None:
+    lamp = await companion.lamp(anna.sub, "Lamp 7")
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        page = await visitor.act(f"/lamps/{lamp}/name", name="Anna's  lamp", room=" Study ")
+        assert "Saved." in page
+        assert "Annas lamp" in page  # as Alexa calls it
+        row = await companion.row(lamp)
+        assert (row.name, row.room) == ("Anna's lamp", "Study")
+        for name, room in (("?!", "Study"), ("x" * 129, "Study"), ("Lamp", "y" * 65), ("a\0b", "Study")):
+            answer = await visitor.post(f"/lamps/{lamp}/name", name=name, room=room)
+            assert answer.status_code == 422
+            assert 'aria-invalid="true"' in answer.text
+        row = await companion.row(lamp)
+        assert (row.name, row.room) == ("Anna's lamp", "Study")
+
+
+async def test_anothers_lamp_is_as_none(companion: Companion, anna: Person, ben: Person) -> None:
+    lamp = await companion.lamp(anna.sub, "Secret lamp")
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(ben)
+        assert "Secret lamp" not in visitor.page
+        asked = [("get", ""), ("get", "/unclaim"), ("post", ""), ("post", "/name"), ("post", "/unclaim")]
+        for method, path in [*asked, ("post", "/offer"), ("post", "/withdraw")]:
+            answers = []
+            for name in (lamp, "lamp-" + "0" * 32):
+                if method == "get":
+                    answers.append(await visitor.client.get(f"{companion.url}/lamps/{name}{path}"))
+                else:
+                    answers.append(await visitor.post(f"/lamps/{name}{path}", do="on", name="Mine", room=""))
+            assert [answer.status_code for answer in answers] == [404, 404], path
+            assert answers[0].text == answers[1].text
+    row = await companion.row(lamp)
+    assert (row.owner, row.name, row.claim_digest) == (anna.sub, "Secret lamp", None)
+
+
+async def test_pages_are_strict(companion: Companion, anna: Person) -> None:
+    async with Visitor(companion.url) as visitor:
+        answer = await visitor.sign_in(anna)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert (await visitor.client.get(f"{companion.url}/static/companion.js")).status_code == 200
+        assert (await visitor.client.get(f"{companion.url}/static/../pages.py")).status_code == 404
