@@ -16,6 +16,7 @@ from skill.commands.lamps import lamp_app
 from skill.commands.shown import EndpointId, Json, print_json
 from skill.commands.working import fail, on_lamps, settings_of
 from skill.drivers.codecs import BadOption
+from skill.drivers.topics import BadTopic, check_topic
 from skill.drivers.wiring import Wiring
 from skill.settings import RegistrySettings
 
@@ -136,6 +137,10 @@ def write_acl(
     may say and hear what the lamps that are registered need. Write it again after lamps were added or changed."""
     own, _ = _own_account(skill_user)
     _json_needs_out(as_json, out)
+    try:
+        check_topic(prefix)
+    except BadTopic as error:
+        raise typer.BadParameter(str(error), param_hint="--prefix") from error
     added = _read(include) if include is not None else ""
     lamps = [lamp for lamp in on_lamps(lambda registry: registry.lamps()) if lamp.driver == "mqtt"]
     if own in {lamp.broker_user for lamp in lamps}:
