@@ -62,7 +62,6 @@ _ATTRIBUTES = {
     "serial_number": "serialNumber",
     "firmware_version": "firmwareVersion",
 }
-LONGEST_ATTRIBUTE = 256
 
 
 def _attributes(lamp: Lamp, description: str) -> dict[str, str]:
@@ -71,7 +70,7 @@ def _attributes(lamp: Lamp, description: str) -> dict[str, str]:
     known = {"manufacturer": MANUFACTURER, "model": description}
     for detail, attribute in _ATTRIBUTES.items():
         if isinstance(text := told.get(detail), str) and text:
-            known[attribute] = text[:LONGEST_ATTRIBUTE]
+            known[attribute] = text[:LONGEST_NAME]
     return known
 
 

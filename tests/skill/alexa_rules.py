@@ -159,8 +159,12 @@ class Capability(Strict):
 
 
 class AdditionalAttributes(Strict):
+    """The last two only where the lamp told them; never null."""
+
     manufacturer: Text
     model: Text
+    serialNumber: Text = "(absent)"
+    firmwareVersion: Text = "(absent)"
 
 
 class DiscoveredEndpoint(Strict):
