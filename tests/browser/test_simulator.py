@@ -90,10 +90,26 @@ async def test_a_lamp_switched_in_another_tab_changes_here_too(new_page: Pages, 
 async def test_the_slider_sets_the_brightness(new_page: Pages, running: MakeRun) -> None:
     page = await new_page("desktop")
     await link_and_discover(page, running)
-    slider = lamp(page, "Floor lamp").get_by_role("slider")
+    slider = lamp(page, "Floor lamp").get_by_role("slider", name="Brightness")
     await slider.fill("25")
     await expect(page.locator(".said")).to_contain_text("set the floor lamp to 25 percent")
     await expect(lamp(page, "Floor lamp").locator("[data-label]")).to_have_text("On · 25 %")
+
+
+async def test_a_swatch_and_the_white_slider_colour_the_light(new_page: Pages, running: MakeRun) -> None:
+    page = await new_page("phone")
+    await link_and_discover(page, running)
+    desk = lamp(page, "Desk lamp")
+    await desk.get_by_role("button", name="blue").click()
+    await expect(page.locator(".said")).to_contain_text("set the desk lamp to blue")
+    await expect(desk.locator(".drawing")).to_have_attribute("color", "#0000ff")
+    await expect(desk.get_by_role("button", name="blue")).to_have_attribute("aria-pressed", "true")
+    await desk.get_by_role("slider", name="White").fill("5500")
+    await expect(page.locator(".said")).to_contain_text("set the desk lamp to 5500 kelvin")
+    await expect(desk.locator(".drawing")).to_have_attribute("color", "#fff3e6")
+    await expect(desk.get_by_role("button", name="blue")).to_have_attribute("aria-pressed", "false")
+    await say(page, "make the desk lamp purple")
+    await expect(desk).to_have_attribute("data-mode", "color")
 
 
 async def test_a_refused_consent_is_explained_with_a_way_to_retry(new_page: Pages, running: MakeRun) -> None:

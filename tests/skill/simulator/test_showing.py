@@ -33,8 +33,8 @@ def response(**properties: object) -> dict[str, Any]:
     }
 
 
-def error(kind: str) -> dict[str, Any]:
-    return {"event": {"header": {"name": "ErrorResponse"}, "payload": {"type": kind, "message": "why"}}}
+def error(kind: str, **more: object) -> dict[str, Any]:
+    return {"event": {"header": {"name": "ErrorResponse"}, "payload": {"type": kind, "message": "why"} | more}}
 
 
 @pytest.mark.spec("S08")
@@ -64,6 +64,26 @@ def test_directives_carry_the_token_where_alexa_puts_it() -> None:
         (error("BRIDGE_UNREACHABLE"), ("powerState", "ON"), "Desk lamp isn't responding."),
         (error("NO_SUCH_ENDPOINT"), ("powerState", "ON"), "I couldn't find Desk lamp"),
         (error("NOT_SUPPORTED_IN_CURRENT_MODE"), ("colorTemperatureInKelvin", None), "I can't do that while Desk lamp"),
+        (
+            error("VALUE_OUT_OF_RANGE", validRange={"minimumValue": 1000, "maximumValue": 10000}),
+            ("colorTemperatureInKelvin", None),
+            "I can only set Desk lamp to something between 1000 and 10000.",
+        ),
+        (
+            error("NOT_SUPPORTED_IN_CURRENT_MODE", currentDeviceMode="COLOR"),
+            ("colorTemperatureInKelvin", None),
+            "I can't do that while Desk lamp shows a colour.",
+        ),
+        (
+            error("NOT_SUPPORTED_IN_CURRENT_MODE", currentDeviceMode="ASLEEP"),
+            ("powerState", "ON"),
+            "I can't do that while Desk lamp is in its present mode.",
+        ),
+        (
+            error("VALUE_OUT_OF_RANGE", validRange={"minimumValue": "x"}),
+            ("brightness", 1),
+            "I can't set Desk lamp to that.",
+        ),
         (error("INTERNAL_ERROR"), ("powerState", "ON"), "Sorry, something went wrong"),
         ({}, ("powerState", "ON"), "Sorry, something went wrong"),
         ({"event": "?"}, ("powerState", "ON"), "Sorry, something went wrong"),
