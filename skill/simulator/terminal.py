@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import textwrap
 from collections.abc import Sequence
 
 from skill.drawing import light_colour
@@ -11,6 +12,7 @@ Colour = tuple[float, float, float]
 
 WIDTH, HEIGHT = 26, 18
 """Of one picture: columns, and half rows (a character shows two of them)."""
+NOTE = 3  # lines
 ROOM: Colour = (0.063, 0.051, 0.043)
 SHADE: Colour = (0.30, 0.25, 0.21)
 BRASS: Colour = (0.42, 0.33, 0.22)
@@ -26,7 +28,7 @@ def hex_of(lamp: Lamp) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in colour_of(lamp))
 
 
-def words(lamp: Lamp) -> str:
+def words(lamp: Lamp, short: bool = False) -> str:
     """How it stands."""
     light = lamp.light
     if not lamp.plugged:
@@ -36,7 +38,7 @@ def words(lamp: Lamp) -> str:
     shade = (
         f"hue {light.hue:.0f}, saturation {light.saturation:.2f}" if light.coloured else f"white {light.kelvin:.0f} K"
     )
-    return f"on, {light.percent} %, {shade}"
+    return f"on, {light.percent} %, {shade.partition(',')[0] if short else shade}"
 
 
 def facts(lamp: Lamp) -> dict[str, object]:
@@ -92,32 +94,40 @@ def screen(lamps: Sequence[Lamp], status: str, note: str) -> list[str]:
     columns, rows = max(20, size.columns), max(8, size.lines)
     side = max(1, columns // (WIDTH + 2))
     blocks = -(-len(lamps) // side)
+    notes = textwrap.wrap(_clean(note), columns - 1)[:NOTE]
+    rows -= len(notes) + 2
     lines: list[str] = []
-    if blocks * (HEIGHT // 2 + 3) + 3 <= rows:
+    if blocks * (HEIGHT // 2 + 3) <= rows:
         for start in range(0, len(lamps), side):
             group = lamps[start : start + side]
             for parts in zip(*(picture(lamp) for lamp in group), strict=True):
                 lines.append("  ".join(parts))
-            lines.append("  ".join(_cut(_title(lamp, len(lamps)), WIDTH).ljust(WIDTH) for lamp in group))
-            lines.append("  ".join(_cut(words(lamp), WIDTH).ljust(WIDTH) for lamp in group))
+            width = WIDTH if len(group) > 1 else columns - 1
+            lines.append("  ".join(_cut(_title(lamp, len(lamps)), width).ljust(width) for lamp in group))
+            lines.append("  ".join(_cut(words(lamp, short=len(group) > 1), width).ljust(width) for lamp in group))
             lines.append("")
-    elif len(lamps) + 3 <= rows:
+    elif len(lamps) <= rows:
         lines += [f"{dot(lamp)} {_cut(f'{_title(lamp, len(lamps)):<24} {words(lamp)}', columns - 3)}" for lamp in lamps]
     else:
         row = max(1, columns // 2)
-        shown = lamps[: row * (rows - 3)]
+        shown = lamps[: row * max(1, rows)]
         lines += [" ".join(dot(lamp) for lamp in shown[start : start + row]) for start in range(0, len(shown), row)]
     shining = sum(lamp.shines for lamp in lamps)
     counted = f" · {shining} of {len(lamps)} on" if len(lamps) > 1 else ""
-    return [*lines, _cut(f"{status}{counted}", columns - 1), _cut(note, columns - 1)]
+    return [*lines, _cut(f"{status}{counted}", columns - 1), *notes]
 
 
 def _title(lamp: Lamp, count: int) -> str:
     return f"{lamp.number} {lamp.name}" if count > 1 else lamp.name
 
 
+def _clean(text: str) -> str:
+    """What came over the wire does not command the terminal."""
+    return "".join(character if character.isprintable() else "·" for character in text)
+
+
 def _cut(text: str, width: int) -> str:
-    text = "".join(character if character.isprintable() else "·" for character in text)
+    text = _clean(text)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
