@@ -19,6 +19,7 @@ from tests.running.home import skill_settings
 from tests.running.ports import free_port
 from tests.running.service import Service
 from tests.running.tasks import end
+from tests.skill.deployed import deploy as deploy
 from tests.skill.issuer import CLIENT_ID, PERSON, Issuer
 from tests.skill.talking import Alexa
 from tests.skill.verifier import Clock, Verifier

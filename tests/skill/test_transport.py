@@ -1,53 +1,68 @@
-"""An answer leaves in one piece."""
+"""What anybody may do to a running skill before the first byte of a body: neither fill it nor hold it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import contextlib
+import socket
+import time
 
-from skill.transport import _OnePiece
+import pytest
 
+from skill.transport import HEAD_PATIENCE, LARGEST_REQUEST
+from tests.running.service import Service
 
-class Peer(asyncio.Protocol):
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.closed = asyncio.Event()
-
-    def data_received(self, data: bytes) -> None:
-        self.pieces.append(data)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self.closed.set()
-
-
-@asynccontextmanager
-async def connection() -> AsyncIterator[tuple[_OnePiece, Peer]]:
-    loop, made = asyncio.get_running_loop(), asyncio.Queue[asyncio.Transport]()
-
-    class Server(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            made.put_nowait(transport)  # type: ignore[arg-type]
-
-    server = await loop.create_server(Server, "127.0.0.1", 0)
-    transport, peer = await loop.create_connection(Peer, *server.sockets[0].getsockname())
-    yield _OnePiece(await made.get()), peer
-    transport.close()
-    server.close()
+POST = b"POST /alexa/directive HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+MANY = b"a" * 65536
+FLOODS = {
+    "one-header": (POST + b"X-More: ", MANY),
+    "many-headers": (POST, b"X-More: 1\r\n" * 1000),
+    "a-path": (b"POST /", MANY),
+    "a-trailer": (CHUNKED + b"0\r\nX-More: ", MANY),
+    "chunks": (CHUNKED, b"10000\r\n" + MANY + b"\r\n"),
+    "what-nobody-reads": (b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", MANY),
+}
+IN_FLIGHT = 16 * 1024 * 1024  # bytes that the kernel's buffers and one read may hold
 
 
-async def test_what_is_written_in_one_turn_arrives_in_one_piece() -> None:
-    async with connection() as (transport, peer):
-        for turn in (b"1", b"2"):
-            transport.write(b"head" + turn)
-            transport.write(b"body" + turn)
-            await asyncio.sleep(0.05)
-        assert peer.pieces == [b"head1body1", b"head2body2"]
+@pytest.mark.spec("security 6.72", "S20")
+@pytest.mark.parametrize(("first", "then"), FLOODS.values(), ids=FLOODS)
+def test_S20_a_request_that_does_not_end_is_given_up(skill: Service, first: bytes, then: bytes) -> None:
+    sent, ended = 0, False
+    with socket.create_connection(("127.0.0.1", skill.port), timeout=10) as connection:
+        connection.sendall(first)
+        try:
+            while sent < LARGEST_REQUEST + IN_FLIGHT:
+                connection.sendall(then)
+                sent += len(then)
+        except OSError:
+            ended = True
+    assert ended, f"{sent} bytes were taken"
 
 
-async def test_what_is_written_before_the_end_still_arrives() -> None:
-    async with connection() as (transport, peer):
-        transport.write(b"head")
-        transport.write(b"body")
-        transport.close()
-        await asyncio.wait_for(peer.closed.wait(), 2)
-        assert peer.pieces == [b"headbody"]
-        assert transport.is_closing()
+def test_requests_one_after_another_are_as_many_as_one_likes(skill: Service) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-More: " + b"a" * 8000 + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", skill.port), timeout=10) as connection, connection.makefile("rb") as it:
+        for _ in range(2 * LARGEST_REQUEST // len(request)):
+            connection.sendall(request)
+            assert it.readline() == b"HTTP/1.1 200 OK\r\n"
+            length = 0
+            while (line := it.readline()) != b"\r\n":
+                if line.startswith(b"content-length"):
+                    length = int(line.split()[1])
+            it.read(length)
+
+
+@pytest.mark.spec("security 6.72")
+def test_a_head_that_does_not_come_is_not_waited_for(skill: Service) -> None:
+    with contextlib.ExitStack() as stack:
+        began = time.monotonic()
+        silent, half, second = (
+            stack.enter_context(socket.create_connection(("127.0.0.1", skill.port), timeout=3 * HEAD_PATIENCE))
+            for _ in range(3)
+        )
+        half.sendall(b"POST /alexa/dir")
+        second.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert second.recv(65536).startswith(b"HTTP/1.1 200")
+        second.sendall(b"GET /hea")
+        for connection in (silent, half, second):
+            assert connection.recv(65536) == b""
+        assert time.monotonic() - began < 2 * HEAD_PATIENCE + 2
