@@ -13,12 +13,14 @@ import pytest_asyncio
 
 from tests.running import hashing, ports
 from tests.running.amazon import Amazon
+from tests.running.bridge import Bridge
 from tests.running.broker import Broker
 from tests.running.chromium import Pages, launch
 from tests.running.home import Home, add_alexa, authserver_settings, skill_settings
 from tests.running.mail import Mailbox
 from tests.running.postgres import Postgres, new_folder
 from tests.running.service import Service, as_installed, start_forked
+from tests.skill.alexa_rules import check_answer
 
 NewDatabase = Callable[[str], str]
 MigratedDatabase = Callable[[str, str], str]
@@ -28,6 +30,7 @@ RUN_FOLDER = pytest.StashKey[Path]()
 def pytest_configure(config: pytest.Config) -> None:
     """The process that leads the run owns the folder of the one PostgreSQL, and passes it on to its workers."""
     start_forked()
+    Bridge.check = staticmethod(check_answer)
     if not hasattr(config, "workerinput"):
         config.stash[RUN_FOLDER] = new_folder()
         config.pluginmanager.register(LeadsWorkers(config), "leads-workers")

@@ -49,3 +49,10 @@ class Broker:
         if self.process is not None:
             process.stop(self.process)
             self.process = None
+
+    def kill(self) -> None:
+        """A crash: SIGKILL, no last will is sent."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None

@@ -15,7 +15,7 @@ from skill.canonical import Lamp
 from skill.errors import BridgeUnreachable, EndpointUnreachable
 from tests.running.broker import Broker
 from tests.running.tasks import end
-from tests.skill.firmware import FIRMWARES, Firmware
+from tests.skill.firmware import FIRMWARES, Firmware, JsonLight, Tasmota, Wled, Workshop, Zigbee2Mqtt
 
 Behave = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
 
@@ -77,17 +77,20 @@ class Bulb:
 
 
 class Plugged:
-    """A lamp of any firmware, on the broker until it is unplugged; `slow` seconds until it obeys."""
+    """A lamp of any firmware, on the broker until it is unplugged; `slow` seconds until it obeys. A `steady` one comes
+    back to a broker that was away, as firmwares do."""
 
-    def __init__(self, broker: Broker, firmware: Firmware, slow: float = 0.0) -> None:
-        self.broker, self.firmware, self.slow = broker, firmware, slow
+    def __init__(self, broker: Broker, firmware: Firmware, slow: float = 0.0, steady: bool = False) -> None:
+        self.broker, self.firmware, self.slow, self.steady = broker, firmware, slow, steady
+        self.endpoint_id = f"lamp-{uuid.uuid4().hex}"
         self.commands: list[tuple[str, str]] = []
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
     @property
     def lamp(self) -> Lamp:
-        return Lamp(f"lamp-{uuid.uuid4().hex}", "u1", "Bulb", "mqtt", self.firmware.options)
+        """The same each time."""
+        return Lamp(self.endpoint_id, "u1", "Bulb", "mqtt", self.firmware.options)
 
     async def __aenter__(self) -> "Plugged":
         self._task = asyncio.create_task(self._run())
@@ -100,6 +103,15 @@ class Plugged:
             await end(self._task)
 
     async def _run(self) -> None:
+        while True:
+            try:
+                await self._connected()
+            except aiomqtt.MqttError:
+                if not self.steady:
+                    raise
+                await asyncio.sleep(0.2)
+
+    async def _connected(self) -> None:
         away = self.firmware.away
         will = aiomqtt.Will(away.topic, away.payload, qos=1, retain=True) if away else None
         async with aiomqtt.Client(
@@ -121,6 +133,22 @@ class Plugged:
     async def say(self, topic: str, payload: str) -> None:
         async with aiomqtt.Client(self.broker.host, self.broker.port) as client:
             await client.publish(topic, payload, qos=1, retain=True)
+
+    @property
+    def percent(self) -> int:
+        """How bright it really shines; 0 is off."""
+        match self.firmware:
+            case Tasmota(power=power, dimmer=dimmer):
+                return dimmer if power == "ON" else 0
+            case Wled(on=on, bri=bri):
+                return round(bri / 2.55) if on else 0
+            case Workshop(reported=state, power_key=key):
+                return int(state["brightness"]) if state[key] == "ON" else 0
+            case Zigbee2Mqtt(state=state):
+                return round(state["brightness"] / 2.54) if state["state"] == "ON" else 0
+            case JsonLight(state=state):
+                return round(state["brightness"] / 2.55) if state["state"] == "ON" else 0
+        raise NotImplementedError
 
 
 async def until_away(command: Callable[[], Awaitable[object]]) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from tests.running.bridge import Bridge, directive
-from tests.skill.alexa_rules import check_answer
 from tests.skill.issuer import Issuer
 
 
@@ -13,10 +12,9 @@ class Alexa:
 
     async def forward(self, message: dict[str, Any]) -> dict[str, Any]:
         """200 with a message that keeps every rule, whatever was sent."""
-        answer = await self.bridge.forward(message)
+        answer = await self.bridge.forward(message)  # checked there
         assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
         document: dict[str, Any] = answer.json()
-        check_answer(message, document)
         return document
 
     async def send(
