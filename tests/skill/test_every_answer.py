@@ -187,7 +187,10 @@ def test_S02_what_these_lamps_declare_keeps_every_rule(house: House) -> None:
     answer = house.loop.run_until_complete(house.answer(orjson.dumps(message)))
     check_answer(message, answer)
     assert len(answer["event"]["payload"]["endpoints"]) == len(ABILITIES) + 1
-    for state in (LampState(True, 40, "color", 10.0, 0.0, 0.5, 2700, True), LampState(False, 1, kelvin=1000)):
+    for state in (
+        LampState(True, 40, "color", 10.0, 0.0, 0.5, 2700, True),
+        LampState(False, 1, kelvin=1000, online=True),
+    ):
         house.loop.run_until_complete(house.stand(state))
         for lamp in house.simulated:
             report = directive("Alexa", "ReportState", house.token, lamp)
