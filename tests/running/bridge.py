@@ -63,7 +63,7 @@ class Bridge:
             headers = signed(body, self.secret, at)
             answer = await client.post(f"{self.url}/alexa/directive", content=body, headers=headers)
         if answer.status_code == 200:
-            self.check(message, answer.json())
+            type(self).check(message, answer.json())
         return answer
 
     async def send(self, namespace: str, name: str, token: str, endpoint_id: str | None = None, **payload: Any) -> Any:

@@ -17,7 +17,7 @@ from skill.storage.store import open_store
 from tests.conftest import MigratedDatabase
 from tests.running.broker import Broker
 from tests.running.service import Service
-from tests.skill.alexa_rules import AdditionalAttributes
+from tests.skill.answers.discovery import AdditionalAttributes
 
 pytestmark = pytest.mark.spec("alexa 6.1")
 Say = Callable[[str, dict[str, Any] | None], None]
