@@ -230,12 +230,10 @@ DROP_IN_FOR_COGNITO = {
 }
 
 PROTOCOL = "not yet: comes with the complete protocol"
-LAMPS = "not yet: comes with lamps over MQTT and events"
 MIGRATION = "not yet: comes with Cognito's JSON API and migration"
 
 NOT_YET: dict[str, str] = {
     **{f"cognito 9.{row}": MIGRATION for row in (51, 52, 53, 54, 55, 56)},
-    **dict.fromkeys(("S21", "S22", "S23", "S25"), LAMPS),
 }
 
 DOES_NOT_APPLY: dict[str, str] = {

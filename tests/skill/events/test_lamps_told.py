@@ -1,6 +1,7 @@
 """AddOrUpdateReport and DeleteReport: lamps that come, change their name, and go."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -44,14 +45,10 @@ async def test_S23_what_was_undone_is_not_told_and_what_was_rolled_back_neither(
             await registry.rename(renamed, name)
     async with open_registry(url) as registry:
         await registry.remove(removed)
-
-    async def taken_back() -> None:
+    with contextlib.suppress(RuntimeError):
         async with open_registry(url) as registry:
             await registry.rename(renamed, "Never")
             raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        await taken_back()
     linked.at_amazon.gateway_fault = None
     await until(lambda: linked.told(renamed, TOLD) and linked.told(removed, GONE))
     names = [each.message["event"]["payload"]["endpoints"][0]["friendlyName"] for each in linked.told(renamed, TOLD)]
