@@ -51,7 +51,7 @@ def qr_svg(text: str) -> str:
 
 
 def qr_text(text: str) -> str:
-    """For a terminal, two rows in a line; readable on dark and on light."""
+    """For a terminal with light letters on dark, two rows in a line; most cameras read it the other way round, too."""
     import segno  # only here: most processes draw none
 
     drawn = io.StringIO()

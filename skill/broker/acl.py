@@ -16,7 +16,7 @@ from skill.drivers.codecs.aws_shadow import AwsShadow
 from skill.drivers.codecs.tasmota import Tasmota
 from skill.drivers.codecs.wled import Wled
 from skill.drivers.codecs.zigbee2mqtt import Zigbee2Mqtt
-from skill.drivers.topics import BELOW, covering
+from skill.drivers.topics import BELOW, TopicIndex
 from skill.drivers.wiring import Wiring
 
 
@@ -98,27 +98,8 @@ def _part(user: str, granted: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in (f"user {user}", *dict.fromkeys(granted)))
 
 
-class _Concerned:
-    """Whose topics a topic touches, told by account, or by lamp where it has none."""
-
-    def __init__(self) -> None:
-        self._under: dict[str, set[str]] = defaultdict(set)
-        self._has: dict[str, set[str]] = defaultdict(set)
-
-    def add(self, topic: str, who: str) -> None:
-        self._has[topic].add(who)
-        for each in covering(topic):
-            self._under[each].add(who)
-
-    def by(self, topic: str) -> set[str]:
-        found = set(self._under.get(topic, ()))
-        for each in covering(topic):
-            found |= self._has.get(each, set())
-        return found
-
-
-def _concerned(wired: Iterable[tuple[Account, Wiring]]) -> _Concerned:
-    concerned = _Concerned()
+def _concerned(wired: Iterable[tuple[Account, Wiring]]) -> TopicIndex:
+    concerned = TopicIndex()
     for lamp, wiring in wired:
         for topic in dict.fromkeys((*wiring.own_topics, *wiring.listens_to)):
             concerned.add(topic, lamp.user or lamp.endpoint_id)

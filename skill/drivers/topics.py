@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 
 DEEPEST = 100
 """Levels of a topic; brokers end the connection of whoever uses one that is deeper (mosquitto: 200)."""
@@ -39,6 +40,26 @@ def covering(topic: str) -> list[str]:
     """Every own topic that would cover this one, itself included."""
     levels = topic.removesuffix(BELOW).split("/")
     return list(dict.fromkeys((topic, *("/".join(levels[: end + 1]) + BELOW for end in range(len(levels))))))
+
+
+class TopicIndex:
+    """Who has which topics, to be asked for whoever is concerned by one: has it, has what is below it, or it is below
+    what they have."""
+
+    def __init__(self) -> None:
+        self._has: dict[str, set[str]] = defaultdict(set)
+        self._under: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, topic: str, who: str) -> None:
+        self._has[topic].add(who)
+        for each in covering(topic):
+            self._under[each].add(who)
+
+    def by(self, topic: str) -> set[str]:
+        found = set(self._under.get(topic, ()))
+        for each in covering(topic):
+            found |= self._has.get(each, set())
+        return found
 
 
 _THING, _SHADOW = re.compile(r"[a-zA-Z0-9:_-]{1,128}"), re.compile(r"[a-zA-Z0-9:_-]{1,64}")

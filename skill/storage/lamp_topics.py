@@ -1,20 +1,18 @@
 """Whose topic it is: no lamp is ever told on another's, nor listens where another speaks (contract 6.2)."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, or_
+from sqlalchemy import delete
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from skill.drivers.codecs import BadOption
-from skill.drivers.topics import BELOW, covering, covers
+from skill.drivers.topics import TopicIndex
 from skill.drivers.wiring import Wiring
 from skill.models import LampRow, LampTopicRow
 
 MQTT = "mqtt"
-MOST = 500
-"""Values of one statement."""
 
 
 class TopicTaken(Exception):
@@ -25,12 +23,20 @@ class TopicTaken(Exception):
         self.topic, self.endpoint_id = topic, endpoint_id
 
 
+class _Known(NamedTuple):
+    """Of all lamps: what each has for itself, and what it listens to beside: where its gateway, say, tells that it is
+    there, which others may share, and none may have."""
+
+    own: TopicIndex
+    heard: TopicIndex
+
+
 class Topics:
     """Within one unit of work, which holds the registry's version: two of them never look at once."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-        self._telling: dict[str, set[str]] | None = None
+        self._known: _Known | None = None
 
     async def free(
         self, endpoint_id: str, driver: str, before: Mapping[str, Any], after: Mapping[str, Any]
@@ -42,59 +48,49 @@ class Topics:
             return _nothing
         own, listens = set((wiring := Wiring.of(after)).own_topics), set(wiring.listens_to)
         old_own, old_listens = _of(before)
-        await self._free(endpoint_id, own - old_own, (own | listens) - (old_own | old_listens))
+        known = await self._all()
+        _none(known.own, (own | listens) - (old_own | old_listens), endpoint_id)
+        _none(known.heard, own - old_own, endpoint_id)
 
         async def take() -> None:
             gone = col(LampTopicRow.endpoint_id) == endpoint_id
             await self._session.exec(delete(LampTopicRow).where(gone, col(LampTopicRow.topic).not_in(own)))
             self._session.add_all(LampTopicRow(topic=each, endpoint_id=endpoint_id) for each in sorted(own - old_own))
             await self._session.flush()
-            if self._telling is not None:
-                for topic in listens - own:
-                    self._telling.setdefault(topic, set()).add(endpoint_id)
+            if before:
+                self.forget()
+                return
+            for topic in own:
+                known.own.add(topic, endpoint_id)
+            for topic in listens - own:
+                known.heard.add(topic, endpoint_id)
 
         return take
 
-    async def _free(self, endpoint_id: str, own: Collection[str], used: Collection[str]) -> None:
-        """`used` are the topics that are neither told nor heard of by any other; `own` also such as another lamp only
-        hears its gateway on. Raises TopicTaken."""
-        if not used:
-            return
-        topic = col(LampTopicRow.topic)
-        above = sorted({each for one in used for each in covering(one)})
-        for start in range(0, len(above), MOST):
-            await self._none(endpoint_id, topic.in_(above[start : start + MOST]), used)
-        areas = sorted(each for each in own if each.endswith(BELOW))
-        if areas:  # compared as they are: LIKE is blind to case on one database
-            below = [func.substr(topic, 1, len(area) - 1) == area[:-1] for area in areas]
-            await self._none(endpoint_id, or_(*below), used)
-        for heard, lamps in (await self._heard()).items() if own else ():
-            if any(covers(each, heard) for each in own) and (others := lamps - {endpoint_id}):
-                raise TopicTaken(heard, min(others))
+    def forget(self) -> None:
+        """A lamp has gone, or changed: it is looked up anew."""
+        self._known = None
 
-    async def _none(self, endpoint_id: str, condition: Any, used: Collection[str]) -> None:
-        statement = select(LampTopicRow).where(condition, col(LampTopicRow.endpoint_id) != endpoint_id)
-        if (
-            row := (await self._session.exec(statement.order_by(col(LampTopicRow.topic)).limit(1))).first()
-        ) is not None:
-            named = next(
-                (each for each in sorted(used) if covers(row.topic, each) or covers(each, row.topic)), row.topic
-            )
-            raise TopicTaken(named, row.endpoint_id)
-
-    async def _heard(self) -> dict[str, set[str]]:
-        """Where lamps are told that they are there, by whom it may be: one may share that, and none may have it."""
-        if self._telling is None:
-            self._telling = {}
+    async def _all(self) -> _Known:
+        if self._known is None:
+            self._known = _Known(TopicIndex(), TopicIndex())
+            for topic, endpoint_id in (
+                await self._session.exec(select(LampTopicRow.topic, LampTopicRow.endpoint_id))
+            ).all():
+                self._known.own.add(topic, endpoint_id)
             statement = select(LampRow.endpoint_id, LampRow.options).where(LampRow.driver == MQTT)
             for endpoint_id, options in (await self._session.exec(statement)).all():
                 own, listens = _of(options)
                 for topic in listens - own:
-                    self._telling.setdefault(topic, set()).add(endpoint_id)
-        return self._telling
+                    self._known.heard.add(topic, endpoint_id)
+        return self._known
 
 
-async def _nothing() -> None: ...
+def _none(index: TopicIndex, topics: Iterable[str], endpoint_id: str) -> None:
+    """Raises TopicTaken where one of them concerns another."""
+    for topic in sorted(topics):
+        if others := index.by(topic) - {endpoint_id}:
+            raise TopicTaken(topic, min(others))
 
 
 def _of(options: Mapping[str, Any]) -> tuple[set[str], set[str]]:
@@ -104,3 +100,6 @@ def _of(options: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     except BadOption:
         return set(), set()
     return set(wiring.own_topics), set(wiring.listens_to)
+
+
+async def _nothing() -> None: ...

@@ -211,6 +211,7 @@ class Registry:
                 await self._left(lamp.owner, endpoint_id)
             await self._session.delete(lamp)
             await self._session.flush()
+            self._topics.forget()
         return lamp
 
     async def plug(self, endpoint_id: str, online: bool) -> SimulatedLampRow | None:

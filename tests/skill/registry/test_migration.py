@@ -53,7 +53,7 @@ async def test_lamps_of_before_are_claimed_and_the_older_of_two_has_their_topic(
     assert await migrate(database_url) == ("0001", "0002")
     async with engine.connect() as connection:
         rows = await connection.execute(text("SELECT topic, endpoint_id FROM lamp_topic"))
-        topics = dict(rows.tuples().all())
+        topics = dict(rows.all())
     assert topics == {
         **{"a/set": "lamp-1", "a": "lamp-1", "b": "lamp-2"},
         **{f"{prefix}/desk/#": "lamp-3" for prefix in ("cmnd", "stat", "tele")},
