@@ -151,7 +151,7 @@ class Sending:
         wanted = select(LampRow).where(LampRow.owner == owner, col(LampRow.endpoint_id).in_(endpoint_ids))
         async with self._cold.unit(write=False) as session:
             rows = (await session.exec(wanted.order_by(col(LampRow.created_at)))).all()
-        return [Lamp(row.endpoint_id, row.owner, row.name, row.driver, row.options) for row in rows]
+        return [Lamp(row.endpoint_id, row.owner, row.name, row.driver, row.options, row.details) for row in rows]
 
 
 def _pause(attempts: int) -> float:

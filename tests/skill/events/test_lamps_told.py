@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 
+from skill.models import NOBODY
 from skill.storage.registry import open_registry
 from tests.running.service import Service
 from tests.skill.events.conftest import User, until
@@ -25,6 +27,44 @@ async def test_S23_a_lamp_is_told_when_it_comes_is_renamed_and_goes(skill: Servi
     skill.cli_json("lamp", "remove", lamp)
     await until(lambda: linked.told(lamp, GONE), within=3)
     assert [each.kind for each in linked.at_amazon.accepted() if lamp in each.about] == [TOLD, TOLD, GONE]
+
+
+@pytest.mark.spec("S23")
+async def test_S23_a_claim_is_told_and_giving_the_lamp_away_once_somebody_takes_it(linked: User) -> None:
+    url, now = linked.skill.settings["SKILL_DATABASE_URL"], int(time.time())
+    async with open_registry(url) as registry:
+        lamp = (await registry.add(NOBODY, "Hall lamp", "simulated", {})).endpoint_id
+        code = await registry.code(lamp)
+    assert code is not None
+    async with open_registry(url) as registry:
+        await registry.claim(code, linked.sub, now)
+    await until(lambda: linked.told(lamp, TOLD))
+    async with open_registry(url) as registry:
+        offered = await registry.offer(lamp, linked.sub, now)
+    assert offered is not None
+    await asyncio.sleep(0.3)
+    assert not linked.told(lamp, GONE), "until then it is theirs"
+    async with open_registry(url) as registry:
+        await registry.claim(offered, "somebody else", now)
+    await until(lambda: linked.told(lamp, GONE))
+    async with open_registry(url) as registry:
+        await registry.give(lamp, linked.sub, now)
+    await until(lambda: len(linked.told(lamp, TOLD)) == 2)
+    async with open_registry(url) as registry:
+        await registry.unclaim(lamp, linked.sub, now)
+    await until(lambda: len(linked.told(lamp, GONE)) == 2)
+    assert [each.kind for each in linked.at_amazon.accepted() if lamp in each.about] == [TOLD, GONE, TOLD, GONE]
+
+
+@pytest.mark.spec("S23")
+async def test_S23_the_report_says_what_the_lamp_told_of_itself_as_discovery_does(linked: User) -> None:
+    details = {"manufacturer": "Acme", "model": "L1", "serial_number": "17", "firmware_version": "1.0"}
+    async with open_registry(linked.skill.settings["SKILL_DATABASE_URL"]) as registry:
+        lamp = (await registry.add(linked.sub, "Hall lamp", "simulated", {}, details=details)).endpoint_id
+    (report,) = await until(lambda: linked.told(lamp, TOLD))
+    described = report.message["event"]["payload"]["endpoints"]
+    assert described == [each for each in await linked.alexa.discover(linked.token) if each["endpointId"] == lamp]
+    assert described[0]["additionalAttributes"]["serialNumber"] == "17"
 
 
 @pytest.mark.spec("S23")
