@@ -1,12 +1,12 @@
 """Amazon's end of events: Login with Amazon and the event gateways of the three regions, written from contract 1.8 and
 2.5 alone. Every message is held to them; what breaks them is a complaint, and the test fails at its end."""
 
+import contextlib
 import json
 import re
 import secrets
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +22,9 @@ LARGEST = 256 * 1024  # bytes
 
 Answer = tuple[int, dict[str, Any], dict[str, str]]
 """Status, body, headers. Status 0: the connection ends without an answer."""
+KNOWN = 208
+"""The status noted for a repetition, which is answered as the first was."""
+
 Fault = Callable[[], Answer | None]
 
 
@@ -81,11 +84,13 @@ class Received:
 @dataclass
 class AlexaEvents:
     """`url` is what SKILL_AMAZON_URL must be. `login_fault` and `gateway_fault` decide for each request whether it is
-    answered otherwise; `delay` (seconds) comes before every answer of the gateway."""
+    answered otherwise; `delay` (seconds) comes before every answer of the gateway. `may_repeat`: who sends is killed,
+    so that what was taken may come again, the same under its id."""
 
     lifetime: int = 3600
     rotates: bool = False
     delay: float = 0.0
+    may_repeat: bool = False
     login_fault: Fault | None = None
     gateway_fault: Fault | None = None
     complaints: list[str] = field(default_factory=list)
@@ -200,12 +205,14 @@ class AlexaEvents:
             assert headers.get("content-type") == "application/json"
             assert len(body) <= LARGEST
             assert scheme == "Bearer"
-            assert Counter(each.id for each in self.accepted())[received.id] == 0, (
-                "a message that was taken comes again"
-            )
+            taken = [each for each in self.accepted() if each.id == received.id]
+            assert self.may_repeat or not taken, "a message that was taken comes again"
+            assert all(_bare(each.message) == _bare(received.message) for each in taken), "it is not the same"
         except (AssertionError, KeyError, TypeError) as broken:
             self.complaints.append(f"{type(broken).__name__} {broken}: {body.decode()}")
             return exception(400, "INVALID_REQUEST_EXCEPTION")
+        if taken:
+            return KNOWN, {}, {}
         if self.gateway_fault is not None and (answer := self.gateway_fault()) is not None:
             return answer
         grant = next((each for each in self.grants if each.access == token and not each.dead), None)
@@ -232,6 +239,7 @@ def _handler(events: AlexaEvents) -> type[BaseHTTPRequestHandler]:
                 events.complaints.append(f"POST {self.path}")
                 answer = 404, {}, {}
             status, document, headers = answer
+            status = 202 if status == KNOWN else status
             self.close_connection = True
             if status == 0:
                 return
@@ -239,8 +247,9 @@ def _handler(events: AlexaEvents) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             for name, value in {"Content-Length": str(len(content)), "Connection": "close", **headers}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            with contextlib.suppress(ConnectionError):  # it was killed
+                self.end_headers()
+                self.wfile.write(content)
 
         def log_message(self, *_: object) -> None: ...
 
@@ -296,6 +305,11 @@ def check(message: Any, token: str) -> None:
         declared = [each for each in each["capabilities"] if "properties" in each]
         assert {"Alexa.PowerController", "Alexa.EndpointHealth"} <= {each["interface"] for each in declared}
         assert all(each["properties"]["proactivelyReported"] is True for each in declared)
+
+
+def _bare(message: dict[str, Any]) -> str:
+    """Without the token, which may be a newer one."""
+    return re.sub(r'"token": "[^"]*"', "", json.dumps(message, sort_keys=True))
 
 
 def _scope(scope: Any, token: str) -> None:

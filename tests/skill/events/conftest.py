@@ -111,7 +111,7 @@ def at_amazon(amazon_for_module: AlexaEvents) -> Iterator[AlexaEvents]:
     """Good again after each test, and strict in all of them."""
     yield amazon_for_module
     amazon_for_module.login_fault = amazon_for_module.gateway_fault = None
-    amazon_for_module.delay, amazon_for_module.rotates = 0.0, False
+    amazon_for_module.delay, amazon_for_module.rotates, amazon_for_module.may_repeat = 0.0, False, False
     amazon_for_module.check()
 
 

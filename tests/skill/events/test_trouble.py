@@ -174,7 +174,7 @@ async def test_S22_events_that_wait_outlive_kills_and_outages_and_each_comes_onc
     status = linked.skill.cli_json("events", "status")
     assert status["waiting"][TOLD] >= 20
     assert status["last_errors"]
-    at_amazon.delay = 0.2
+    at_amazon.delay, at_amazon.may_repeat = 0.2, True
     at_amazon.start()
     await asyncio.sleep(1)
     linked.skill.kill()
