@@ -5,9 +5,11 @@ import time
 
 import pytest
 
+from skill.bridge import lambda_function
 from skill.models import EventGrantRow
 from skill.storage.cold import Cold
 from tests.running.alexa_events import AlexaEvents, exception
+from tests.running.bridge import directive
 from tests.running.service import Service
 from tests.skill.events.conftest import User, until
 from tests.skill.talking import Alexa, error_type
@@ -54,6 +56,19 @@ async def test_S21_events_go_to_the_gateway_of_the_region_that_the_bridge_tells(
     lamp = await user.lamp()
     await until(lambda: user.told(lamp, "AddOrUpdateReport"))
     assert {each.region for each in user.told(lamp, "AddOrUpdateReport")} == {region}
+
+
+@pytest.mark.spec("S21", "S27")
+async def test_S21_the_bridge_tells_its_region(
+    skill: Service, user: User, at_amazon: AlexaEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    bridge = lambda_function.Bridge(skill.url, skill.settings["SKILL_BRIDGE_SECRET"])
+    grant = {"grant": {"type": "OAuth2.AuthorizationCode", "code": at_amazon.new_code("EU")}}
+    message = directive("Alexa.Authorization", "AcceptGrant", user.token, payload=grant)
+    answer = await asyncio.to_thread(bridge.forward, message)
+    assert answer["event"]["header"]["name"] == ACCEPTED
+    assert await grant_of(skill, user, "EU") is not None
 
 
 @pytest.mark.spec("S21")
