@@ -143,7 +143,7 @@ class AlexaEvents:
             return [each for each in self.received if each.status == 202 and kind in (None, each.kind)]
 
     def check(self) -> None:
-        assert self.complaints == []
+        assert not self.complaints, "\n".join(self.complaints)
 
     # What the handler asks, one request at a time.
 
