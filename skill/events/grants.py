@@ -14,7 +14,7 @@ from skill.events.amazon import Amazon, AmazonAway, LoginRefused, Tokens
 from skill.models import EventGrantRow, EventRow, LampRow
 from skill.sealing import CannotOpen, Sealing
 from skill.storage.cold import Cold
-from skill.storage.outbox import all_appeared, inserting, registry_changed
+from skill.storage.outbox import all_appeared, forget_what_is_known, inserting, regions_of, registry_changed
 from skill.storage.store import Clock
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,8 @@ class Grants:
         values = self._values(owner, region, tokens, now)
         async with self._cold.unit() as session:
             await registry_changed(session)
+            if not await regions_of(session, owner):
+                await forget_what_is_known(session, owner)
             statement = inserting(session, EventGrantRow.__table__).values(  # type: ignore[attr-defined]
                 owner=owner, region=region, generation=0, created_at=now, **values
             )

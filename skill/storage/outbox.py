@@ -75,10 +75,15 @@ async def lamp_left(session: AsyncSession, owner: str, endpoint_id: str, now: in
     await session.exec(delete(KnownStateRow).where(col(KnownStateRow.endpoint_id) == endpoint_id))
 
 
+async def forget_what_is_known(session: AsyncSession, owner: str) -> None:
+    """While the user had no grant, nobody wrote down what Alexa was told."""
+    lamps = select(LampRow.endpoint_id).where(LampRow.owner == owner)
+    await session.exec(delete(KnownStateRow).where(col(KnownStateRow.endpoint_id).in_(lamps)))
+
+
 async def all_appeared(session: AsyncSession, owner: str, region: str, now_ms: int, due_at: int) -> None:
     """With a new grant: what Alexa knows of the lamps says that they are not reported."""
     lamps = (await session.exec(select(LampRow.endpoint_id).where(LampRow.owner == owner))).all()
-    await session.exec(delete(KnownStateRow).where(col(KnownStateRow.endpoint_id).in_(lamps)))
     for start in range(0, len(lamps), LAMPS_IN_ONE):
         body = {"lamps": list(lamps[start : start + LAMPS_IN_ONE])}
         _add(session, owner, region, APPEARED, None, body, now_ms).due_at = due_at
