@@ -108,7 +108,7 @@ async def test_switch_dim_name_and_sign_out(
     await page.get_by_role("button", name="Blue").click()
     await expect(page.locator("[data-light]")).to_have_attribute("color", re.compile("^#00..ff|^#0040ff"))
     await page.get_by_label("Name", exact=True).fill("Reading lamp")
-    await page.get_by_label("Room").fill("Study")
+    await page.get_by_role("combobox", name="Room").fill("Study")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Reading lamp")
     await page.locator(".account summary").click()
@@ -206,9 +206,12 @@ async def test_a_lamp_switched_by_mqtt_changes_on_the_page_at_once(
     await sign_in(page, companion, anna)
     await page.evaluate(
         """() => {
-            window.seen = [];
-            new MutationObserver(() => window.seen.push([Date.now(), document.querySelector('[data-lamp]').dataset.on]))
-                .observe(document.querySelector('[data-lamp]'), {attributes: true, attributeFilter: ['data-on']});
+            const lamp = document.querySelector("[data-lamp]");
+            window.seen = [[0, lamp.dataset.on]];
+            new MutationObserver(() => {
+                if (window.seen.at(-1)[1] === lamp.dataset.on) return;
+                window.seen.push([performance.timeOrigin + performance.now(), lamp.dataset.on]);
+            }).observe(lamp, {attributes: true, attributeFilter: ["data-on"]});
         }"""
     )
     await asyncio.sleep(0.5)
@@ -219,9 +222,10 @@ async def test_a_lamp_switched_by_mqtt_changes_on_the_page_at_once(
             began = time.time()
             await broker.publish("page/state", orjson.dumps({"state": "ON" if on else "OFF", "brightness": 200}), qos=1)
             await expect(card(page, lamp)).to_have_attribute("data-on", "yes" if on else "no", timeout=3000)
-            seen = [at for at, what in await page.evaluate("window.seen") if at / 1000 >= began - 0.002]
-            took.append(seen[0] / 1000 - began)
-    print("\nMQTT to page, milliseconds:", " ".join(f"{1000 * seconds:.0f}" for seconds in took))
+            at, what = (await page.evaluate("window.seen"))[round + 1]
+            assert what == ("yes" if on else "no")
+            took.append(at / 1000 - began)
+    print("\nMQTT to page, milliseconds:", " ".join(f"{1000 * seconds:.1f}" for seconds in took))
     assert sorted(took)[len(took) // 2] < IMMEDIATELY
     assert max(took) < 2 * IMMEDIATELY
 
