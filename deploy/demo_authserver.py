@@ -1,4 +1,4 @@
-"""Development mode of docker-compose.yml: registers a demo account and the simulator's client, once.
+"""Development mode of docker-compose.yml: registers a demo account, the simulator's client and the companion's, once.
 
 Runs in authserver's image and uses the operator's commands alone. What it made is kept in
 /skill-secrets/simulator.json, which start_skill.py reads; a start that was broken off is completed by the next one.
@@ -61,6 +61,15 @@ def add_client(made: dict[str, str], redirect_uri: str) -> None:
     save(made)
 
 
+def add_companion(made: dict[str, str], url: str) -> None:
+    """Without back-channel logout: inside its container authserver cannot reach skill under its public name."""
+    scopes = ("--scope", "openid", "--scope", "email", "--scope", "profile")
+    addresses = ("--redirect-uri", f"{url}/signed-in", "--logout-uri", f"{url}/signed-out")
+    client = authserver("client", "add", "Lampgate", "--first-party", "--require-pkce", *scopes, *addresses)
+    made |= {"companion_id": client["client_id"], "companion_secret": client["client_secret"], "companion_url": url}
+    save(made)
+
+
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # process 1 of a container ignores it otherwise
     if os.environ.get("AUTHSERVER_DEVELOPMENT", "").lower() not in TRUE:
@@ -69,6 +78,9 @@ def main() -> None:
     made: dict[str, str] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     if "owner" not in made:
         add_user(made)
+    companion_url = os.environ["DEMO_COMPANION_URL"]
+    if made.get("companion_url") != companion_url:
+        add_companion(made, companion_url)
     redirect_uri = os.environ["DEMO_REDIRECT_URI"]
     if made.get("redirect_uri") != redirect_uri:  # none yet, or skill's port is another one this time
         add_client(made, redirect_uri)

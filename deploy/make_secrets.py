@@ -3,9 +3,12 @@
 
     secrets [make]                  what is missing is made, what is there stays as it is
     secrets mqtt-user NAME          a user of the broker for a lamp or a gateway; prints the new password once
-    secrets rotate NAME             a new secret-key or bridge-secret beside the old one, which is still accepted
+    secrets rotate NAME             a new secret-key, skill-secret-key or bridge-secret beside the old one, which is still
+                                    accepted
     secrets finish NAME             drops the old one
     secrets set smtp-url            the mail server's address and password, from standard input
+    secrets set companion-client-secret
+                                    what `authserver client add` printed for the companion pages, from standard input
 
 /secrets holds one folder (one volume) for each reader. Passwords that two services share are made in one of them and
 copied into the other; where only the copy is left, that is an error and not a reason to make a new password.
@@ -27,6 +30,7 @@ SHARED = 0o444  # the reader runs under the uid of another image; nobody else mo
 ROTATING = {  # the file, and where its predecessor goes; None: into the same file, after a comma
     "secret-key": ("authserver/secret-key", "authserver/secret-key-previous"),
     "bridge-secret": ("skill/bridge-secret", None),
+    "skill-secret-key": ("skill/secret-key", None),
 }
 
 
@@ -98,6 +102,7 @@ def make() -> None:
     made_once("postgres/superuser-password", SHARED)
     made_once("authserver/secret-key", PRIVATE)
     made_once("skill/bridge-secret", PRIVATE)
+    made_once("skill/secret-key", PRIVATE)
 
     skill_password = secrets.token_urlsafe(32)
     copied("skill/mqtt-url", f"mqtt://skill:{skill_password}@mosquitto:1883")
@@ -149,6 +154,8 @@ def main() -> int:
                 finish(name)
             case ["set", "smtp-url"]:
                 write("authserver/smtp-url", sys.stdin.read().strip(), PRIVATE)
+            case ["set", "companion-client-secret"]:
+                write("skill/companion-client-secret", sys.stdin.read().strip(), PRIVATE)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

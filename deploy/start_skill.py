@@ -1,7 +1,7 @@
 """Starts skill in docker-compose.yml: `start_skill.py serve …` becomes `skill serve …`.
 
-In development mode it takes what demo_authserver.py registered: two lamps for the demo account, and the simulator's
-client beside SKILL_CLIENT_IDS. Otherwise nothing is changed.
+In development mode it takes what demo_authserver.py registered: two lamps for the demo account, the simulator's client
+beside SKILL_CLIENT_IDS, and the companion's. Otherwise nothing is changed.
 """
 
 import json
@@ -39,7 +39,7 @@ def demo() -> dict[str, str] | None:
     give_up_at = time.monotonic() + DEMO_WITHIN
     while True:
         made: dict[str, str] = json.loads(DEMO.read_text()) if DEMO.exists() else {}
-        if made.get("redirect_uri") == redirect_uri:
+        if made.get("redirect_uri") == redirect_uri and "companion_id" in made:
             return made
         if time.monotonic() >= give_up_at:
             print(f"start: authserver-demo registered no simulator at {redirect_uri}", flush=True)
@@ -56,6 +56,10 @@ def main() -> None:
         environment["SKILL_CLIENT_IDS"] = ",".join([*allowed, made["client_id"]])
         environment["SKILL_SIMULATOR_CLIENT_ID"] = made["client_id"]
         environment["SKILL_SIMULATOR_CLIENT_SECRET"] = made["client_secret"]
+        environment["SKILL_COMPANION_CLIENT_ID"] = made["companion_id"]
+        environment["SKILL_COMPANION_CLIENT_SECRET"] = made["companion_secret"]
+        environment.pop("SKILL_COMPANION_CLIENT_SECRET_FILE", None)
+        print(f"start: the lamps are at {environment.get('SKILL_PUBLIC_URL', '')}/", flush=True)
         print(f"start: the simulator is at {environment.get('SKILL_PUBLIC_URL', '')}/simulator/", flush=True)
     os.execvp("skill", ["skill", *sys.argv[1:]])
 

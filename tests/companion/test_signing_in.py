@@ -22,7 +22,7 @@ async def begin(visitor: Visitor, path: str = "/") -> str:
     return location(answer)
 
 
-@pytest.mark.spec("RFC 7636", "OpenID Connect Core 3.1.2.1")
+@pytest.mark.spec("RFC 7636 §4.3", "OpenID Connect Core §3.1.2.1")
 async def test_the_request_carries_state_nonce_and_a_challenge(companion: Companion) -> None:
     async with Visitor(companion.url) as visitor:
         asked = parse_qs(urlsplit(await begin(visitor)).query)
@@ -53,14 +53,14 @@ async def test_signing_in_leads_back_to_the_page_that_was_wanted(companion: Comp
         "/sign-out", "/simulator/", "/a\tb", "javascript:1", "", "/lamps/x#@evil", "/ /evil.example", "/" + "a" * 400,
     ],
 )  # fmt: skip
-@pytest.mark.spec("RFC 9700 4.11")
+@pytest.mark.spec("RFC 9700 §4.11")
 async def test_the_way_back_never_leads_elsewhere(companion: Companion, anna: Person, path: str) -> None:
     async with Visitor(companion.url) as visitor:
         back = await visitor.at_issuer(await begin(visitor, path), anna)
         assert location(await visitor.client.get(back)) == "/"
 
 
-@pytest.mark.spec("RFC 6749 10.12")
+@pytest.mark.spec("RFC 6749 §10.12")
 async def test_an_answer_in_another_browser_signs_nobody_in(companion: Companion, anna: Person) -> None:
     async with Visitor(companion.url) as attacker, Visitor(companion.url) as victim:
         back = await attacker.at_issuer(await begin(attacker), anna)
@@ -78,7 +78,7 @@ async def test_an_answer_in_another_browser_signs_nobody_in(companion: Companion
         assert COOKIE not in victim.client.cookies
 
 
-@pytest.mark.spec("RFC 6749 4.1.2")
+@pytest.mark.spec("RFC 6749 §4.1.2")
 async def test_an_answer_is_good_once(companion: Companion, anna: Person) -> None:
     async with Visitor(companion.url) as visitor:
         back = await visitor.at_issuer(await begin(visitor), anna)
@@ -107,7 +107,6 @@ async def test_an_answer_of_another_issuer_is_refused(companion: Companion, anna
         assert (await visitor.client.get(back.geturl())).status_code == 303  # the true one still works
 
 
-@pytest.mark.spec("security 6.22")
 async def test_a_cookie_that_was_there_before_is_worth_nothing_afterwards(companion: Companion, anna: Person) -> None:
     async with Visitor(companion.url) as visitor:
         visitor.client.cookies.set(COOKIE, "a-value-that-an-attacker-knows", domain="127.0.0.1", path="/")
@@ -137,7 +136,7 @@ async def test_signing_out_ends_it_here_and_at_the_issuer(companion: Companion, 
         assert (await visitor.client.get(f"{companion.url}/history")).status_code == 303
 
 
-@pytest.mark.spec("OpenID Connect Back-Channel Logout 1.0")
+@pytest.mark.spec("OpenID Connect Back-Channel Logout §2.6")
 async def test_who_ends_everything_at_the_issuer_is_out_here_too(companion: Companion) -> None:
     person = companion.person()
     async with Visitor(companion.url) as visitor, Visitor(companion.url) as other:
@@ -161,7 +160,7 @@ async def test_what_is_no_logout_token_ends_nothing(companion: Companion, token:
     assert answer.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.spec("OpenID Connect Back-Channel Logout 1.0")
+@pytest.mark.spec("OpenID Connect Back-Channel Logout §2.6")
 async def test_another_token_of_the_issuer_is_no_logout_token(companion: Companion, anna: Person) -> None:
     """An ID token is signed by the same keys, and is for the same audience."""
     async with Visitor(companion.url) as visitor:
@@ -172,7 +171,7 @@ async def test_another_token_of_the_issuer_is_no_logout_token(companion: Compani
         assert answer.status_code == 400
 
 
-@pytest.mark.spec("security 6.40")
+@pytest.mark.spec("RFC 6749 §10.12")
 @pytest.mark.parametrize(
     "wrong",
     [
