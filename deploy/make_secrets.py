@@ -3,8 +3,8 @@
 
     secrets [make]                  what is missing is made, what is there stays as it is
     secrets mqtt-user NAME          a user of the broker for a lamp or a gateway; prints the new password once
-    secrets rotate NAME             a new secret-key, skill-secret-key or bridge-secret beside the old one, which is still
-                                    accepted
+    secrets rotate NAME             a new secret-key, skill-secret-key or bridge-secret beside the old one, which
+                                    is still accepted
     secrets finish NAME             drops the old one
     secrets set smtp-url            the mail server's address and password, from standard input
     secrets set companion-client-secret

@@ -5,12 +5,14 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from skill.setting_kinds import Duration, LogLevel, SecretWords, Url, Words
 
 PREFIX = "SKILL_"
 SHORTEST_SECRET = 32  # bytes
@@ -32,39 +34,6 @@ def is_loopback(host: str | None) -> bool:
     except ValueError:
         return False
 
-
-def _words(value: object) -> object:
-    return tuple(word for part in value.split(",") if (word := part.strip())) if isinstance(value, str) else value
-
-
-def _url(value: object) -> object:
-    """An absolute http(s) URL without query, fragment or user; kept as text, since `iss` is compared as text."""
-    if not isinstance(value, str):
-        return value
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("must be an absolute http or https URL without query, fragment or user")
-    return value
-
-
-def _secret_words(value: object) -> object:
-    words = _words(value.get_secret_value() if isinstance(value, SecretStr) else value)
-    return tuple(SecretStr(word) if isinstance(word, str) else word for word in words) if words else ()  # type: ignore[attr-defined]
-
-
-def _duration(value: object) -> object:
-    """A plain number is seconds; else ISO 8601 (`PT5M`)."""
-    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-SecretWords = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_words)]
-Url = Annotated[str, BeforeValidator(_url)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-LogLevel = Annotated[
-    Literal["DEBUG", "INFO", "WARNING", "ERROR"],
-    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
-]
 
 S = TypeVar("S", bound="DatabaseSettings")
 

@@ -1,0 +1,42 @@
+"""The kinds of values that settings have, as they stand in the environment."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+
+def _words(value: object) -> object:
+    return tuple(word for part in value.split(",") if (word := part.strip())) if isinstance(value, str) else value
+
+
+def _url(value: object) -> object:
+    """An absolute http(s) URL without query, fragment or user; kept as text, since `iss` is compared as text."""
+    if not isinstance(value, str):
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be an absolute http or https URL without query, fragment or user")
+    return value
+
+
+def _secret_words(value: object) -> object:
+    words = _words(value.get_secret_value() if isinstance(value, SecretStr) else value)
+    return tuple(SecretStr(word) if isinstance(word, str) else word for word in words) if words else ()  # type: ignore[attr-defined]
+
+
+def _duration(value: object) -> object:
+    """A plain number is seconds; else ISO 8601 (`PT5M`)."""
+    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+SecretWords = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_words)]
+Url = Annotated[str, BeforeValidator(_url)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
