@@ -126,7 +126,7 @@ _SET = [
     re.compile(rf"{_OWN_BRIGHTNESS} (?:to |at )?{_LEVEL}"),
 ]  # fmt: skip
 _SHADE = (
-    rf"(?P<shade>{'|'.join(sorted([*COLOURS, *WHITES], key=len, reverse=True))}|(?P<kelvin>\d{{4,5}}) ?(?:k|kelvin))"
+    rf"(?P<shade>{'|'.join(sorted([*COLOURS, *WHITES], key=len, reverse=True))}|(?P<kelvin>\d{{3,5}}) ?(?:k|kelvin))"
 )
 _COLOUR = "(?:'s)?(?: colou?r)?(?: to)?(?: the)?(?: colou?r)?"
 _SHADES = [

@@ -23,7 +23,9 @@ function show(lamp, state) {
   }
   lamp.dataset.mode = state.coloured ? "color" : "white";
   for (const button of lamp.querySelectorAll("[data-colour]")) {
-    button.setAttribute("aria-pressed", String(state.coloured && button.dataset.colour === state.colour));
+    const pressed = state.coloured && button.dataset.colour === state.colour;
+    if (pressed && button.getAttribute("aria-pressed") === "false") reveal(button);
+    button.setAttribute("aria-pressed", String(pressed));
   }
   for (const slider of lamp.querySelectorAll('input[type="range"]')) {
     if (slider.dataset.held) continue;
@@ -31,6 +33,14 @@ function show(lamp, state) {
     if (slider.name === "kelvin") slider.setAttribute("aria-valuetext", `${state.kelvin} K`);
   }
 }
+
+function reveal(button) {
+  // In the middle of its strip, where that is too narrow for all; the page itself stays where it is.
+  const strip = button.parentElement;
+  strip.scrollLeft = button.offsetLeft - (strip.clientWidth - button.offsetWidth) / 2;
+}
+
+for (const button of document.querySelectorAll('[data-colour][aria-pressed="true"]')) reveal(button);
 
 let stream = null;
 
