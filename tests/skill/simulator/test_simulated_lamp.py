@@ -249,6 +249,25 @@ def test_a_registered_lamp_is_simulated_as_the_registry_has_it_and_says_how_to_r
     asyncio.run(obeys())
 
 
+async def test_a_discoverable_lamp_is_found_and_registered_as_it_is(
+    sqlite_url: str, tmp_path: Path, mosquitto: Broker
+) -> None:
+    port = free_port()
+    settings = skill_settings(sqlite_url, port, "http://127.0.0.1:1", CLIENT_ID, SKILL_MQTT_URL=mosquitto.url)
+    skill = Service("skill", settings, tmp_path, port)
+    skill.migrate()
+    colours = ["--supported-color-modes", "hs,color_temp", "--brightness-scale", "100", "--kelvin-range", "2000-6500"]
+    async with SimulatedLamp("--broker", mosquitto.url, "--name", "Found lamp", "--discoverable", *colours):
+        await asyncio.to_thread(skill.cli, "lamp", "discover", "--owner", PERSON, "--wait", "1")
+        lamps = await asyncio.to_thread(skill.cli_json, "lamp", "list", "--owner", PERSON)
+    (found,) = [lamp for lamp in lamps if lamp["name"] == "Found lamp"]
+    assert found["options"]["command_topic"] == "lamps/found-lamp/set"
+    assert found["options"]["brightness_scale"] == 100
+    assert set(found["options"]["supported_color_modes"]) == {"hs", "color_temp"}
+    assert set(found["options"]["capabilities"]) == {"power", "brightness", "color", "temperature"}
+    assert found["options"]["kelvin_range"] == [2000, 6493]  # whole mired on the way
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
