@@ -15,6 +15,7 @@ import orjson
 
 from skill.simulator import terminal
 from skill.simulator.plugged import Connection, Event, Lamp, Refused
+from skill.simulator.printable import printable
 from skill.simulator.switch import HELP, NotUnderstood, Typed, typed
 
 Look = Literal["drawn", "lines", "json"]
@@ -99,7 +100,7 @@ class Console:
         elif kind == "puzzled":
             text = f"does not understand that ({text})"
         who = f"{lamp.name}: " if lamp is not None else ""
-        self._write(f"{time.strftime('%H:%M:%S')}  {who}{text}\n")
+        self._write(f"{time.strftime('%H:%M:%S')}  {printable(who + text)}\n")
 
     def _write(self, text: str) -> None:
         self._out.write(text)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,10 +70,10 @@ def keep(kept: Kept) -> None:
     }
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = path.with_suffix(f".{os.getpid()}")
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem)  # mode 0600
+        with open(handle, "wb") as file:
             file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-        beside.replace(path)
+        Path(beside).replace(path)
     except OSError as error:
         raise NotKept(f"{path} cannot be written: {error.strerror}") from error
 

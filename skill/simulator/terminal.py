@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from skill.drawing import light_colour
 from skill.simulator.plugged import Lamp
+from skill.simulator.printable import printable
 
 Colour = tuple[float, float, float]
 
@@ -94,7 +95,7 @@ def screen(lamps: Sequence[Lamp], status: str, note: str) -> list[str]:
     columns, rows = max(20, size.columns), max(8, size.lines)
     side = max(1, columns // (WIDTH + 2))
     blocks = -(-len(lamps) // side)
-    notes = textwrap.wrap(_clean(note), columns - 1)[:NOTE]
+    notes = textwrap.wrap(printable(note), columns - 1)[:NOTE]
     rows -= len(notes) + 2
     lines: list[str] = []
     if blocks * (HEIGHT // 2 + 3) <= rows:
@@ -121,13 +122,8 @@ def _title(lamp: Lamp, count: int) -> str:
     return f"{lamp.number} {lamp.name}" if count > 1 else lamp.name
 
 
-def _clean(text: str) -> str:
-    """What came over the wire does not command the terminal."""
-    return "".join(character if character.isprintable() else "·" for character in text)
-
-
 def _cut(text: str, width: int) -> str:
-    text = _clean(text)
+    text = printable(text)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

@@ -88,6 +88,11 @@ class Voice:
     def devices(self) -> tuple[Device, ...]:
         return self._browser.devices or ()
 
+    @property
+    def unlinked(self) -> bool:
+        """An answer has ended the link; only linking again helps."""
+        return self._browser.link is None
+
     @staticmethod
     def abilities(device: Device) -> str:
         return ", ".join(word for interface, word in _WORDS.items() if interface in device.interfaces)

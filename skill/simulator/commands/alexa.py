@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 import webbrowser
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from skill.settings import SettingsError, read_one
 from skill.simulator.colours import colour_of, kelvin_of
+from skill.simulator.printable import printable
 from skill.simulator.speech import Adjust, Brightness, Colour, Intent, Power, Question, White, Whiter
 
 if TYPE_CHECKING:
@@ -85,15 +86,13 @@ def _with_voice(url: str, token_file: Path | None, work: Callable[["Voice"], Awa
     raise typer.Exit(status)
 
 
-def _print(said: "Said", as_json: bool, lines: list[str] | None = None) -> int:
+def _print(said: "Said", as_json: bool, lines: Sequence[str] = ()) -> int:
     if as_json:
         typer.echo(orjson.dumps(said.facts(), option=orjson.OPT_INDENT_2).decode())
-    else:
-        typer.echo(
-            f"Alexa: {said.reply}" + (f"  ({said.detail})" if said.detail else "") + f"  [{said.milliseconds:.0f} ms]"
-        )
-        for line in lines or []:
-            typer.echo(line)
+        return 0 if said.well else 1
+    why = f"  ({said.detail})" if said.detail else ""
+    for line in (f"Alexa: {said.reply}{why}  [{said.milliseconds:.0f} ms]", *lines):
+        typer.echo(printable(line))
     return 0 if said.well else 1
 
 
@@ -234,7 +233,7 @@ def report(
                     typer.echo(orjson.dumps(said.facts()).decode())
                 else:
                     _print(said, as_json, [f"  {name:<26} {value}" for name, value in said.properties.items()])
-            if not watch:
+            if not watch or voice.unlinked:
                 return 0 if said.well else 1
             await asyncio.sleep(every)
 

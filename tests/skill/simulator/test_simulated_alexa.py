@@ -262,6 +262,12 @@ def test_watching_prints_what_changes(say: Say, simulator: Service, linking_issu
         assert watching.wait(10) == 0
 
 
+def test_watching_ends_with_the_link(say: Say, linking_issuer: LinkingIssuer) -> None:
+    forged = linking_issuer.token(client_id=CLIENT_ID)[:-10] + "A" * 10
+    done = say("report", f"lamp-{'0' * 32}", "--watch", "--every", "0.05", SKILL_SIMULATE_TOKEN=forged)
+    assert (done.returncode, done.stdout.count("INVALID_AUTHORIZATION_CREDENTIAL")) == (1, 1)
+
+
 def test_a_lamp_is_only_asked_what_it_can(say: Say, simulator: Service) -> None:
     lamp = add_lamp(simulator, PERSON, "Plain lamp", "simulated", "--capabilities", "power,brightness")
     try:

@@ -124,3 +124,10 @@ def test_a_json_line_is_one_object() -> None:
     told = json.loads(line)
     assert (told["event"], told["name"], told["on"], told["kelvin"]) == ("changed", "Desk lamp", True, 2703)
     assert told["at"].endswith("Z")
+
+
+def test_what_a_lamp_hears_does_not_command_the_terminal() -> None:
+    out = io.StringIO()
+    Console("lines", out, "mqtt://here").report(Event("heard", lamp(), "topic \x1b]0;mine\x07\x1b[2J\r"))
+    assert "\x1b" not in out.getvalue()
+    assert "\r" not in out.getvalue()
