@@ -24,7 +24,9 @@ class Application(Router):
         self.service = service
         self._directive = DirectiveEndpoint(service)
         directive = Route(DIRECTIVE, self._directive, methods=["POST"])
-        super().__init__([Mount("/", Starlette(routes=[directive, *pages]))], lifespan=self._lifespan)
+        served = Starlette(routes=[directive, *pages])
+        served.router.redirect_slashes = False  # it would lead to whatever `Host` says, a directive included
+        super().__init__([Mount("/", served)], redirect_slashes=False, lifespan=self._lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == DIRECTIVE and scope["method"] == "POST":
