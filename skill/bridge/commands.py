@@ -37,7 +37,8 @@ def write_package(
                 typer.echo(f"  {key:<15} {meaning}")
         else:
             typer.echo(f"{name:<17} {value}")
-    typer.echo("\nTrigger: Alexa Smart Home, with the skill's id. Deploy it in each region whose languages you serve.")
+    typer.echo("\nTrigger: Alexa Smart Home, with the skill's id. Role: the basic one, which may write logs. No VPC.")
+    typer.echo("Deploy it in each region whose languages you serve.")
 
 
 @bridge_app.command("template")

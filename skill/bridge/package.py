@@ -15,8 +15,8 @@ ENVIRONMENT = {
     "BRIDGE_SECRET": "what SKILL_BRIDGE_SECRET is at skill",
 }
 REGIONS = {
-    "us-east-1": "English (US, CA), Portuguese (BR)",
-    "eu-west-1": "English (UK, IN), German, Spanish (ES), French (FR), Italian",
+    "us-east-1": "English (US, CA), French (CA), Spanish (MX, US), Portuguese (BR)",
+    "eu-west-1": "English (UK, IN), German, Spanish (ES), French (FR), Italian, Dutch, Hindi, Arabic",
     "us-west-2": "Japanese, English (AU)",
 }
 """Alexa calls only the function in the region of the customer's language."""
