@@ -5,6 +5,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+LARGEST_REQUEST = 256 * 1024  # bytes, of which a body may be 64 KiB
+HEAD_PATIENCE = 5.0  # seconds; a head that is not whole after that is looked at once more, and then given up
+
 
 class Joined:
     """A transport that sends together what is written in one turn of the event loop. uvicorn writes the head of an
@@ -38,11 +41,38 @@ class Joined:
 
 
 class OnePieceProtocol(HttpToolsProtocol):
-    """uvicorn's, on such a transport."""
+    """uvicorn's, on such a transport, with the bounds that it and httptools lack: of a head and its trailers, and of
+    the wait for a head. A header that grows is copied with each packet: a hundred megabytes, from anybody, stopped the
+    loop for a quarter of a minute."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._joined = Joined(transport)
         super().connection_made(self._joined)  # type: ignore[arg-type]
+        self._size = 0  # bytes of the present request that came after its first packet
+        self._unfinished: object = None
+        self._look = self.loop.call_later(HEAD_PATIENCE, self._look_at_head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._look.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self.scope  # another one begins with each request
+        super().data_received(data)
+        if self.scope is not before:
+            self._size = 0
+        elif before is not None:
+            self._size += len(data)
+            if self._size > LARGEST_REQUEST:
+                self.transport.close()
+
+    def _look_at_head(self) -> None:
+        if self.scope is None or "method" not in self.scope:  # uvicorn enters it when the head is whole
+            if self.scope is self._unfinished:
+                self.transport.close()
+                return
+            self._unfinished = self.scope
+        self._look = self.loop.call_later(HEAD_PATIENCE, self._look_at_head)
 
     def eof_received(self) -> None:
         """The client has said all; the loop closes the connection now, and what waits must be on its way before."""

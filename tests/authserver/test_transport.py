@@ -1,7 +1,12 @@
 """What a socket sees: an answer in one piece, answers in the order of their questions, and an end where one is due."""
 
 import asyncio
+import contextlib
+import socket
 
+import pytest
+
+from authserver.transport import HEAD_PATIENCE, LARGEST_REQUEST
 from tests.running.service import Service
 
 QUESTION = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -41,3 +46,42 @@ async def test_a_client_that_has_said_all_still_gets_its_answer(authserver: Serv
         heard = await asyncio.wait_for(reader.read(), 10)
         assert heard.endswith(ANSWER), heard
         writer.close()
+
+
+POST = b"POST /oauth2/token HTTP/1.1\r\nHost: a\r\n"
+MANY = b"a" * 65_536
+ENDLESS = {
+    "one-header": (POST + b"X-More: ", MANY),
+    "many-headers": (POST, b"X-More: 1\r\n" * 1000),
+    "a-path": (b"GET /oauth2/authorize?state=", MANY),
+    "a-trailer": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-More: ", MANY),
+    "a-body-that-nobody-reads": (b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", MANY),
+}
+IN_FLIGHT = 16 * 1024 * 1024  # bytes that the kernel's buffers and one read may hold
+
+
+@pytest.mark.parametrize(("first", "then"), ENDLESS.values(), ids=ENDLESS)
+def test_a_request_that_does_not_end_is_given_up(authserver: Service, first: bytes, then: bytes) -> None:
+    sent, ended = 0, False
+    with socket.create_connection(("127.0.0.1", authserver.port), timeout=10) as connection:
+        connection.sendall(first)
+        try:
+            while sent < LARGEST_REQUEST + IN_FLIGHT:
+                connection.sendall(then)
+                sent += len(then)
+        except OSError:
+            ended = True
+    assert ended, f"{sent} bytes were taken"
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(authserver: Service) -> None:
+    with contextlib.ExitStack() as stack:
+        silent, half, second = (
+            stack.enter_context(socket.create_connection(("127.0.0.1", authserver.port), timeout=3 * HEAD_PATIENCE))
+            for _ in range(3)
+        )
+        half.sendall(POST[:20])
+        second.sendall(QUESTION)
+        assert second.recv(65_536).startswith(b"HTTP/1.1 200")
+        second.sendall(QUESTION[:10])
+        assert [connection.recv(65_536) for connection in (silent, half, second)] == [b""] * 3
