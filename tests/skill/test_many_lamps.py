@@ -104,8 +104,8 @@ async def test_ten_thousand_lamps_are_listened_to_and_a_reconnect_holds_up_no_di
     await end(running)
     assert {each.endpoint_id for each in told} == {lamp.endpoint_id}, "what was known is not told again"
     print(
-        f"\n{MANY} lamps: heard in {first:.1f} s (traced), {size / MANY:.0f} bytes each; again after a lost connection"
-        f" in {again:.1f} s, with {len(took)} directives meanwhile: median {took[len(took) // 2] * 1000:.0f} ms, slowest"
+        f"\n{MANY} lamps: heard in {first:.1f} s (traced), {size / MANY:.0f} bytes each; again after an outage in {again:.1f}"
+        f" s, with {len(took)} directives meanwhile: median {took[len(took) // 2] * 1000:.0f} ms, slowest"
         f" {took[-1] * 1000:.0f} ms"
     )
     assert len(took) > 3, "directives went on while the lamps were subscribed"
