@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.running import hashing, ports
 from tests.running.amazon import Amazon
-from tests.running.bridge import Bridge
+from tests.running.bridge import CHECKS
 from tests.running.broker import Broker
 from tests.running.chromium import Pages, launch
 from tests.running.home import Home, add_alexa, authserver_settings, skill_settings
@@ -30,7 +30,7 @@ RUN_FOLDER = pytest.StashKey[Path]()
 def pytest_configure(config: pytest.Config) -> None:
     """The process that leads the run owns the folder of the one PostgreSQL, and passes it on to its workers."""
     start_forked()
-    Bridge.check = staticmethod(check_answer)
+    CHECKS.append(check_answer)
     if not hasattr(config, "workerinput"):
         config.stash[RUN_FOLDER] = new_folder()
         config.pluginmanager.register(LeadsWorkers(config), "leads-workers")
