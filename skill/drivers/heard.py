@@ -54,7 +54,7 @@ class Heard:
             return state
         asked = self.requested
         if asked is not None and colour_of(asked) == colour_of(state):
-            return state._replace(value=asked.value)
+            return state._replace(value=asked.value or 1.0)  # whoever switched a black lamp on made it shine
         return state if colour_of(self.state) == colour_of(state) else state._replace(value=1.0)
 
     def forget(self) -> None:

@@ -18,11 +18,8 @@ LONGEST = 1024
 """Bytes of a topic, also of one that is made of another."""
 
 COLOURED, WARM = frozenset(COLOUR_MODES), frozenset({"color_temp"})
-_WHITES = {"esphome": frozenset({"color_temp", "rgbww"})}
-"""The modes that have whites of several temperatures, where it is not `color_temp` alone: ESPHome's cold and warm
-channels hear it, too."""
 _MIXED = {"wled": frozenset({"rgb"})}
-"""Those that can make them of other colours."""
+"""The modes that make whites of colours."""
 TASMOTAS_WHITES = KelvinRange(2000, 6500)
 """500 to 153 mired."""
 
@@ -98,10 +95,9 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def implied(options: Mapping[str, Any]) -> list[str] | None:
     """The capabilities that follow from `supported_color_modes`; None where they say nothing."""
-    dialect, modes = options.get("dialect", DEFAULT), _modes(options)
-    if not modes:
+    if not (modes := _modes(options)):
         return None
-    able = {BRIGHTNESS: modes != {"onoff"}, COLOR: modes & COLOURED, TEMPERATURE: modes & _WHITES.get(dialect, WARM)}
+    able = {BRIGHTNESS: modes != {"onoff"}, COLOR: modes & COLOURED, TEMPERATURE: modes & WARM}
     return [POWER, *(word for word, holds in able.items() if holds)]
 
 
@@ -117,13 +113,11 @@ def _able(options: dict[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         raise BadOption("capabilities", str(error)) from error
     if modes:
-        whites = _WHITES.get(dialect, WARM) | _MIXED.get(dialect, frozenset())
+        whites = WARM | _MIXED.get(dialect, frozenset())
         if abilities.color and not modes & COLOURED:
             raise BadOption("capabilities", "color, but supported_color_modes name none that shows one")
         if abilities.kelvin is not None and not modes & whites:
-            raise BadOption(
-                "capabilities", f"temperature, but supported_color_modes lack {' and '.join(sorted(whites))}"
-            )
+            raise BadOption("capabilities", "temperature, but supported_color_modes lack color_temp")
         if abilities.brightness and modes == {"onoff"}:
             raise BadOption("capabilities", "brightness, but supported_color_modes are onoff alone")
     if abilities.kelvin is not None and dialect == "tasmota":

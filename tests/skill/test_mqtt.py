@@ -237,3 +237,75 @@ async def test_S06_a_lamp_behind_the_broker_obeys_directives(
                 while await alexa.refused("Alexa.PowerController", "TurnOff", lamp) != "BRIDGE_UNREACHABLE":
                     await asyncio.sleep(0.02)
             mosquitto.start()
+
+
+@pytest.mark.spec("alexa 6.2")
+async def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(mosquitto: Broker) -> None:
+    """In front of a real one stands one that refuses the newer version, as older brokers do."""
+    versions: list[int] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(1024)
+        versions.append(first[first.index(b"MQTT") + 4])
+        if versions[-1] > 4:
+            writer.write(b"\x20\x02\x00\x01")  # CONNACK: unacceptable protocol version
+            writer.close()
+            return
+        back, forth = await asyncio.open_connection(mosquitto.host, mosquitto.port)
+        forth.write(first)
+        await asyncio.gather(pump(reader, forth), pump(back, writer))
+
+    server = await asyncio.start_server(old, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    driver = MqttDriver(SecretStr(f"mqtt://127.0.0.1:{port}"), time.time)
+    running = asyncio.create_task(driver.run())
+    async with Bulb(mosquitto) as bulb:
+        lamp = bulb.lamp()
+        await driver.watch([lamp])
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    assert (await driver.apply(lamp, Brightness(42))).state.brightness == 42
+                    break
+                except BridgeUnreachable:
+                    await asyncio.sleep(0.05)
+    assert versions == [5, 4]
+    await end(running)
+    server.close()
+
+
+@pytest.mark.spec("alexa 2.3")
+async def test_a_black_lamp_that_somebody_switches_on_is_no_black(driver: MqttDriver, mosquitto: Broker) -> None:
+    async with Plugged(mosquitto, FIRMWARES["json_light"]()) as plugged:
+        lamp, topic = plugged.lamp, plugged.firmware.options["state_topic"]
+        await driver.apply(lamp, Brightness(100))
+        black = (await driver.apply(lamp, Color(240.0, 1.0, 0.0))).state
+        assert (black.power, black.hue, black.value) == (False, 240.0, 0.0)
+        blue = {"state": "ON", "brightness": 255, "color_mode": "rgb", "color": {"r": 0, "g": 0, "b": 255}}
+        await plugged.say(topic, json.dumps(blue))
+        async with asyncio.timeout(20):
+            while not (state := (await driver.sample(lamp, None)).state).power:
+                await asyncio.sleep(0.02)
+        assert (state.mode, state.hue, state.saturation, state.value) == ("color", 240.0, 1.0, 1.0)
+
+
+@pytest.mark.spec("alexa 2.6", "S15")
+async def test_S15_a_broker_that_is_lost_before_the_lamp_confirms_is_said_at_once(
+    driver: MqttDriver, mosquitto: Broker
+) -> None:
+    async with Bulb(mosquitto, lambda *_: None) as bulb:
+        asked = asyncio.create_task(driver.apply(bulb.lamp(), Brightness(42)))
+        async with asyncio.timeout(20):
+            while not bulb.commands:
+                await asyncio.sleep(0.01)
+        assert driver._client is not None
+        started = time.monotonic()
+        await driver._client.__aexit__(None, None, None)  # the connection alone is lost
+        with pytest.raises(BridgeUnreachable):
+            await asked
+        assert time.monotonic() - started < 1, "the lamp's two seconds are not waited for"

@@ -29,7 +29,8 @@ TASMOTA: dict[str, Any] = {"dialect": "tasmota", "topic": "a"}
         (HA, ["rgbww"], ["power", "brightness", "color"]),
         (Z2M, "xy,color_temp", ["power", "brightness", "color", "temperature"]),
         (WLED, "rgb", ["power", "brightness", "color"]),
-        (ESPHOME, "rgbww", ["power", "brightness", "color", "temperature"]),
+        (ESPHOME, "rgbww", ["power", "brightness", "color"]),
+        (ESPHOME, "rgbww,color_temp", ["power", "brightness", "color", "temperature"]),
     ],
 )
 def test_capabilities_that_are_not_said_follow_from_the_colour_modes(
