@@ -15,7 +15,7 @@ from skill.canonical import Lamp
 from skill.errors import BridgeUnreachable, EndpointUnreachable
 from tests.running.broker import Broker
 from tests.running.tasks import end
-from tests.skill.firmware import FIRMWARES, Firmware, JsonLight, Tasmota, Wled, Workshop, Zigbee2Mqtt
+from tests.skill.firmware import FIRMWARES, Firmware
 
 Behave = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
 
@@ -137,18 +137,8 @@ class Plugged:
     @property
     def percent(self) -> int:
         """How bright it really shines; 0 is off."""
-        match self.firmware:
-            case Tasmota(power=power, dimmer=dimmer):
-                return dimmer if power == "ON" else 0
-            case Wled(on=on, bri=bri):
-                return round(bri / 2.55) if on else 0
-            case Workshop(reported=state, power_key=key):
-                return int(state["brightness"]) if state[key] == "ON" else 0
-            case Zigbee2Mqtt(state=state):
-                return round(state["brightness"] / 2.54) if state["state"] == "ON" else 0
-            case JsonLight(state=state):
-                return round(state["brightness"] / 2.55) if state["state"] == "ON" else 0
-        raise NotImplementedError
+        light = self.firmware.light
+        return light.percent if light.on else 0
 
 
 async def until_away(command: Callable[[], Awaitable[object]]) -> None:
