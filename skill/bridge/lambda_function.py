@@ -214,6 +214,7 @@ def _connect(addresses: list[Any], deadline: Deadline) -> socket.socket:
             sock = socket.socket(family, kind, protocol)
             sock.settimeout(deadline.left() / (len(addresses) - position))
             sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or the handshake's end delays the directive
             return sock
         except OSError as failure:
             reason = _words(failure)

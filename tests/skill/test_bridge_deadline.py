@@ -133,3 +133,15 @@ def test_S27_the_whole_budget_is_six_and_a_half_seconds(deploy: Callable[..., Fu
     with socket.create_server(("127.0.0.1", 0)) as mute:
         handler = deploy(f"http://127.0.0.1:{mute.getsockname()[1]}")
         assert 6.4 < takes(handler, ADJUST, Invocation(8)) < 7
+
+
+@pytest.mark.spec("S27")
+def test_S27_a_directive_does_not_wait_for_the_handshake_s_end_to_be_acknowledged(
+    deploy: Callable[..., Function],
+) -> None:
+    """Nagle's algorithm would hold it back for a journey to skill and back, and a few hundredths of a second more."""
+    with stranger(good) as skill:
+        handler = deploy(skill.url)
+        handler(ADJUST, Invocation())
+        kept: socket.socket = handler.__globals__["_bridge"]._kept
+        assert kept.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
