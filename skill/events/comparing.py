@@ -61,5 +61,10 @@ def differences(before: LampState, after: LampState, abilities: Abilities) -> li
     return [name for name, value in now.items() if name not in was or was[name] != value]
 
 
+def reportable(state: LampState, abilities: Abilities) -> frozenset[str]:
+    """The names of the properties that there are now: what shows a colour has no colour temperature."""
+    return frozenset(_values(state, abilities))
+
+
 def _values(state: LampState, abilities: Abilities) -> dict[str, object]:
     return {each["name"]: each["value"] for each in properties(Sample(state, 0.0, 0), abilities)}

@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from skill.abilities import Abilities
 from skill.canonical import LampState, Sample
-from skill.events.comparing import as_told, decoded, differences, encoded
+from skill.events.comparing import as_told, decoded, differences, encoded, reportable
 from skill.events.messages import CAUSES, change_report
 from skill.models import EventGrantRow, KnownStateRow, LampRow, SimulatedLampRow
 from skill.news import Cause, Happening
@@ -281,7 +281,7 @@ class Watching:
         if replaced:
             was = decoded(replaced[0][0]["was"]) or told
             maybe = [name for body, tried in replaced if tried for name in body["changed"]]
-            names = {*differences(was, now, abilities), *maybe}
+            names = {*differences(was, now, abilities), *maybe} & reportable(now, abilities)
             if not names:
                 return
         sample = Sample(now, suspect.at, max(0, now_ms - int(suspect.at * 1000)))
