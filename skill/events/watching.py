@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -37,6 +37,7 @@ SETTLING_LONGEST = 15.0  # seconds, for a lamp that never rests
 FIRST_WORDS = 0.5  # seconds in which a lamp that is heard first says all of what the broker kept
 TICK = 0.1  # seconds between two looks at what came to rest
 TROUBLE = 1.0  # seconds until the database is asked again
+OVERTAKEN = 2000  # milliseconds; what is further ahead is another clock, not a later directive
 LAMPS_EVERY = 1.0  # seconds
 MOST_AT_ONCE = 200  # lamps judged in one unit
 LAST_WORDS = 2.0  # seconds, at the end, for what Alexa asked for last
@@ -71,7 +72,7 @@ class Watching:
         self._watched: frozenset[str] | None = None  # until it is known, every lamp is
         self._seen: int | None = None
         self._suspects: dict[str, _Suspect] = {}
-        self._asked_for: dict[str, LampState] = {}
+        self._asked_for: dict[str, tuple[LampState, float]] = {}
         self._last: dict[str, tuple[LampState, float]] = {}  # of every lamp: it may be watched from now on
         self._something = asyncio.Event()
 
@@ -83,7 +84,7 @@ class Watching:
         now = asyncio.get_running_loop().time()
         suspect = self._suspects.get(endpoint_id)
         if cause is Cause.alexa:
-            self._asked_for[endpoint_id] = after
+            self._asked_for[endpoint_id] = after, at
             if suspect is not None:
                 suspect.after, suspect.at = after, at
         elif suspect is None:
@@ -148,7 +149,8 @@ class Watching:
             await self._write_what_alexa_asked_for()
 
     async def _write_what_alexa_asked_for(self) -> None:
-        """Alexa was told by the answer how the lamp stands: what waits to tell it of the lamp is out of date."""
+        """Alexa was told by the answer how the lamp stands: what waits to tell it of the lamp is out of date. Unless
+        another replica was faster with what it was asked a moment later."""
         asked_for = dict(sorted(self._asked_for.items()))
         if not asked_for:
             return
@@ -156,15 +158,21 @@ class Watching:
         async with self._cold.unit() as session:
             there = await session.exec(select(LampRow.endpoint_id).where(col(LampRow.endpoint_id).in_(asked_for)))
             rows = [
-                {"endpoint_id": each, "state": encoded(asked_for[each]), "at": now_ms} for each in sorted(there.all())
+                {"endpoint_id": each, "state": encoded(asked_for[each][0]), "at": int(asked_for[each][1] * 1000)}
+                for each in sorted(there.all())
             ]
             if rows:
                 statement = inserting(session, KnownStateRow.__table__).values(rows)  # type: ignore[attr-defined]
                 new = {"state": statement.excluded.state, "at": statement.excluded.at}
-                await session.exec(statement.on_conflict_do_update(index_elements=["endpoint_id"], set_=new))
-                await forget_changes(session, asked_for, now_ms)
-        for endpoint_id, state in asked_for.items():
-            if self._asked_for.get(endpoint_id) is state:
+                ahead = col(KnownStateRow.at) - statement.excluded.at
+                written = await session.exec(
+                    statement.on_conflict_do_update(
+                        index_elements=["endpoint_id"], set_=new, where=or_(ahead <= 0, ahead > OVERTAKEN)
+                    ).returning(col(KnownStateRow.endpoint_id))
+                )
+                await forget_changes(session, [row[0] for row in written.all()], now_ms)
+        for endpoint_id, asked in asked_for.items():
+            if self._asked_for.get(endpoint_id) is asked:
                 del self._asked_for[endpoint_id]
 
     async def _judge_who_rests(self) -> None:
@@ -233,13 +241,15 @@ class Watching:
             return False
         told = (decoded(known.state) if known is not None else None) or suspect.before
         if told is None:  # nobody has ever told Alexa, which asks by itself
-            await self._tell_known(session, lamp.endpoint_id, None, suspect.after)
+            await self._tell_known(session, lamp.endpoint_id, None, suspect.after, suspect.at)
             return False
         now = as_told(suspect.after, told)
         changed = differences(told, now, abilities)
         if not changed and known is not None:
             return False
-        if not await self._tell_known(session, lamp.endpoint_id, None if known is None else known.state, now):
+        if not await self._tell_known(
+            session, lamp.endpoint_id, None if known is None else known.state, now, suspect.at
+        ):
             return None
         if not changed:
             return False
@@ -248,9 +258,11 @@ class Watching:
         log.info("lamp %s changed without Alexa: %s", lamp.endpoint_id, ", ".join(changed))
         return True
 
-    async def _tell_known(self, session: AsyncSession, endpoint_id: str, seen: str | None, state: LampState) -> bool:
-        """Whether it was this unit that changed the row."""
-        new = {"state": encoded(state), "at": int(self._clock() * 1000)}
+    async def _tell_known(
+        self, session: AsyncSession, endpoint_id: str, seen: str | None, state: LampState, at: float
+    ) -> bool:
+        """Whether it was this unit that changed the row. `at` is when the lamp stood so, in seconds."""
+        new = {"state": encoded(state), "at": int(at * 1000)}
         if seen is None:
             row = inserting(session, KnownStateRow.__table__).values(  # type: ignore[attr-defined]
                 endpoint_id=endpoint_id, **new
