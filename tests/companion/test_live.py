@@ -147,3 +147,15 @@ async def test_a_lamp_behind_the_broker_is_heard_of_at_once(
             await broker.publish("live/state", orjson.dumps({"state": "ON", "brightness": 128}), qos=1)
             await heard.until(lamp, 2.0, on=True, brightness=50)
             assert time.monotonic() - began < 0.3
+
+
+async def test_a_stream_does_not_hold_up_the_servers_end(companion: Companion, anna: Person) -> None:
+    await companion.lamp(anna.sub, "Last lamp")
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        async with listening(visitor) as heard:
+            began = time.monotonic()
+            await asyncio.to_thread(companion.skill.stop)
+            assert time.monotonic() - began < 4
+            assert heard.ended
+    await asyncio.to_thread(companion.skill.start)
