@@ -9,6 +9,7 @@
     secrets set smtp-url            the mail server's address and password, from standard input
     secrets set companion-client-secret
                                     what `authserver client add` printed for the companion pages, from standard input
+    secrets set alexa-client-secret Alexa's, of the skill's Permissions page: for events, from standard input
 
 /secrets holds one folder (one volume) for each reader. Passwords that two services share are made in one of them and
 copied into the other; where only the copy is left, that is an error and not a reason to make a new password.
@@ -154,8 +155,8 @@ def main() -> int:
                 finish(name)
             case ["set", "smtp-url"]:
                 write("authserver/smtp-url", sys.stdin.read().strip(), PRIVATE)
-            case ["set", "companion-client-secret"]:
-                write("skill/companion-client-secret", sys.stdin.read().strip(), PRIVATE)
+            case ["set", "companion-client-secret" | "alexa-client-secret" as name]:
+                write(f"skill/{name}", sys.stdin.read().strip(), PRIVATE)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

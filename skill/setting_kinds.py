@@ -33,6 +33,8 @@ def _duration(value: object) -> object:
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Optional = Annotated[str | None, BeforeValidator(lambda value: value or None)]
+"""Empty is not set: compose passes on what nobody has said as empty text."""
 SecretWords = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_words)]
 Url = Annotated[str, BeforeValidator(_url)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]

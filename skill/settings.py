@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from skill.setting_kinds import Duration, LogLevel, SecretWords, Url, Words
+from skill.setting_kinds import Duration, LogLevel, Optional, SecretWords, Url, Words
 
 PREFIX = "SKILL_"
 SHORTEST_SECRET = 32  # bytes
@@ -163,9 +163,8 @@ class Settings(RegistrySettings):
         description="What seals tokens in the database, at least 32 bytes; two, comma separated, while one replaces the"
         " other: the first seals, both open. Needed by the companion pages and for events to Alexa.",
     )
-    alexa_client_id: str | None = Field(
+    alexa_client_id: Optional = Field(
         None,
-        min_length=1,
         description="Alexa Client Id of the skill's *Permissions* page: with it, changes of lamps are sent to Alexa"
         " (docs/events.md). It is not the client of account linking.",
     )
@@ -182,7 +181,7 @@ class Settings(RegistrySettings):
     )
     simulator_client_id: str | None = Field(None, description="The simulator's client at the issuer (development).")
     simulator_client_secret: SecretStr | None = Field(None, description="The secret of the simulator's client.")
-    companion_client_id: str | None = Field(
+    companion_client_id: Optional = Field(
         None,
         description="The client at the issuer with which people sign in to the companion pages at `/`: without it there"
         " are none. Needs `SKILL_SECRET_KEY` and `SKILL_PUBLIC_URL`.",

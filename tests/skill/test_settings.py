@@ -36,6 +36,13 @@ def test_a_good_set_up_starts(monkeypatch: pytest.MonkeyPatch, values: dict[str,
     assert read.reachable_issuer == read.issuer
 
 
+def test_a_client_that_compose_passes_on_as_empty_text_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody_said = ("ALEXA_CLIENT_ID", "ALEXA_CLIENT_SECRET_FILE", "COMPANION_CLIENT_ID", "COMPANION_CLIENT_SECRET_FILE")
+    read = settings(monkeypatch, PRODUCTION | {f"SKILL_{name}": "" for name in nobody_said})
+    assert (read.alexa_client_id, read.alexa_client_secret) == (None, None)
+    assert read.missing_for_companion
+
+
 @pytest.mark.spec("security 6.76")
 @pytest.mark.parametrize(
     "issuer",
