@@ -1,12 +1,13 @@
 """Good messages, written from the contract alone, for tests to spoil."""
 
+import uuid
 from copy import deepcopy
 from typing import Any
 
 AT = "2026-01-02T10:20:50.522Z"
 TOKEN = "dFDb+c/" + "A" * 600 + "=="
 LAMP = "lamp-3f0c"
-ASKED_ID, ANSWER_ID = "6b7f8d4e-1c1d-4f3a-9a58-0d3c1f9f1a01", "b1a0c7d2-5b0e-4c59-8f0a-7f5d9f4c2e02"
+ASKED_ID = "6b7f8d4e-1c1d-4f3a-9a58-0d3c1f9f1a01"
 BEARER = {"type": "BearerToken", "token": "Atza|x"}
 
 
@@ -40,7 +41,7 @@ def directive(namespace: str, name: str, **payload: Any) -> dict[str, Any]:
 
 
 def header(namespace: str, name: str, token: str | None = TOKEN) -> dict[str, Any]:
-    made = {"namespace": namespace, "name": name, "payloadVersion": "3", "messageId": ANSWER_ID}
+    made = {"namespace": namespace, "name": name, "payloadVersion": "3", "messageId": str(uuid.uuid4())}
     return made | ({} if token is None else {"correlationToken": token})
 
 
