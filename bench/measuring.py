@@ -21,6 +21,7 @@ class Measured:
     p50: float | None = None
     p99: float | None = None
     stolen: float = 0.0  # the part of the time that the host of this virtual machine took away
+    within: tuple[tuple[int, int], ...] = ()  # milliseconds, and answers that came in the one before
 
 
 CALM = 0.05  # of the time, stolen: runs with more are left out where two calmer ones are there
@@ -52,6 +53,7 @@ def under_load(
         database=None if database is None else database / seen.requests * 1e6,
         p50=seen.p50 / 1e3,
         p99=seen.p99 / 1e3,
+        within=seen.within,
     )
 
 

@@ -18,7 +18,8 @@ class CannotMeasureError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What wrk saw. Latencies are microseconds; `refused` counts answers with a status above 399."""
+    """What wrk saw. Latencies are microseconds; `refused` counts answers with a status above 399; `within` how many
+    answers came in the millisecond that ends with the number, where the script tells."""
 
     requests: int
     seconds: float
@@ -26,6 +27,7 @@ class Outcome:
     p99: float
     longest: float
     refused: int
+    within: tuple[tuple[int, int], ...] = ()
 
     @property
     def rate(self) -> float:
@@ -73,7 +75,13 @@ def finish(running: subprocess.Popen[str], may_refuse: bool = False) -> Outcome:
             f"of {seen['requests']} requests {seen['refused']} were refused, {seen['broken']} connections broke"
         )
     return Outcome(
-        seen["requests"], seen["microseconds"] / 1e6, seen["p50"], seen["p99"], seen["longest"], seen["refused"]
+        seen["requests"],
+        seen["microseconds"] / 1e6,
+        seen["p50"],
+        seen["p99"],
+        seen["longest"],
+        seen["refused"],
+        tuple((ms, count) for ms, count in seen.get("within", ())),
     )
 
 

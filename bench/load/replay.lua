@@ -51,11 +51,20 @@ end
 
 -- wrk itself counts the whole duration, also when the requests came to their end before.
 function done(summary, latency, _)
+  local milliseconds, slots = {}, {}
+  for each = 1, #latency do
+    local value, count = latency(each)
+    local slot = math.ceil(value / 1000)
+    if not milliseconds[slot] then table.insert(slots, slot) end
+    milliseconds[slot] = (milliseconds[slot] or 0) + count
+  end
+  for number, slot in ipairs(slots) do slots[number] = string.format("[%d,%d]", slot, milliseconds[slot]) end
   local ended = threads[1]:get("ended")
   local duration = ended and ended - threads[1]:get("begun") or summary.duration
   io.write(string.format(
-    '\n{"requests":%d,"microseconds":%d,"p50":%d,"p99":%d,"longest":%d,"refused":%d,"broken":%d}\n',
+    '\n{"requests":%d,"microseconds":%d,"p50":%d,"p99":%d,"longest":%d,"refused":%d,"broken":%d,"within":[%s]}\n',
     summary.requests, duration, latency:percentile(50), latency:percentile(99), latency.max,
     summary.errors.status + (threads[1]:get("errors") or 0),
-    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
+    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+    table.concat(slots, ",")))
 end

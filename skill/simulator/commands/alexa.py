@@ -1,6 +1,7 @@
 """`skill simulate alexa`: directives from the command line to a running skill."""
 
 import asyncio
+import signal
 import sys
 import time
 import webbrowser
@@ -75,6 +76,7 @@ def _with_voice(url: str, token_file: Path | None, work: Callable[["Voice"], Awa
         async with voice:
             return await work(voice)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
     try:
         status = asyncio.run(run())
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@ shown."""
 
 import json
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -252,14 +253,23 @@ def test_watching_prints_what_changes(say: Say, simulator: Service, linking_issu
         "0.1",
         "--url",
     ]
-    with subprocess.Popen([*command, simulator.url], stdout=subprocess.PIPE, text=True, env=environment) as watching:
-        assert watching.stdout is not None
-        lines = (line for line in watching.stdout if line.startswith("Alexa:"))
-        assert "Floor lamp is on, at 10 percent." in next(lines)
-        say("brightness", "floor lamp", "20")
-        assert "Floor lamp is on, at 20 percent." in next(lines)
-        watching.send_signal(2)
-        assert watching.wait(10) == 0
+    with subprocess.Popen(
+        [*command, simulator.url],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell starts a background job
+    ) as watching:
+        try:
+            assert watching.stdout is not None
+            lines = (line for line in watching.stdout if line.startswith("Alexa:"))
+            assert "Floor lamp is on, at 10 percent." in next(lines)
+            say("brightness", "floor lamp", "20")
+            assert "Floor lamp is on, at 20 percent." in next(lines)
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(10) == 0
+        finally:
+            watching.kill()
 
 
 def test_watching_ends_with_the_link(say: Say, linking_issuer: LinkingIssuer) -> None:
