@@ -11,12 +11,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from skill.storage.engine import open_engine
 
+PATIENCE = 10.0  # seconds for one statement
+
 
 class Cold:
-    """Units of work, each committed when its block ends well, else nothing happened. It connects at first use."""
+    """Units of work, each committed when its block ends well, else nothing happened. It connects at first use. A
+    database that takes statements and answers none is one that is away (`patience`, PostgreSQL): nobody waits for
+    good."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
+        self._engine = open_engine(url, patience)
 
     @asynccontextmanager
     async def unit(self, write: bool = True) -> AsyncIterator[AsyncSession]:
