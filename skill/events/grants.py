@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import orjson
@@ -46,6 +47,10 @@ class Grants:
     async def accept(self, owner: str, region: str, code: str) -> None:
         """Takes the place of the grant that was there. Raises LoginRefused, AmazonAway."""
         tokens = await self._amazon.exchange(code)
+        await _stored(lambda: self._store(owner, region, tokens))
+        log.info("user %s has given a grant for events in region %s", owner, region)
+
+    async def _store(self, owner: str, region: str, tokens: Tokens) -> None:
         now = int(self._clock())
         values = self._values(owner, region, tokens, now)
         async with self._cold.unit() as session:
@@ -58,7 +63,6 @@ class Grants:
             newer = values | {"generation": col(EventGrantRow.generation) + 1, "created_at": now}
             await session.exec(statement.on_conflict_do_update(index_elements=["owner", "region"], set_=newer))
             await all_appeared(session, owner, region, now * 1000, now * 1000 + AFTER_LINKING)
-        log.info("user %s has given a grant for events in region %s", owner, region)
 
     def _values(self, owner: str, region: str, tokens: Tokens, now: int) -> dict[str, object]:
         plain = orjson.dumps({"access": tokens.access, "refresh": tokens.refresh})
@@ -136,19 +140,15 @@ class Grants:
         return Held(tokens.access, grant.generation + 1)
 
     async def _keep(self, grant: EventGrantRow, tokens: Tokens) -> None:
-        """More than once where the database does not take it: Amazon may have ended the refresh token before."""
         values = self._values(grant.owner, grant.region, tokens, int(self._clock()))
         newer = update(EventGrantRow).where(*_of(grant)).values(**values, generation=grant.generation + 1)
-        for pause in (*STORING, None):
-            try:
-                async with self._cold.unit() as session:
-                    if (await session.exec(newer)).rowcount == 0:
-                        raise AmazonAway("the grant was replaced meanwhile")
-                return
-            except (DBAPIError, OSError, TimeoutError):
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
+
+        async def keep() -> None:
+            async with self._cold.unit() as session:
+                if (await session.exec(newer)).rowcount == 0:
+                    raise AmazonAway("the grant was replaced meanwhile")
+
+        await _stored(keep)
 
     async def _give_turn_back(self, grant: EventGrantRow) -> None:
         async with self._cold.unit() as session:
@@ -175,6 +175,17 @@ async def drop_grants(
     if dropped:
         await session.exec(events)
     return dropped
+
+
+async def _stored(work: Callable[[], Awaitable[None]]) -> None:
+    """More than once where the database does not take it: the code is used up, the refresh token before perhaps too."""
+    for pause in (*STORING, None):
+        try:
+            return await work()
+        except (DBAPIError, OSError, TimeoutError):
+            if pause is None:
+                raise
+            await asyncio.sleep(pause)
 
 
 def _of(grant: EventGrantRow) -> tuple[Any, ...]:

@@ -32,6 +32,7 @@ AT_ONCE = 16  # events under way, each of another user or region
 RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0  # seconds
 GIVE_UP = 86_400_000  # milliseconds
 LAST_ANSWERS = 3.0  # seconds, at the end
+LAST_WORDS = 2.0  # seconds, at the end, for giving back what was taken
 
 
 class Sending:
@@ -60,9 +61,12 @@ class Sending:
         """What is on its way may arrive; the rest is for the next process, at once."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=LAST_ANSWERS)
-        for task, event in list(self._under_way.items()):
+        left = dict(self._under_way)
+        for task in left:
             task.cancel()
-            await self._outbox.put_off(event, self._now_ms(), "the service ended")
+        with contextlib.suppress(Exception), Patience(LAST_WORDS):  # else its turn ends by itself
+            for event in left.values():
+                await self._outbox.put_off(event, self._now_ms(), "the service ended")
 
     async def _take(self) -> bool:
         """Whether there may be more to take at once."""
@@ -136,7 +140,7 @@ class Sending:
     async def _message(self, event: Waiting) -> Message | None:
         """None where there is nothing to say any more."""
         if event.kind == CHANGE:
-            return dict(event.body["message"])
+            return dict(event.body["message"]) if await self._outbox.holds(event) else None
         if event.kind != APPEARED:
             return delete_report(event.body["lamps"])
         described = []

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import delete, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -40,6 +40,7 @@ TROUBLE = 1.0  # seconds until the database is asked again
 OVERTAKEN = 2000  # milliseconds; what is further ahead is another clock, not a later directive
 LAMPS_EVERY = 1.0  # seconds
 MOST_AT_ONCE = 200  # lamps judged in one unit
+MOST_WRITTEN = 2000  # lamps in one statement, of which databases take 32,766 values
 LAST_WORDS = 2.0  # seconds, at the end, for what Alexa asked for last
 
 
@@ -151,7 +152,7 @@ class Watching:
     async def _write_what_alexa_asked_for(self) -> None:
         """Alexa was told by the answer how the lamp stands: what waits to tell it of the lamp is out of date. Unless
         another replica was faster with what it was asked a moment later."""
-        asked_for = dict(sorted(self._asked_for.items()))
+        asked_for = dict(sorted(self._asked_for.items())[:MOST_WRITTEN])
         if not asked_for:
             return
         now_ms = int(self._clock() * 1000)
@@ -253,6 +254,8 @@ class Watching:
             return None
         if not changed:
             return False
+        if known is None and not await self._still_of(session, lamp):
+            return None
         for region in regions:
             await self._report(session, lamp, region, told, now, abilities, changed, suspect)
         log.info("lamp %s changed without Alexa: %s", lamp.endpoint_id, ", ".join(changed))
@@ -272,6 +275,16 @@ class Watching:
             here = col(KnownStateRow.endpoint_id) == endpoint_id, col(KnownStateRow.state) == seen
             statement = update(KnownStateRow).where(*here).values(**new)
         return int((await session.exec(statement)).rowcount) == 1
+
+    @staticmethod
+    async def _still_of(session: AsyncSession, lamp: LampRow) -> bool:
+        """Where there was no row to lose, the lamp may have been given away since it was read. The new row keeps it
+        where it is from now on (by its foreign key), and goes where it is too late."""
+        owner = select(LampRow.owner).where(LampRow.endpoint_id == lamp.endpoint_id)
+        if (await session.exec(owner)).first() == lamp.owner:
+            return True
+        await session.exec(delete(KnownStateRow).where(col(KnownStateRow.endpoint_id) == lamp.endpoint_id))
+        return False
 
     async def _report(
         self,

@@ -33,6 +33,7 @@ class Waiting(NamedTuple):
     owner: str
     region: str
     kind: str
+    about: str | None
     message_id: str
     body: Mapping[str, Any]
     attempts: int
@@ -66,13 +67,15 @@ async def lamp_appeared(session: AsyncSession, owner: str, endpoint_id: str, now
 
 
 async def lamp_left(session: AsyncSession, owner: str, endpoint_id: str, now: int) -> None:
-    """The user has the lamp no more. What Alexa believed of it is nobody's any longer."""
+    """The user has the lamp no more. What Alexa believed of it is nobody's any longer: first, as whoever judges the
+    lamp begins there, too, so that neither waits for the other, and what was judged meanwhile falls away with the
+    rest."""
+    await session.exec(delete(KnownStateRow).where(col(KnownStateRow.endpoint_id) == endpoint_id))
     regions = await regions_of(session, owner) if owner else ()
     if regions:
         await _forget_waiting(session, owner, endpoint_id, [APPEARED, CHANGE], now * 1000)
     for region in regions:
         _add(session, owner, region, LEFT, endpoint_id, {"lamps": [endpoint_id]}, now * 1000)
-    await session.exec(delete(KnownStateRow).where(col(KnownStateRow.endpoint_id) == endpoint_id))
 
 
 async def forget_what_is_known(session: AsyncSession, owner: str) -> None:
@@ -175,6 +178,7 @@ class Outbox:
     async def _took(session: AsyncSession, row: EventRow, until: int) -> bool:
         turn = update(EventRow).where(
             col(EventRow.id) == row.id,
+            col(EventRow.message_id) == row.message_id,  # SQLite gives the highest id again once its row is gone
             col(EventRow.taken_until) == row.taken_until,
             col(EventRow.attempts) == row.attempts,
         )
@@ -184,6 +188,28 @@ class Outbox:
         """What a process had taken that is no more; only where there can be no other."""
         async with self._cold.unit() as session:
             await session.exec(update(EventRow).where(col(EventRow.taken_until) > 0).values(taken_until=0))
+
+    async def holds(self, event: Waiting) -> bool:
+        """Whether a report of a change may still be sent: the lamp is theirs, and nobody has told Alexa otherwise since
+        it was written, by the answer to a directive. What a newer report tells otherwise comes after it."""
+        newer = select(EventRow.id).where(
+            EventRow.owner == event.owner,
+            EventRow.region == event.region,
+            EventRow.kind == CHANGE,
+            EventRow.about == event.about,
+            col(EventRow.id) > event.id,
+        )
+        stands = (
+            select(LampRow.owner, KnownStateRow.at, newer.exists())
+            .outerjoin(KnownStateRow, col(KnownStateRow.endpoint_id) == LampRow.endpoint_id)
+            .where(LampRow.endpoint_id == event.about)
+        )
+        async with self._cold.unit(write=False) as session:
+            row = (await session.exec(stands)).first()
+        if row is None or row[0] != event.owner:
+            return False
+        _, told_at, follows = row
+        return bool(follows) or told_at is None or told_at <= event.created_at
 
     async def sent(self, event: Waiting) -> None:
         """It arrived, or nobody wants it any more."""
@@ -196,13 +222,16 @@ class Outbox:
             await session.exec(later.values(taken_until=0, due_at=due_at, last_error=reason[:_LONGEST_ERROR]))
 
 
-def _of(event: Waiting) -> tuple[Any, Any]:
-    return col(EventRow.id) == event.id, col(EventRow.taken_until) == event.taken_until
+def _of(event: Waiting) -> tuple[Any, ...]:
+    return (
+        col(EventRow.id) == event.id,
+        col(EventRow.message_id) == event.message_id,
+        col(EventRow.taken_until) == event.taken_until,
+    )
 
 
 def _waiting(row: EventRow, until: int) -> Waiting:
     assert row.id is not None
     body = row.body
-    return Waiting(
-        row.id, row.owner, row.region, row.kind, row.message_id, body, row.attempts + 1, row.created_at, until
-    )
+    said = (row.kind, row.about, row.message_id, body)
+    return Waiting(row.id, row.owner, row.region, *said, row.attempts + 1, row.created_at, until)

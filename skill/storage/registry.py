@@ -181,12 +181,12 @@ class Registry:
         """The operator's word: the lamp is this owner's from now on, whoever had it. Codes for it hold no longer."""
         if owner == NOBODY or (lamp := await self._to_change(endpoint_id)) is None:
             return None
+        lamp.claim_digest, lamp.claim_expires_at = None, None
         if lamp.owner == owner:
             return lamp
         if lamp.owner != NOBODY:
             await self._left(lamp.owner, endpoint_id)
         lamp.owner, lamp.claimed_at, lamp.room = owner, now, None
-        lamp.claim_digest, lamp.claim_expires_at = None, None
         await self._session.flush()
         await self._appeared(lamp)
         return lamp
@@ -239,7 +239,7 @@ class Registry:
     async def _to_change(self, endpoint_id: str, owner: str | None = None) -> LampRow | None:
         """As it stands once it is this unit's turn."""
         await self._changed()
-        lamp = await self._session.get(LampRow, endpoint_id, populate_existing=True)
+        lamp = await self._session.get(LampRow, endpoint_id, populate_existing=True, with_for_update=True)
         return None if lamp is None or (owner is not None and lamp.owner != owner) else lamp
 
     async def _changed(self) -> None:

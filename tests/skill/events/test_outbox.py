@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
 from skill.canonical import LampState
@@ -15,8 +17,9 @@ from skill.models import EventGrantRow, EventRow, KnownStateRow, SimulatedLampRo
 from skill.news import Cause, Happening
 from skill.storage.cold import Cold
 from skill.storage.migrations import migrate
-from skill.storage.outbox import LEASE, Outbox, lamp_appeared, lamp_left
+from skill.storage.outbox import LEASE, Outbox, add_change, lamp_appeared, lamp_left, take_back_changes
 from skill.storage.registry import Registry
+from tests.running.postgres import Postgres
 from tests.running.tasks import end
 
 NOW = 1_800_000_000
@@ -252,3 +255,150 @@ async def test_S22_lamps_of_users_without_a_grant_leave_nothing_behind(cold: Col
     await asyncio.sleep(1.5)
     assert await waiting(cold) == []
     assert await known(cold, lamp) is None
+
+
+@pytest.mark.spec("S22", "S25")
+async def test_S22_what_replaces_an_event_that_is_being_taken_is_not_lost_with_it(cold: Cold) -> None:
+    """SQLite gives the id of the newest row again once that is gone."""
+    lamp = await add(cold)
+    now = NOW * 1000
+    async with cold.unit() as session:
+        add_change(session, "u1", "NA", lamp, {"message": "old"}, now)
+    async with cold.unit() as session:
+        assert await take_back_changes(session, "u1", "NA", lamp, now)
+        add_change(session, "u1", "NA", lamp, {"message": "new"}, now)
+        await session.flush()
+        taking = asyncio.create_task(Outbox(cold).take(1, now))  # it sees the old one
+        await asyncio.sleep(0.3)
+    outbox, taken = Outbox(cold), await taking
+    for event in taken or await outbox.take(1, now):
+        assert event.body == {"message": "new"}
+        await outbox.sent(event)
+    assert await waiting(cold) == []
+
+
+@pytest.mark.spec("S22", "S23", "S25")
+async def test_S23_a_lamp_goes_while_it_is_judged_and_nothing_is_said_of_it_afterwards(cold: Cold) -> None:
+    """Both begin at the same row, so that neither is refused by the database."""
+    lamp = await add(cold)
+    await known(cold, lamp, OFF)
+    now = NOW * 1000
+    async with cold.unit() as session:
+        add_change(session, "u1", "NA", lamp, {"message": "old"}, now)
+
+    async def leave() -> None:
+        async with cold.unit() as session:
+            assert await Registry(session).unclaim(lamp, "u1", NOW) is not None
+
+    async with cold.unit() as session:  # as the judge does
+        row = await session.get(KnownStateRow, lamp)
+        assert row is not None
+        row.state = encoded(ON)
+        await session.flush()
+        leaving = asyncio.create_task(leave())
+        await asyncio.sleep(0.5)
+        assert await take_back_changes(session, "u1", "NA", lamp, now)
+        add_change(session, "u1", "NA", lamp, {"message": "new"}, now)
+    await leaving
+    assert await kinds(cold) == [("u1", "NA", "DeleteReport")]
+    assert await known(cold, lamp) is None
+
+
+@pytest.mark.spec("S22", "S23", "S25")
+async def test_S22_who_has_given_the_lamp_away_meanwhile_hears_nothing_of_it(cold: Cold, watching: Watching) -> None:
+    lamp = await add(cold)
+    async with cold.unit() as session:
+        assert await Registry(session).give(lamp, "u2", NOW) is not None
+        watching.hear(happening(lamp, ON, before=OFF))
+        await asyncio.sleep(1.5)
+    await asyncio.sleep(1.5)
+    assert [(owner, kind) for owner, _, kind in await kinds(cold) if kind == "ChangeReport"] == [
+        ("u2", "ChangeReport")
+    ] * 2
+    assert [kind for owner, _, kind in await kinds(cold) if owner == "u1"] == ["DeleteReport"]
+
+
+@pytest.mark.spec("S22", "S25")
+async def test_S22_a_report_that_was_under_way_is_not_repeated_after_Alexas_own_directive(
+    cold: Cold, watching: Watching
+) -> None:
+    lamp = await add(cold)
+    await known(cold, lamp, OFF)
+    watching.hear(happening(lamp, ON))
+    await changes(cold, 1)
+    outbox, now = Outbox(cold), int(time.time() * 1000)
+    (taken,) = await outbox.take(1, now)
+    assert await outbox.holds(taken)
+    watching.hear(happening(lamp, OFF, Cause.alexa))
+    await asyncio.sleep(0.5)
+    await outbox.put_off(taken, now, "status 503")
+    (again,) = await outbox.take(1, now)
+    assert not await outbox.holds(again)
+    watching.hear(happening(lamp, ON))
+    await changes(cold, 2)
+    assert await outbox.holds(again), "a newer one follows"
+
+
+@pytest.mark.spec("S22", "S23")
+async def test_S22_a_report_that_was_under_way_is_not_repeated_to_who_has_the_lamp_no_more(
+    cold: Cold, watching: Watching
+) -> None:
+    lamp = await add(cold)
+    await known(cold, lamp, OFF)
+    watching.hear(happening(lamp, ON))
+    await changes(cold, 1)
+    (taken,) = await Outbox(cold).take(1, int(time.time() * 1000))
+    async with cold.unit() as session:
+        assert await Registry(session).give(lamp, "u3", NOW) is not None
+    assert not await Outbox(cold).holds(taken)
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for_without_end(
+    database_url: str, database_kind: str
+) -> None:
+    if database_kind != "postgresql":
+        pytest.skip("SQLite waits for locks alone, and five seconds")
+    cold = Cold(database_url, patience=0.5)
+    with pytest.raises(TimeoutError):
+        async with cold.unit(write=False) as session:
+            await session.execute(text("SELECT pg_sleep(5)"))
+    async with cold.unit(write=False) as session:
+        await session.execute(text("SELECT 1"))
+    await cold.close()
+
+
+async def test_the_cold_path_leaves_connections_to_directives(
+    cold: Cold, database_kind: str, postgres: Postgres
+) -> None:
+    if database_kind != "postgresql":
+        pytest.skip("SQLite has no connections to run out of")
+
+    async def work() -> str:
+        async with cold.unit(write=False) as session:
+            name, _ = (await session.execute(text("SELECT current_database(), pg_sleep(0.5)"))).one()
+        return str(name)
+
+    working = [asyncio.create_task(work()) for _ in range(15)]
+    name = await working[0]
+    there = await asyncio.to_thread(postgres.psql, f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")
+    await asyncio.gather(*working)
+    assert 1 <= int(there) <= 5
+
+
+async def test_an_error_of_the_database_names_no_values(cold: Cold) -> None:
+    with pytest.raises(DBAPIError) as refused:
+        async with cold.unit() as session:
+            await session.execute(text("SELECT :word FROM no_such_table"), {"word": "a-secret"})
+    assert "a-secret" not in str(refused.value)
+
+
+async def test_a_connection_that_the_database_ended_is_nobodys_trouble(
+    cold: Cold, database_kind: str, postgres: Postgres
+) -> None:
+    if database_kind != "postgresql":
+        pytest.skip("SQLite has no connections to end")
+    async with cold.unit(write=False) as session:
+        (name,) = (await session.execute(text("SELECT current_database()"))).one()
+    postgres.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    await asyncio.sleep(0.2)
+    assert await waiting(cold) == []

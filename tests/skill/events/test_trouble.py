@@ -60,8 +60,15 @@ async def test_S22_a_403_drops_the_grant_and_what_waits(linked: User, at_amazon:
 
 
 @pytest.mark.spec("S22")
-async def test_S22_a_403_of_something_in_between_drops_nothing(linked: User, at_amazon: AlexaEvents) -> None:
-    at_amazon.gateway_fault = first(1, (403, {}, {}))
+@pytest.mark.parametrize(
+    "said",
+    [(403, {}, {}), (403, {"message": "Forbidden"}, {}), exception(403, "INSUFFICIENT_PERMISSION_EXCEPTION")],
+    ids=["a page", "JSON", "our own setup"],
+)
+async def test_S22_a_403_of_something_in_between_drops_nothing(
+    linked: User, at_amazon: AlexaEvents, said: Answer
+) -> None:
+    at_amazon.gateway_fault = first(1, said)
     lamp = await linked.lamp()
     await until(lambda: linked.told(lamp, TOLD))
     assert of(at_amazon, lamp) == [403, 202]
