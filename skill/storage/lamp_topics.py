@@ -49,7 +49,7 @@ class Topics:
         own, listens = set((wiring := Wiring.of(after)).own_topics), set(wiring.listens_to)
         old_own, old_listens = _of(before)
         known = await self._all()
-        _none(known.own, (own | listens) - (old_own | old_listens), endpoint_id)
+        _none(known.own, (own | (listens - old_listens)) - old_own, endpoint_id)
         _none(known.heard, own - old_own, endpoint_id)
 
         async def take() -> None:

@@ -239,6 +239,16 @@ async def test_every_change_of_an_owner_or_a_name_is_heard_of_by_replicas(url: s
     await engine.dispose()
 
 
+async def test_the_operators_word_ends_every_code_even_where_it_changes_no_owner(url: str) -> None:
+    endpoint_id, code = await unclaimed(url)
+    await claim(url, code, "anna")
+    async with open_registry(url) as registry:
+        offered = await registry.offer(endpoint_id, "anna", NOW)
+        assert await registry.give(endpoint_id, "anna", NOW) is not None
+    assert offered is not None
+    assert await claim(url, offered, "ben") is None
+
+
 async def test_the_database_holds_no_code(sqlite_url: str, migrated_database: MigratedDatabase) -> None:
     url = migrated_database("skill", "sqlite")
     endpoint_id, code = await unclaimed(url)

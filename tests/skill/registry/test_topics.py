@@ -8,6 +8,8 @@ import pytest
 from skill.drivers.codecs import BadOption
 from skill.drivers.topics import BadTopic, check_topic, covering, covers
 from skill.drivers.wiring import Wiring, checked
+from skill.models import LampRow
+from skill.storage.cold import Cold
 from skill.storage.registry import TopicTaken, open_registry
 from tests.conftest import MigratedDatabase
 
@@ -180,3 +182,17 @@ def test_what_is_heard_and_said_is_ones_own_but_for_being_there() -> None:
         wiring = Wiring.of(options)
         for topic in (*wiring.codec.command_topics, *wiring.codec.state_topics):
             assert any(covers(own, topic) for own in wiring.own_topics), (options, topic)
+
+
+async def test_who_shares_a_topic_since_before_this_rule_takes_nothing_more_of_it(url: str) -> None:
+    async with open_registry(url) as registry:
+        await registry.add("anna", "Lamp", "mqtt", tasmota("desk"))
+        own = (await registry.add("mallory", "Lamp", "mqtt", light("b/set"))).endpoint_id
+    cold = Cold(url)
+    async with cold.unit() as session:
+        row = await session.get_one(LampRow, own)
+        row.options = light("b/set", "b", "cmnd/desk/POWER")
+    await cold.close()
+    with pytest.raises(TopicTaken):
+        async with open_registry(url) as registry:
+            await registry.change(own, light("cmnd/desk/POWER"))
