@@ -83,7 +83,7 @@ def _lamps_of_device(
 ) -> Iterator[Announced | Skipped]:
     shared = {key: whole[key] for key in _SHARED & whole.keys()}
     for key, component in components.items():
-        if not isinstance(component, dict):
+        if not isinstance(component, dict) or not key.isprintable():  # it is printed, and kept to know the lamp by
             continue
         own = expanded({"~": whole["base"], **component} if "base" in whole else component)
         if own.get("platform") != "light":

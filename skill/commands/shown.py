@@ -83,6 +83,7 @@ def print_code(code: str) -> None:
 def write_svg(path: Path, code: str) -> None:
     shown = code_as_dict(code)
     try:
+        path.touch(mode=0o600)  # whoever can read it can have the lamp
         path.write_text(qr_svg(shown["claim_url"] or code))
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}", 1)

@@ -55,6 +55,13 @@ def test_a_lamp_of_the_documentations_example() -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["a\x1b[2J", "a\x00", "a\nwiped"])
+def test_the_name_of_a_component_commands_neither_terminal_nor_database(key: str) -> None:
+    message = {"cmps": {key: {"p": "light", **LEAST}, "good": {"p": "light", **LEAST}}}
+    found = read("homeassistant", "homeassistant/device/0x1/config", orjson.dumps(message))
+    assert [each.known_as for each in found] == ["homeassistant/device/0x1/config#good"]
+
+
 def test_a_lamp_with_everything() -> None:
     found = announced(
         {

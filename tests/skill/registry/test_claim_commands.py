@@ -43,6 +43,7 @@ def test_a_lamp_without_an_owner_comes_with_its_code_once(operator: Service, tmp
     assert re.fullmatch(CODE, added["claim_code"])
     assert added["claim_url"] == f"https://lamps.example.com/claim?code={added['claim_code']}"
     assert ElementTree.fromstring(svg.read_text()).tag.endswith("svg")
+    assert svg.stat().st_mode & 0o077 == 0, "who can read the code can have the lamp"
     shown = operator.cli("lamp", "show", added["endpoint_id"])
     assert "(unclaimed)" in shown.stdout
     assert added["claim_code"] not in shown.stdout
