@@ -53,6 +53,20 @@ async def test_what_is_not_there_is_none(store: Store) -> None:
     assert await store.lamps_of("nobody", 10) == []
 
 
+async def test_an_id_that_the_database_refuses_is_no_lamp_and_fails_nobody_else(
+    database_url: str, store: Store
+) -> None:
+    """Questions of one moment share one statement."""
+    lamp = await add(database_url)
+    none, found, claimed = await asyncio.gather(
+        store.lamp("lamp-\0"), store.lamp(lamp), store.claim_signature(b"\1" * 32, 100)
+    )
+    assert none is None
+    assert found is not None
+    assert found[0].endpoint_id == lamp
+    assert claimed
+
+
 async def test_lamps_come_oldest_first_and_those_of_one_second_by_name(database_url: str, store: Store) -> None:
     """Not by their random ids: the order that a person sees must not depend on chance."""
     async with open_registry(database_url) as registry:
