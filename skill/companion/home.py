@@ -28,6 +28,7 @@ from skill.storage.registry import Registry
 log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds for a lamp to obey
+MOST_NAMED = 5  # lamps in a sentence
 NO_ANSWER = "This lamp does not answer. Is it switched on at the wall?"
 NO_WAY = "Your lamps cannot be reached right now. Try again in a moment."
 WENT_WRONG = "That did not work. Try again in a moment."
@@ -108,7 +109,7 @@ class Home:
     async def set(self, visit: Visit) -> Response:
         """One command to one lamp: JSON for a script, else back to the page with what went wrong."""
         form = await visit.form()
-        endpoint_id = visit.request.path_params["lamp"]
+        endpoint_id = visit.lamp
         status, content = await self._obey(endpoint_id, visit.person.owner, form)
         if visit.wants_json:
             return Response(orjson.dumps(content), status, media_type="application/json")
@@ -142,14 +143,22 @@ class Home:
         failed = [card.name for card, (status, _) in zip(cards, done, strict=True) if status != 200]
         answer = visit.go("/")
         if failed:
-            visit.note(answer, notice=f"Not switched off, since it does not answer: {', '.join(failed)}.")
+            visit.note(answer, notice=not_off(failed))
         return answer
 
     async def live(self, visit: Visit) -> Response:
-        """The stream of a page; 204 ends its listening for good."""
+        """The stream of a page; 204 where there are too many."""
         if not self._live.room_for(visit.person):
             return Response(status_code=204)
-        return StreamingResponse(self._live.events(visit.person), media_type="text/event-stream")
+        headers = {"x-accel-buffering": "no"}  # nginx would keep events back
+        return StreamingResponse(self._live.events(visit.person), headers=headers, media_type="text/event-stream")
+
+
+def not_off(names: list[str]) -> str:
+    """Short enough for a cookie, however many they are and whatever they are called."""
+    named = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"Not switched off, since it does not answer: {named}{more}."
 
 
 def said_of(error: Exception) -> str:

@@ -55,7 +55,7 @@ class LampPages:
         return answer if noted["offer"] else visit.read(answer)
 
     async def _page(self, visit: Visit, noted: dict[str, Any], status: int = 200, **tried: str) -> Response:
-        owner, endpoint_id = visit.person.owner, visit.request.path_params["lamp"]
+        owner, endpoint_id = visit.person.owner, visit.lamp
         card = await self._home.card(endpoint_id, owner)
         async with self._cold.unit(write=False) as session:
             rooms = sorted({row.room for row in await Registry(session).lamps(owner) if row.room})
@@ -88,7 +88,7 @@ class LampPages:
     async def rename(self, visit: Visit) -> Response:
         """A new name, which Alexa has to be able to say, and the room."""
         form = await visit.form()
-        endpoint_id, owner = visit.request.path_params["lamp"], visit.person.owner
+        endpoint_id, owner = visit.lamp, visit.person.owner
         tried = {"name": form.get("name", "")[:200], "room": form.get("room", "")[:100]}
         try:
             name = named(form.get("name", ""))
@@ -111,13 +111,13 @@ class LampPages:
 
     async def ask_unclaim(self, visit: Visit) -> Response:
         """What giving the lamp back means, before it is done."""
-        card = await self._home.card(visit.request.path_params["lamp"], visit.person.owner)
+        card = await self._home.card(visit.lamp, visit.person.owner)
         return visit.page("unclaim.html", title=f"Remove {card.name}", here="lamps", card=card)
 
     async def unclaim(self, visit: Visit) -> Response:
         """The lamp is nobody's from now on; the code for the next owner is shown once."""
         await visit.form()
-        endpoint_id, owner = visit.request.path_params["lamp"], visit.person.owner
+        endpoint_id, owner = visit.lamp, visit.person.owner
         card = await self._home.card(endpoint_id, owner)
         async with self._cold.unit() as session:
             code = await Registry(session).unclaim(endpoint_id, owner, int(self._service.clock()))
@@ -142,7 +142,7 @@ class LampPages:
     async def offer(self, visit: Visit) -> Response:
         """A code with which somebody else takes the lamp over; it stays here until then."""
         await visit.form()
-        endpoint_id = visit.request.path_params["lamp"]
+        endpoint_id = visit.lamp
         async with self._cold.unit() as session:
             code = await Registry(session).offer(endpoint_id, visit.person.owner, int(self._service.clock()))
         if code is None:
@@ -152,7 +152,7 @@ class LampPages:
     async def withdraw(self, visit: Visit) -> Response:
         """The code that is out claims nothing any more."""
         await visit.form()
-        endpoint_id = visit.request.path_params["lamp"]
+        endpoint_id = visit.lamp
         await self._home.card(endpoint_id, visit.person.owner)
         async with self._cold.unit() as session:
             await Registry(session).withdraw(endpoint_id, visit.person.owner)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from skill.canonical import LampState
 from skill.companion.history import History
-from skill.companion.visit import Visit
+from skill.companion.visit import NotThere, Visit
 from skill.drawing import draw
 from skill.lamps import LampView
 from skill.models import HistoryRow
@@ -93,6 +93,8 @@ class PastPages:
         owner, asked = visit.person.owner, visit.request.query_params
         before = asked.get("before", "")
         lamp = asked.get("lamp") or None
+        if lamp is not None and not lamp.isprintable():
+            raise NotThere
         async with self._cold.unit(write=False) as session:
             mine = {row.endpoint_id: row.name for row in await Registry(session).lamps(owner)}
         rows = await self._history.of(

@@ -67,6 +67,14 @@ class Visit:
             raise NotSignedIn
 
     @property
+    def lamp(self) -> str:
+        """The id in the path. Raises NotThere where no lamp can have it."""
+        endpoint_id: str = self.request.path_params["lamp"]
+        if not endpoint_id.isprintable():
+            raise NotThere
+        return endpoint_id
+
+    @property
     def wants_json(self) -> bool:
         return self.request.headers.get("accept", "").startswith("application/json")
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from skill.companion.home import not_off
 from tests.running.companion import Companion, Visitor
 from tests.running.linking import Person
 
@@ -39,6 +40,24 @@ async def test_forms_command_without_a_script(companion: Companion, anna: Person
         await visitor.act(here, do="white", kelvin="9000", back=here)
         assert 'value="7000"' in visitor.page  # the nearest that it can
         assert 'aria-checked="false"' in await visitor.act(here, do="off", back=here)
+
+
+@pytest.mark.parametrize("path", ["/lamps/%00", "/lamps/a%0Ab", "/lamps/%00/unclaim", "/history?lamp=%00"])
+async def test_what_can_be_no_lamp_is_not_there(companion: Companion, anna: Person, path: str) -> None:
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        assert (await visitor.get(path)).status_code == 404
+        if path.startswith("/lamps/") and "/unclaim" not in path:
+            assert (await visitor.post(path, JSON, do="on")).status_code == 404
+
+
+@pytest.mark.parametrize("names", [["One"], ["x" * 128] * 300, ["\U0001f4a1" * 128] * 6])
+def test_lamps_that_did_not_obey_are_named_in_a_cookie(names: list[str]) -> None:
+    """A browser keeps 4,096 bytes of one, and it is sealed and written in hexadecimal."""
+    said = not_off(names)
+    assert names[0][:39] in said
+    assert len(said.encode()) < 1500
+    assert ("more" in said) == (len(names) > 5)
 
 
 async def test_a_script_gets_the_state_after_the_command(companion: Companion, anna: Person) -> None:
