@@ -4,8 +4,11 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from skill.patience import Patience
+
 FORM_BYTES = 16_384
 MOST_FIELDS = 20
+BODY_PATIENCE = 5.0  # seconds for all of it
 
 Form = dict[str, str]
 
@@ -15,12 +18,12 @@ class Forbidden(Exception):
 
 
 async def read_form(request: Request) -> Form:
-    """The form's fields; the first of a repeated one."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_BYTES:
-            raise Forbidden("This form is too long.")
+    """The form's fields; the first of a repeated one. Raises Forbidden."""
+    try:
+        with Patience(BODY_PATIENCE):
+            body = await _body(request)
+    except TimeoutError as error:
+        raise Forbidden("This form did not arrive in time.") from error
     fields: Form = {}
     try:
         for name, value in parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS):
@@ -28,6 +31,15 @@ async def read_form(request: Request) -> Form:
     except (UnicodeDecodeError, ValueError) as error:
         raise Forbidden("This form could not be read.") from error
     return fields
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES:
+            raise Forbidden("This form is too long.")
+    return bytes(body)
 
 
 def same_origin(request: Request, own: str) -> None:
