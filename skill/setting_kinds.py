@@ -32,6 +32,12 @@ def _duration(value: object) -> object:
     return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
 
 
+def is_origin(url: str) -> bool:
+    """Whether it is the origin of its pages as browsers write it (RFC 6454 §6.2), with nothing after it but a slash."""
+    parts = urlsplit(url)
+    return parts.path in ("", "/") and parts.port != {"http": 80, "https": 443}.get(parts.scheme)
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Optional = Annotated[str | None, BeforeValidator(lambda value: value or None)]
 """Empty is not set: compose passes on what nobody has said as empty text."""

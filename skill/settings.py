@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from skill.setting_kinds import Duration, LogLevel, Optional, SecretWords, Url, Words
+from skill.setting_kinds import Duration, LogLevel, Optional, SecretWords, Url, Words, is_origin
 
 PREFIX = "SKILL_"
 SHORTEST_SECRET = 32  # bytes
@@ -211,6 +211,10 @@ class Settings(RegistrySettings):
             problems.append("SKILL_BRIDGE_SECRET holds more than two secrets")
         if self.companion_client_id and (missing := self.missing_for_companion):
             problems.append(f"SKILL_COMPANION_CLIENT_ID needs {' and '.join(missing)} beside it")
+        if not self.missing_for_companion and self.public_url and not is_origin(self.public_url):
+            problems.append(
+                "SKILL_PUBLIC_URL must be a host of its own for the companion pages: no path, no port that is usual"
+            )
         if self.mqtt_url and not self.mqtt_url.get_secret_value().startswith(("mqtt://", "mqtts://")):
             problems.append("SKILL_MQTT_URL must begin with mqtt:// or mqtts://")
         if self.workers > 1 and self.on_sqlite:

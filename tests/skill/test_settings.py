@@ -22,6 +22,13 @@ PRODUCTION = {
 }
 
 
+COMPANION = {
+    "SKILL_COMPANION_CLIENT_ID": "companion",
+    "SKILL_COMPANION_CLIENT_SECRET": "a secret of the issuer's",
+    "SKILL_SECRET_KEY": "k" * 32,
+}
+
+
 def settings(monkeypatch: pytest.MonkeyPatch, values: Mapping[str, str | None]) -> Settings:
     for name, value in values.items():
         if value is not None:
@@ -29,7 +36,9 @@ def settings(monkeypatch: pytest.MonkeyPatch, values: Mapping[str, str | None]) 
     return read(Settings)
 
 
-@pytest.mark.parametrize("values", [DEVELOPMENT, PRODUCTION], ids=["development", "production"])
+@pytest.mark.parametrize(
+    "values", [DEVELOPMENT, PRODUCTION, PRODUCTION | COMPANION], ids=["development", "production", "companion"]
+)
 def test_a_good_set_up_starts(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
     read = settings(monkeypatch, values)
     assert read.client_ids[0] == "alexa"
@@ -82,6 +91,8 @@ def test_development_mode_with_an_issuer_that_is_not_loopback_refuses_to_start(
         ({"SKILL_ALEXA_CLIENT_ID": "a", "SKILL_ALEXA_CLIENT_SECRET": "b"}, "needs SKILL_SECRET_KEY"),
         ({"SKILL_EVENT_REGION": "US"}, "SKILL_EVENT_REGION"),
         ({"SKILL_AMAZON_URL": "https://api.example.org"}, "loopback"),
+        (COMPANION | {"SKILL_PUBLIC_URL": "https://example.org/lamps"}, "host of its own"),
+        (COMPANION | {"SKILL_PUBLIC_URL": "https://skill.example.org:443"}, "host of its own"),
         ({"SKILL_ISUER": "https://auth.example.org"}, "unknown setting: SKILL_ISUER"),
         ({"SKILL_ISSUER_FILE": "/run/secrets/issuer"}, "unknown setting: SKILL_ISSUER_FILE"),
         ({"SKILL_BRIDGE_SECRET_FILE": "/run/secrets/bridge"}, "are both set"),
