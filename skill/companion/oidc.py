@@ -92,6 +92,8 @@ class Issuer(StarletteOAuth2App):  # type: ignore[misc]
             raise SignInRefused("repeated")
         if asked.get("iss") != self.issuer:  # RFC 9207 §2.4, for errors too
             raise SignInRefused("invalid_issuer")
+        if not await self.framework.get_state_data(request.session, asked.get("state", "")):  # for errors too
+            raise SignInRefused("mismatching_state")
         options = {
             "iss": {"essential": True, "value": self.issuer},
             "aud": {"essential": True, "values": [self.client_id]},

@@ -48,9 +48,11 @@ class SigningIn:
         back = way_back(visit.request.query_params.get("next"))
         if visit.session is not None:
             return visit.go(back)
-        if visit.request.headers.get("host", "").lower() != urlsplit(self._own).netloc.lower():
-            # the redirect URI has one name of this machine, and cookies do not cross to another one
-            return visit.go(f"{self._own}/sign-in?{urlencode({'next': back})}")
+        elsewhere = visit.request.headers.get("host", "").lower() != urlsplit(self._own).netloc.lower()
+        if elsewhere and "here" not in visit.request.query_params:
+            # the redirect URI has one name of this machine, and cookies do not cross to another one; once, since a
+            # proxy may have put another `Host` in the place of the browser's
+            return visit.go(f"{self._own}/sign-in?{urlencode({'next': back, 'here': '1'})}")
         try:
             await self._issuer.look()
             kept: dict[str, Any] = {}

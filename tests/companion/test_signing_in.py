@@ -107,6 +107,41 @@ async def test_an_answer_of_another_issuer_is_refused(companion: Companion, anna
         assert (await visitor.client.get(back.geturl())).status_code == 303  # the true one still works
 
 
+@pytest.mark.spec("RFC 6749 §10.12")
+async def test_an_error_that_answers_another_request_leaves_a_sign_in_alone(companion: Companion, anna: Person) -> None:
+    async with Visitor(companion.url) as visitor:
+        back = await visitor.at_issuer(await begin(visitor), anna)
+        issuer = parse_qs(urlsplit(back).query)["iss"][0]
+        for state in ({"state": "forged"}, {}):
+            forged = urlencode({"error": "access_denied", "iss": issuer} | state)
+            assert (await visitor.client.get(f"{companion.url}/signed-in?{forged}")).status_code == 400
+        assert (await visitor.client.get(back)).status_code == 303
+
+
+async def test_a_proxy_that_changes_the_host_leads_nobody_in_circles(companion: Companion) -> None:
+    async with Visitor(companion.url) as visitor:
+        behind = {"host": "skill:8001"}
+        answer = await visitor.client.get(f"{companion.url}/sign-in", params={"next": "/claim"}, headers=behind)
+        assert answer.status_code == 303
+        assert location(answer).startswith(f"{companion.url}/sign-in?")
+        answer = await visitor.client.get(location(answer), headers=behind)
+        assert answer.status_code == 302
+        assert location(answer).startswith(companion.authserver.url)
+
+
+@pytest.mark.parametrize("path", ["/claim", "/sign-out", "/backchannel-logout"])
+async def test_a_form_that_does_not_arrive_is_not_waited_for(companion: Companion, path: str) -> None:
+    """From anybody, signed in or not."""
+    port = urlsplit(companion.url).port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-length: 50\r\n"
+    writer.write(f"{head}content-type: application/x-www-form-urlencoded\r\n\r\ncode".encode())
+    async with asyncio.timeout(12):
+        assert (await reader.readline()).split()[1] in (b"400", b"403")
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_cookie_that_was_there_before_is_worth_nothing_afterwards(companion: Companion, anna: Person) -> None:
     async with Visitor(companion.url) as visitor:
         visitor.client.cookies.set(COOKIE, "a-value-that-an-attacker-knows", domain="127.0.0.1", path="/")
