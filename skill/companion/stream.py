@@ -22,6 +22,7 @@ from skill.transport import server_is_leaving
 log = logging.getLogger(__name__)
 
 LOOK = 2.0  # seconds between two looks at all lamps of who listens, and at their sessions
+AT_ONCE = 10  # people of one look
 LEAVING = 0.5  # seconds after which a silent stream looks whether the server ends
 HEARTBEAT = 15.0  # seconds after which a comment is sent, so that a gone browser is noticed
 LONGEST = 900.0  # seconds of one stream; the page opens the next by itself
@@ -60,6 +61,7 @@ class Live:
         self._showing: dict[str, set[Stream]] = {}
         self._happened: dict[str, Happening] = {}
         self._news = asyncio.Event()
+        self._overtaken: list[set[str]] = []  # for each look under way, the lamps that were told of meanwhile
 
     def room_for(self, session: Session) -> bool:
         of_person = sum(stream.owner == session.owner for stream in self._streams)
@@ -117,6 +119,8 @@ class Live:
 
     async def _pass_on(self, happening: Happening) -> None:
         found = await self._service.store.lamp(happening.endpoint_id)
+        for overtaken in self._overtaken:
+            overtaken.add(happening.endpoint_id)
         for stream in list(self._showing.get(happening.endpoint_id, ())):
             if found is None or found[0].owner != stream.owner:
                 self._tell(stream, happening.endpoint_id, None)
@@ -140,12 +144,25 @@ class Live:
         for stream in streams:
             if stream.digest not in alive:
                 stream.end()
-        for owner in {stream.owner for stream in streams if not stream.ended}:
+        owners = sorted({stream.owner for stream in streams if not stream.ended})
+        for start in range(0, len(owners), AT_ONCE):
+            await asyncio.gather(*(self._look_at(owner) for owner in owners[start : start + AT_ONCE]))
+
+    async def _look_at(self, owner: str) -> None:
+        """A lamp that is waited for, and one that cannot be asked, is no other person's concern."""
+        overtaken: set[str] = set()
+        self._overtaken.append(overtaken)
+        try:
             now = await self._views(owner)
-            for stream in streams:
-                if stream.owner == owner:
-                    for endpoint_id in stream.known.keys() | now.keys():
-                        self._tell(stream, endpoint_id, now.get(endpoint_id))
+        except Exception as error:
+            log.warning("lamps not looked at: %s", type(error).__name__)
+            return
+        finally:
+            self._overtaken = [one for one in self._overtaken if one is not overtaken]
+        for stream in self._streams:  # as they are by now: one that went meanwhile stays forgotten
+            if stream.owner == owner:
+                for endpoint_id in (stream.known.keys() | now.keys()) - overtaken:
+                    self._tell(stream, endpoint_id, now.get(endpoint_id))
 
     async def _views(self, owner: str) -> dict[str, Shown]:
         return {view.endpoint_id: shown(view) for view in await self._service.lamps.views(owner)}
@@ -163,6 +180,8 @@ class Live:
             try:
                 for endpoint_id, now in (await self._views(session.owner)).items():
                     self._tell(stream, endpoint_id, now)
+                if not stream.waiting:  # a page that shows lamps of before has to hear that there are none
+                    yield b"event: lamps\ndata: {}\n\n"
             except (AlexaError, OSError) as error:
                 log.warning("lamps not looked at: %s", type(error).__name__)
             while not stream.ended and loop.time() < until and not server_is_leaving():

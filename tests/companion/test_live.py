@@ -113,6 +113,14 @@ async def test_a_stream_ends_with_its_session(companion: Companion, anna: Person
             assert time.monotonic() - began < 2
 
 
+async def test_a_page_hears_that_there_are_no_lamps(companion: Companion) -> None:
+    """It may show some that went while it did not listen."""
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(companion.person())
+        async with listening(visitor) as heard:
+            assert heard.events == [{}]
+
+
 async def test_nobody_listens_without_a_session(companion: Companion) -> None:
     async with Visitor(companion.url) as visitor:
         answer = await visitor.client.get(f"{companion.url}/live", headers={"accept": "text/event-stream"})
