@@ -10,8 +10,9 @@ from typing import Any
 import aiomqtt
 import orjson
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
+from skill.storage.registry import open_registry
 from tests.browser.test_accessibility import nothing_is_cut_off, tabs_reach_everything, violations
 from tests.conftest import MigratedDatabase
 from tests.running.broker import Broker
@@ -145,6 +146,17 @@ async def test_a_lamp_is_claimed_by_the_link_and_given_back(
     assert (await companion.row(lamp)).owner == anna.sub
 
 
+async def test_two_taps_on_remove_are_one(new_page: Pages, companion: Companion, anna: Person) -> None:
+    """The code is shown once."""
+    lamp = await companion.lamp(anna.sub, "Tapped lamp")
+    page = await new_page("phone")
+    await sign_in(page, companion, anna, f"/lamps/{lamp}")
+    await page.get_by_role("link", name="Remove this lamp").click()
+    await page.get_by_role("button", name="Remove the lamp").dblclick()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Tapped lamp is free")
+    await expect(page.locator("figcaption code")).to_be_visible()
+
+
 async def test_the_colour_wheel_by_touch(new_page: Pages, companion: Companion, anna: Person) -> None:
     lamp = await companion.lamp(anna.sub, "Colour lamp")
     page = await new_page("phone")
@@ -243,6 +255,62 @@ async def test_a_command_that_fails_is_said_at_the_lamp_and_the_control_goes_bac
     await expect(place.get_by_role("switch")).to_have_attribute("aria-checked", "true")  # at once, as a wish
     await expect(place.get_by_role("alert")).to_contain_text("does not answer")
     await expect(place.get_by_role("switch")).to_have_attribute("aria-checked", "false")
+
+
+async def test_without_an_answer_the_control_goes_back_even_where_nothing_was_told(
+    new_page: Pages, companion: Companion, anna: Person
+) -> None:
+    lamp = await companion.lamp(anna.sub, "Far lamp")
+    page = await new_page("phone")
+    await page.route("**/live", lambda route: route.fulfill(status=503))
+
+    async def abort(route: Route) -> None:
+        await (route.abort() if route.request.method == "POST" else route.continue_())
+
+    await page.route(f"**/lamps/{lamp}", abort)
+    await sign_in(page, companion, anna)
+    place = card(page, lamp)
+    await expect(page.locator("[data-lost]")).to_be_visible()
+    await place.get_by_role("switch").click()
+    await expect(place.get_by_role("alert")).to_contain_text("did not work")
+    await expect(place.get_by_role("switch")).to_have_attribute("aria-checked", "false")
+    await place.get_by_role("slider").fill("70")
+    await expect(place.get_by_role("slider")).to_have_value("1")
+
+
+async def test_a_page_listens_again_after_it_was_refused(new_page: Pages, companion: Companion, anna: Person) -> None:
+    """A proxy answers 502 while the service starts; a browser gives such a stream up."""
+    lamp = await companion.lamp(anna.sub, "Waiting lamp")
+    page = await new_page("phone")
+    refused = 0
+
+    async def refuse(route: Route) -> None:
+        nonlocal refused
+        refused += 1
+        await (route.fulfill(status=502) if refused <= 2 else route.continue_())
+
+    await page.route("**/live", refuse)
+    await sign_in(page, companion, anna, f"/lamps/{lamp}")
+    await expect(page.locator("[data-lost]")).to_be_visible()
+    await companion.unplug(lamp)
+    await expect(card(page, lamp)).to_have_attribute("data-online", "no", timeout=10_000)
+    await expect(page.locator("[data-lost]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("where", ["home", "lamp"])
+async def test_a_lamp_that_went_while_nobody_listened_is_not_shown(
+    new_page: Pages, companion: Companion, anna: Person, where: str
+) -> None:
+    lamp = await companion.lamp(anna.sub, "Passing lamp")
+    page = await new_page("phone")
+    await sign_in(page, companion, anna, "/" if where == "home" else f"/lamps/{lamp}")
+    await page.wait_for_function("[...lamps.values()].every((lamp) => lamp.told)")
+    await page.evaluate("stream.close(); stream = null")  # as a hidden page does
+    async with open_registry(companion.skill.settings["SKILL_DATABASE_URL"]) as registry:
+        assert await registry.unclaim(lamp, anna.sub, int(time.time()))
+    await page.evaluate("listen()")
+    shown = "No lamps yet" if where == "home" else "There is nothing here"
+    await expect(page.get_by_role("heading", level=1)).to_have_text(shown)
 
 
 async def test_when_authserver_is_away_lamps_obey_and_signing_in_waits(

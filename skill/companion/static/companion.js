@@ -86,7 +86,20 @@ class Lamp {
   get busy() { return this.held || this.sending; }
 
   settle() {
-    if (!this.busy && this.told) this.show(this.told);
+    if (this.busy) return;
+    if (this.told) this.show(this.told);
+    else this.goBack();
+  }
+
+  // Nothing was told yet: as the page came.
+  goBack() {
+    const flip = this.parts.switch;
+    const on = this.place.dataset.on === "yes";
+    flip.setAttribute("aria-checked", String(on));
+    flip.value = on ? "off" : "on";
+    for (const slider of this.sliders) slider.value = slider.defaultValue;
+    if (this.wheel) this.wheel.goBack();
+    this.fill();
   }
 
   show(state) {
@@ -139,6 +152,11 @@ class Wheel {
     this.knob.setAttribute("aria-valuetext", this.knob.dataset.text.replace("{hue}", hue).replace("{saturation}", saturation));
   }
 
+  goBack() {
+    const { hue, saturation } = this.form.elements;
+    this.put(Number(hue.defaultValue), Number(saturation.defaultValue));
+  }
+
   send() {
     this.form.elements.hue.value = this.hue;
     this.form.elements.saturation.value = this.saturation;
@@ -186,7 +204,7 @@ class Wheel {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   const place = form.closest("[data-lamp]");
-  if (!form.matches("[data-command]") || !place) return;
+  if (!form.matches("[data-command]") || !place) { once(form, event); return; }
   event.preventDefault();
   const lamp = lamps.get(place.dataset.lamp);
   const button = event.submitter;
@@ -200,6 +218,14 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// The second of two taps would break off the answer to the first, and with it a code that is shown once.
+const sent = new WeakMap();
+
+function once(form, event) {
+  if (event.timeStamp - (sent.get(form) ?? -Infinity) < 10_000) event.preventDefault();
+  else sent.set(form, event.timeStamp);
+}
+
 function allOff(room) {
   const button = room && room.querySelector("[data-room] button");
   if (button) button.disabled = !room.querySelector('[data-on="yes"]');
@@ -210,6 +236,7 @@ for (const place of document.querySelectorAll("[data-lamp]")) lamps.set(place.da
 // ---- What happens to the lamps
 
 let stream = null;
+let pause = 1; // seconds until a stream that was refused is asked for again
 const lost = document.querySelector("[data-lost]");
 
 function listen() {
@@ -220,7 +247,7 @@ function listen() {
   if (stream) return;
   stream = new EventSource("/live");
   let first = true;
-  stream.addEventListener("open", () => { first = true; if (lost) lost.hidden = true; });
+  stream.addEventListener("open", () => { first = true; pause = 1; if (lost) lost.hidden = true; });
   stream.addEventListener("lamps", (event) => {
     const told = JSON.parse(event.data);
     let news = false;
@@ -229,13 +256,17 @@ function listen() {
       if (lamp && state) lamp.tell(state);
       else if (lamp || document.body.classList.contains("home")) news = true;
     }
-    if (first && document.body.classList.contains("home")) news ||= [...lamps.keys()].some((id) => !(id in told));
+    const home = document.body.classList.contains("home");
+    if (first) news ||= [...lamps.values()].some((lamp) => (home || lamp.told) && !(lamp.id in told));
     first = false;
     if (news) location.reload();
   });
   stream.addEventListener("error", () => {
     if (lost) lost.hidden = false;
-    if (stream.readyState === EventSource.CLOSED) stream = null;
+    if (stream.readyState !== EventSource.CLOSED) return;
+    stream = null; // refused, as by a proxy while the service starts: the browser itself does not ask again
+    setTimeout(listen, pause * (750 + Math.random() * 500));
+    pause = Math.min(60, pause * 2);
   });
 }
 
