@@ -67,12 +67,20 @@ class OnePieceProtocol(HttpToolsProtocol):
                 self.transport.close()
 
     def _look_at_head(self) -> None:
-        if self.scope is None or "method" not in self.scope:  # uvicorn enters it when the head is whole
+        if self._is_waited_for:
             if self.scope is self._unfinished:
                 self.transport.close()
                 return
             self._unfinished = self.scope
         self._look = self.loop.call_later(HEAD_PATIENCE, self._look_at_head)
+
+    @property
+    def _is_waited_for(self) -> bool:
+        """Whether it is the client's turn, and nothing of uvicorn's looks at the time: what comes after an answer, an
+        empty line or more of a body that nobody read, stops its keep-alive timer for good."""
+        if self.scope is None or "method" not in self.scope:  # uvicorn enters it when the head is whole
+            return True
+        return self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None
 
     def eof_received(self) -> None:
         """The client has said all; the loop closes the connection now, and what waits must be on its way before."""

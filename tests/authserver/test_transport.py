@@ -74,6 +74,19 @@ def test_a_request_that_does_not_end_is_given_up(authserver: Service, first: byt
     assert ended, f"{sent} bytes were taken"
 
 
+@pytest.mark.parametrize(
+    ("header", "then"), [(b"", b"\r\n"), (b"Content-Length: 99\r\n", b"a")], ids=["an-empty-line", "a-late-body"]
+)
+def test_who_says_next_to_nothing_after_an_answer_is_not_waited_for(
+    authserver: Service, header: bytes, then: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", authserver.port), timeout=3 * HEAD_PATIENCE) as connection:
+        connection.sendall(QUESTION[:-2] + header + b"\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        connection.sendall(then)
+        assert connection.recv(65_536) == b""
+
+
 def test_a_head_that_does_not_come_is_not_waited_for(authserver: Service) -> None:
     with contextlib.ExitStack() as stack:
         silent, half, second = (

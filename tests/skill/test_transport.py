@@ -52,6 +52,18 @@ def test_requests_one_after_another_are_as_many_as_one_likes(skill: Service) -> 
 
 
 @pytest.mark.spec("security 6.72")
+@pytest.mark.parametrize(
+    ("header", "then"), [(b"", b"\r\n"), (b"Content-Length: 99\r\n", b"a")], ids=["an-empty-line", "a-late-body"]
+)
+def test_who_says_next_to_nothing_after_an_answer_is_not_waited_for(skill: Service, header: bytes, then: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", skill.port), timeout=3 * HEAD_PATIENCE) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + header + b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        connection.sendall(then)
+        assert connection.recv(65536) == b""
+
+
+@pytest.mark.spec("security 6.72")
 def test_a_head_that_does_not_come_is_not_waited_for(skill: Service) -> None:
     with contextlib.ExitStack() as stack:
         began = time.monotonic()
