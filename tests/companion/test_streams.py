@@ -30,7 +30,7 @@ class Slow:
         await self.go_on.wait()
         if lamp.name == "Broken lamp":
             raise RuntimeError
-        return Sample(LampState(power=True), 1.0, 0)
+        return Sample(LampState(power=True, last_brightness=100), 1.0, 0)
 
     async def apply(self, *_: Any) -> Sample:
         raise NotImplementedError
@@ -93,7 +93,15 @@ async def test_a_slow_look_does_not_take_back_what_was_told_meanwhile(url: str) 
         driver.asked.clear()
         look = asyncio.create_task(live.look())
         await driver.asked.wait()
-        news.tell(Happening(lamp, LampState(power=True), LampState(power=False), 2.0, Cause.lamp))
+        news.tell(
+            Happening(
+                lamp,
+                LampState(power=True, last_brightness=100),
+                LampState(power=False, last_brightness=100),
+                2.0,
+                Cause.lamp,
+            )
+        )
         assert b'"on":false' in await anext(page)
         driver.go_on.set()
         await look
