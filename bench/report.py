@@ -159,8 +159,8 @@ def _of_households(report: Report) -> Iterator[str]:
         f"A thousand people with ten lamps each; for {report.plan.lamp_parts * report.plan.lamp_seconds} s, "
         f"{CONNECTIONS} connections send signed directives of every kind and never pause; each answer waits for the "
         "lamp's echo through mosquitto. Broker, lamps and load share the cores. p99 of the whole time, and of "
-        "the worst quarter: the first, in which the service still hears of its lamps. Memory of the worker, in MB: before, and "
-        "after each quarter."
+        "the worst quarter: the first, in which the service still hears of its lamps. Memory of the worker, in MB: "
+        "before, and after each quarter."
     )
     yield ""
     lines = []
