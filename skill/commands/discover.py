@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,10 @@ from skill.settings import RegistrySettings
 if TYPE_CHECKING:
     from skill.models import LampRow
     from skill.storage.registry import Registry
+
+
+AT_ONCE = 50
+"""Announcements in one unit of work: on SQLite directives wait for it, and not for longer than three seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +61,28 @@ def discover(
     messages = _listen(prefix, wait)
     found = [each for topic in sorted(messages) for each in read(prefix, topic, messages[topic])]
 
-    async def work(lamps: "Registry") -> list[Outcome]:
+    async def work(lamps: "Registry", some: list[Announced | Skipped]) -> list[Outcome]:
         outcomes = [
             Outcome(each.known_as, "skipped", reason=each.reason)
             if isinstance(each, Skipped)
             else await _registered(lamps, each, whose, new_topics, dry_run)
-            for each in found
+            for each in some
         ]
         if dry_run:
             raise Undone(outcomes)
         return outcomes
 
-    outcomes = on_lamps(work)
-    if as_json:
-        print_json([_as_dict(outcome, dry_run) for outcome in outcomes])
-    else:
-        _print(outcomes, dry_run)
+    outcomes: list[Outcome] = []
+    at_once = len(found) + 1 if dry_run else AT_ONCE
+    try:
+        for start in range(0, len(found), at_once):
+            some = found[start : start + at_once]
+            outcomes += on_lamps(partial(work, some=some))
+    finally:  # of what was done before something failed, the codes are shown here alone
+        if as_json:
+            print_json([_as_dict(outcome, dry_run) for outcome in outcomes])
+        else:
+            _print(outcomes, dry_run)
 
 
 def _listen(prefix: str, wait: float) -> dict[str, bytes]:

@@ -30,6 +30,8 @@ FLICKER = 1.0  # seconds within which even switching on and off is one change
 SAME = 2000  # milliseconds between two replicas that tell of one change
 EVERY = 0.5  # seconds between two looks at what has become quiet
 MOST_WAITING = 5000  # lamps
+AT_ONCE = 25  # changes in one unit: on SQLite directives wait for it
+BETWEEN = 0.02  # seconds in which they have their turn
 PRUNE_EVERY = 3600.0  # seconds
 PRUNE_BATCH = 500  # rows
 
@@ -89,15 +91,17 @@ class History:
 
     async def _write_quietly(self, before: float) -> None:
         quiet = [endpoint_id for endpoint_id, going in self._going.items() if going.at <= before]
-        over, self._over = [*self._over, *((one, self._going.pop(one)) for one in quiet)], []
-        if not over:
-            return
-        try:
-            async with self._cold.unit() as session:
-                for endpoint_id, going in sorted(over, key=lambda one: (one[0], one[1].at)):
-                    await _write(session, endpoint_id, going)
-        except Exception as error:
-            log.warning("%d changes of lamps were not written: %s", len(over), type(error).__name__)
+        over = [*self._over, *((one, self._going.pop(one)) for one in quiet)]
+        self._over = sorted(over, key=lambda one: (one[0], one[1].at))
+        while self._over:
+            some, self._over = self._over[:AT_ONCE], self._over[AT_ONCE:]
+            try:
+                async with self._cold.unit() as session:
+                    for endpoint_id, going in some:
+                        await _write(session, endpoint_id, going)
+            except Exception as error:
+                log.warning("%d changes of lamps were not written: %s", len(some), type(error).__name__)
+            await asyncio.sleep(BETWEEN)
 
     async def _prune(self) -> None:
         oldest = int((self._service.clock() - KEPT) * 1000)

@@ -10,7 +10,7 @@ hearing.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,8 @@ TICK = 0.1  # seconds between two looks at what came to rest
 TROUBLE = 1.0  # seconds until the database is asked again
 OVERTAKEN = 2000  # milliseconds; what is further ahead is another clock, not a later directive
 LAMPS_EVERY = 1.0  # seconds
-MOST_AT_ONCE = 200  # lamps judged in one unit
+MOST_AT_ONCE = 20  # lamps judged in one unit: on SQLite directives wait for it
+BETWEEN = 0.03  # seconds in which they have their turn
 MOST_WRITTEN = 2000  # lamps in one statement, of which databases take 32,766 values
 LAST_WORDS = 2.0  # seconds, at the end, for what Alexa asked for last
 
@@ -177,10 +178,18 @@ class Watching:
                 del self._asked_for[endpoint_id]
 
     async def _judge_who_rests(self) -> None:
+        rest = self._who_rest(sorted(self._suspects))
+        for start in range(0, len(rest), MOST_AT_ONCE):
+            if start:
+                await asyncio.sleep(BETWEEN)
+                await self._write_what_alexa_asked_for()
+            await self._judge_some(self._who_rest(rest[start : start + MOST_AT_ONCE]))
+
+    def _who_rest(self, endpoint_ids: Sequence[str]) -> list[str]:
         now = asyncio.get_running_loop().time()
-        rest = sorted(each for each, suspect in self._suspects.items() if suspect.due <= now)[:MOST_AT_ONCE]
-        if not rest:
-            return
+        return [each for each in endpoint_ids if self._suspects[each].due <= now]
+
+    async def _judge_some(self, rest: Sequence[str]) -> None:
         judged = {endpoint_id: self._suspects.pop(endpoint_id) for endpoint_id in rest}
         try:
             again = await self._judge(judged)

@@ -385,6 +385,22 @@ async def test_the_cold_path_leaves_connections_to_directives(
     assert 1 <= int(there) <= 5
 
 
+@pytest.mark.spec("S22")
+async def test_S22_directives_have_their_turn_while_many_lamps_are_judged(cold: Cold, watching: Watching) -> None:
+    """On SQLite whoever writes keeps all others waiting."""
+    lamps = [await add(cold) for _ in range(60)]
+    async with cold.unit() as session:
+        session.add_all(KnownStateRow(endpoint_id=lamp, state=encoded(OFF), at=0) for lamp in lamps)
+    for lamp in lamps:
+        watching.hear(happening(lamp, ON))
+    seen = set()
+    deadline = time.monotonic() + 10
+    while (count := len(await waiting(cold))) < len(lamps):
+        assert time.monotonic() < deadline
+        seen.add(count)
+    assert len(seen - {0}) >= 2
+
+
 async def test_an_error_of_the_database_names_no_values(cold: Cold) -> None:
     with pytest.raises(DBAPIError) as refused:
         async with cold.unit() as session:

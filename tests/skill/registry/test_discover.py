@@ -186,3 +186,23 @@ def test_a_mistake_has_its_exit_status(
     assert done.returncode == status
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_of_very_many_lamps_the_first_are_there_before_the_last(
+    operator: Service, mosquitto: Broker, prefix: str
+) -> None:
+    """On SQLite directives wait for a unit of work, and three seconds at most."""
+    async with aiomqtt.Client(mosquitto.host, mosquitto.port) as client:
+        for number in range(120):
+            payload = orjson.dumps(lamp(f"{prefix}/{number}"))
+            await client.publish(f"{prefix}/light/l{number}/config", payload, qos=1, retain=True)
+    discovering = asyncio.create_task(asyncio.to_thread(discover, operator, prefix))
+    seen = set()
+    while not discovering.done():
+        async with open_registry(operator.settings["SKILL_DATABASE_URL"]) as registry:
+            seen.add(len(await registry.lamps()))
+        await asyncio.sleep(0.01)
+    outcomes = await discovering
+    assert [outcome["outcome"] for outcome in outcomes] == ["new"] * 120
+    assert all("claim_code" in outcome for outcome in outcomes)
+    assert seen & {50, 100}
