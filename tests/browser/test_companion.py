@@ -146,17 +146,6 @@ async def test_a_lamp_is_claimed_by_the_link_and_given_back(
     assert (await companion.row(lamp)).owner == anna.sub
 
 
-async def test_two_taps_on_remove_are_one(new_page: Pages, companion: Companion, anna: Person) -> None:
-    """The code is shown once."""
-    lamp = await companion.lamp(anna.sub, "Tapped lamp")
-    page = await new_page("phone")
-    await sign_in(page, companion, anna, f"/lamps/{lamp}")
-    await page.get_by_role("link", name="Remove this lamp").click()
-    await page.get_by_role("button", name="Remove the lamp").dblclick()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Tapped lamp is free")
-    await expect(page.locator("figcaption code")).to_be_visible()
-
-
 async def test_the_colour_wheel_by_touch(new_page: Pages, companion: Companion, anna: Person) -> None:
     lamp = await companion.lamp(anna.sub, "Colour lamp")
     page = await new_page("phone")

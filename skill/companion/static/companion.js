@@ -204,7 +204,7 @@ class Wheel {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   const place = form.closest("[data-lamp]");
-  if (!form.matches("[data-command]") || !place) { once(form, event); return; }
+  if (!form.matches("[data-command]") || !place) return;
   event.preventDefault();
   const lamp = lamps.get(place.dataset.lamp);
   const button = event.submitter;
@@ -217,14 +217,6 @@ document.addEventListener("submit", (event) => {
     lamp.command(form);
   }
 });
-
-// The second of two taps would break off the answer to the first, and with it a code that is shown once.
-const sent = new WeakMap();
-
-function once(form, event) {
-  if (event.timeStamp - (sent.get(form) ?? -Infinity) < 10_000) event.preventDefault();
-  else sent.set(form, event.timeStamp);
-}
 
 function allOff(room) {
   const button = room && room.querySelector("[data-room] button");
