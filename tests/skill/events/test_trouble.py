@@ -62,10 +62,15 @@ async def test_S22_a_403_drops_the_grant_and_what_waits(linked: User, at_amazon:
 @pytest.mark.spec("S22")
 @pytest.mark.parametrize(
     "said",
-    [(403, {}, {}), (403, {"message": "Forbidden"}, {}), exception(403, "INSUFFICIENT_PERMISSION_EXCEPTION")],
-    ids=["a page", "JSON", "our own setup"],
+    [
+        (403, {}, {}),
+        (403, {"message": "Forbidden"}, {}),
+        exception(403, "INSUFFICIENT_PERMISSION_EXCEPTION"),
+        exception(403, "SKILL_NEVER_ENABLED_EXCEPTION"),
+    ],
+    ids=["a page", "JSON", "our own setup", "not known yet"],
 )
-async def test_S22_a_403_of_something_in_between_drops_nothing(
+async def test_S22_a_403_that_does_not_say_that_the_skill_is_disabled_drops_nothing(
     linked: User, at_amazon: AlexaEvents, said: Answer
 ) -> None:
     at_amazon.gateway_fault = first(1, said)
