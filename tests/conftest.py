@@ -47,6 +47,9 @@ LONG = (
     "tests/authserver/test_under_load.py",
     "tests/contract/",
     "tests/authserver/cli/",
+    "tests/skill/events/",
+    "tests/skill/test_killed.py",
+    "tests/companion/",
 )
 
 
