@@ -31,9 +31,13 @@ class ClaimPages:
         code = form.get("code", "").strip()
         if len(code) > LONGEST:
             return self._refused(visit, "")
+        owner, now = visit.person.owner, int(self._service.clock())
+        async with self._cold.unit(write=False) as session:  # a guess takes no lock
+            if not await Registry(session).claims(code, owner, now):
+                return self._refused(visit, code)
         try:
             async with self._cold.unit() as session:
-                lamp = await Registry(session).claim(code, visit.person.owner, int(self._service.clock()))
+                lamp = await Registry(session).claim(code, owner, now)
         except ClaimRefused:
             return self._refused(visit, code)
         notice = "The lamp is yours. What is it called, and where is it?"

@@ -40,6 +40,15 @@ def _near_white(driver: str, options: Mapping[str, Any], kelvin: int) -> int:
     return kelvin if limits is None else limits.nearest(kelvin)
 
 
+def _held_by(code: str, owner: str, now: int) -> tuple[Any, ...]:
+    """The lamp that the code claims for this owner; none where it is no code."""
+    return (
+        col(LampRow.claim_digest) == digest_of(code),
+        col(LampRow.owner) != owner,
+        or_(col(LampRow.claim_expires_at).is_(None), col(LampRow.claim_expires_at) > now),
+    )
+
+
 class Registry:
     """One unit of work on the lamps: committed when the block ends well, else nothing happened.
 
@@ -114,22 +123,21 @@ class Registry:
     async def discovered(self, discovered_as: str) -> LampRow | None:
         return (await self._session.exec(select(LampRow).where(LampRow.discovered_as == discovered_as))).first()
 
+    async def claims(self, code: str, owner: str, now: int) -> bool:
+        """Whether the code claims a lamp for this owner now. In a unit that only reads it takes no lock, so that
+        guesses keep nobody waiting; what comes of it is for `claim` to say."""
+        found = select(LampRow.endpoint_id).where(*_held_by(code, owner, now))
+        return digest_of(code) is not None and (await self._session.exec(found)).first() is not None
+
     async def claim(self, code: str, owner: str, now: int) -> LampRow:
         """The lamp of the code becomes the owner's: one UPDATE uses the code up, so that of two that come at once one
         wins. Its name stays, its room does not. Raises ClaimRefused."""
         if owner == NOBODY:
             raise ValueError("nobody claims no lamp")
-        digest = digest_of(code)
-        holds = (
-            col(LampRow.claim_digest) == digest,
-            col(LampRow.owner) != owner,
-            or_(col(LampRow.claim_expires_at).is_(None), col(LampRow.claim_expires_at) > now),
-        )
-        found = select(LampRow.endpoint_id).where(*holds)
-        if digest is None or (await self._session.exec(found)).first() is None:
-            raise ClaimRefused  # before anything is locked: guesses keep nobody waiting
+        if not await self.claims(code, owner, now):
+            raise ClaimRefused
         await self._changed()
-        used = update(LampRow).where(*holds).values(claim_digest=None, claim_expires_at=None)
+        used = update(LampRow).where(*_held_by(code, owner, now)).values(claim_digest=None, claim_expires_at=None)
         row = (
             await self._session.exec(
                 used.returning(col(LampRow.endpoint_id), col(LampRow.owner)),
