@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.running import hashing, ports
+from tests.running.alone import Room
 from tests.running.amazon import Amazon
 from tests.running.bridge import CHECKS
 from tests.running.broker import Broker
@@ -25,15 +26,31 @@ from tests.skill.alexa_rules import check_answer
 NewDatabase = Callable[[str], str]
 MigratedDatabase = Callable[[str, str], str]
 RUN_FOLDER = pytest.StashKey[Path]()
+ROOM = pytest.StashKey[Room]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that leads the run owns the folder of the one PostgreSQL, and passes it on to its workers."""
     start_forked()
     CHECKS.append(check_answer)
-    if not hasattr(config, "workerinput"):
+    if _is_worker(config):
+        config.stash[RUN_FOLDER] = Path(config.workerinput["run_folder"])
+    else:
         config.stash[RUN_FOLDER] = new_folder()
         config.pluginmanager.register(LeadsWorkers(config), "leads-workers")
+    config.stash[ROOM] = Room(config.stash[RUN_FOLDER])
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Outside of the time that a test may take: who waits does not hang."""
+    room = item.config.stash[ROOM]
+    with room.alone() if item.get_closest_marker("alone") else room.shared():
+        return (yield)
 
 
 #: modules that take longest begin first, so that no worker is left with one of them at the end
@@ -54,16 +71,18 @@ LONG = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every worker sorts alike; within a module the order stays."""
+    """Every worker sorts alike; within a module the order stays. Those that want to be alone come when others end."""
 
     def rank(item: pytest.Item) -> int:
+        if item.get_closest_marker("alone"):
+            return len(LONG) + 1
         return next((at for at, beginning in enumerate(LONG) if item.nodeid.startswith(beginning)), len(LONG))
 
     items.sort(key=rank)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput") and RUN_FOLDER in config.stash:
+    if not _is_worker(config) and RUN_FOLDER in config.stash:
         Postgres(config.stash[RUN_FOLDER]).stop()
 
 
@@ -81,9 +100,8 @@ class LeadsWorkers:
 def postgres(pytestconfig: pytest.Config) -> Postgres:
     """The one PostgreSQL of this run; every worker takes databases of its own from it."""
     given = getattr(pytestconfig, "workerinput", None)
-    folder, leader = (Path(given["run_folder"]), given["run_pid"]) if given else (pytestconfig.stash[RUN_FOLDER], 0)
-    server = Postgres(folder)
-    server.ensure_running(leader or os.getpid())
+    server = Postgres(pytestconfig.stash[RUN_FOLDER])
+    server.ensure_running(given["run_pid"] if given else os.getpid())
     return server
 
 

@@ -8,7 +8,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from tests.running.amazon import Amazon
-from tests.running.chromium import Pages
+from tests.running.chromium import Pages, fits
 from tests.running.home import add_person
 from tests.running.linking import Alexa, Person
 from tests.running.service import Service
@@ -96,13 +96,7 @@ async def test_nothing_is_cut_off_and_everything_can_be_tapped_on_a_phone(
     page = await new_page("phone", viewport={"width": width, "height": 700})
 
     async def check() -> None:
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        for control in await page.locator("button:visible, input:visible, a:visible").all():
-            box = await control.bounding_box()
-            assert box is not None
-            assert box["height"] >= 40, await control.evaluate("node => node.outerHTML")
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= width
+        await fits(page, "button:visible, input:visible, a:visible")
 
     await page.goto(f"{authserver.url}/account")
     await sign_in(page, person)

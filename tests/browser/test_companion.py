@@ -16,7 +16,7 @@ from skill.storage.registry import open_registry
 from tests.browser.test_accessibility import nothing_is_cut_off, tabs_reach_everything, violations
 from tests.conftest import MigratedDatabase
 from tests.running.broker import Broker
-from tests.running.chromium import Pages
+from tests.running.chromium import Pages, until
 from tests.running.companion import Companion, companion_service
 from tests.running.linking import Person
 from tests.running.ports import free_port
@@ -293,7 +293,7 @@ async def test_a_lamp_that_went_while_nobody_listened_is_not_shown(
     lamp = await companion.lamp(anna.sub, "Passing lamp")
     page = await new_page("phone")
     await sign_in(page, companion, anna, "/" if where == "home" else f"/lamps/{lamp}")
-    await page.wait_for_function("[...lamps.values()].every((lamp) => lamp.told)")
+    await until(page, "[...lamps.values()].every((lamp) => lamp.told)")
     await page.evaluate("stream.close(); stream = null")  # as a hidden page does
     async with open_registry(companion.skill.settings["SKILL_DATABASE_URL"]) as registry:
         assert await registry.unclaim(lamp, anna.sub, int(time.time()))

@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.running.amazon import HOP, Amazon
-from tests.running.chromium import VIEWS, Pages
+from tests.running.chromium import VIEWS, Pages, fits
 from tests.running.home import add_alexa, add_person
 from tests.running.linking import Alexa, Linked, Person, returned
 from tests.running.ports import LOOPBACK
@@ -301,13 +301,7 @@ async def test_nothing_is_cut_off_and_everything_can_be_tapped_on_a_phone(
     page = await new_page("phone", viewport={"width": width, "height": 700})
 
     async def check() -> None:
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        for control in await page.locator("button:visible, input:visible, .below a:visible").all():
-            box = await control.bounding_box()
-            assert box is not None
-            assert box["height"] >= 40, await control.evaluate("node => node.outerHTML")
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= width
+        await fits(page, "button:visible, input:visible, .below a:visible")
 
     await page.goto(alexa.authorization_url())
     await check()

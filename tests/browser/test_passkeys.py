@@ -17,7 +17,7 @@ from tests.conftest import MigratedDatabase
 from tests.running import ports
 from tests.running.amazon import Amazon
 from tests.running.authenticator import Authenticator, give_authenticator, offered
-from tests.running.chromium import Pages
+from tests.running.chromium import Pages, fits
 from tests.running.home import add_alexa, add_person, authserver_settings
 from tests.running.linking import Alexa, Person
 from tests.running.service import Service
@@ -310,13 +310,7 @@ async def test_nothing_is_cut_off_and_everything_can_be_tapped_on_a_phone(
     device = Device(page, await give_authenticator(page))
 
     async def check() -> None:
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
-        for control in await page.locator("button:visible, input:visible, a:visible").all():
-            box = await control.bounding_box()
-            assert box is not None
-            assert box["height"] >= 40, await control.evaluate("node => node.outerHTML")
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= width
+        await fits(page, "button:visible, input:visible, a:visible")
         await accessible(page)
 
     await page.goto(f"{alexa.issuer}/account/passkeys")

@@ -5,6 +5,8 @@ from typing import Any
 
 from playwright.async_api import CDPSession, Page
 
+from tests.running.chromium import until
+
 
 @dataclass
 class Authenticator:
@@ -44,7 +46,7 @@ CredentialsContainer.prototype.get = function (options) {
 async def offered(page: Page, times: int = 1) -> None:
     """Returns once this document has offered its passkeys at a field so often: what is begun earlier than the
     authenticator answers stays unanswered."""
-    await page.wait_for_function("times => window.offersBegun >= times", arg=times)
+    await until(page, "times => window.offersBegun >= times", times)
     await page.wait_for_load_state("networkidle")
 
 

@@ -1,8 +1,10 @@
 """A real Chromium through Playwright, in the shape of the Alexa app's web view or of a desk."""
 
+import asyncio
+import contextlib
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Playwright
 
 from tests.running import components
 
@@ -25,6 +27,47 @@ VIEWS: dict[str, dict[str, Any]] = {
     },
     "desktop": {"viewport": {"width": 1280, "height": 800}},
 }
+
+#: those that are too small, or beyond the edge without a row around them that rolls
+MISFITS = """(nodes, [width, wide, high]) => {
+  const rolls = node => node && (
+    (node.scrollWidth > node.clientWidth && /auto|scroll/.test(getComputedStyle(node).overflowX))
+    || rolls(node.parentElement)
+  );
+  return nodes.filter(node => {
+    const box = node.getBoundingClientRect();
+    const beyond = box.left < 0 || box.right > width;
+    return box.width < wide || box.height < high || (beyond && !rolls(node.parentElement));
+  }).map(node => JSON.stringify(node.getBoundingClientRect()) + node.outerHTML);
+}"""
+
+
+async def fits(page: Page, controls: str, *, wide: float = 0, high: float = 40) -> None:
+    """Nothing is wider than the screen; each of `controls` is on it and has at least this size (CSS pixels)."""
+    await page.wait_for_load_state()  # with its styles
+    assert page.viewport_size is not None
+    width = page.viewport_size["width"]
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    found = page.locator(controls)
+    assert await found.count() > 0
+    misfits = await found.evaluate_all(MISFITS, [width, wide, high])
+    assert misfits == [], misfits
+
+
+async def until(page: Page, expression: str, argument: object = None, within: float = 15.0) -> None:
+    """Until it is true in the page, asked from outside: `wait_for_function` evaluates there, which the policy of our
+    pages forbids."""
+    trouble = None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    if await page.evaluate(expression, argument):
+                        return
+                except Error as error:  # the next page comes, or has not come
+                    trouble = error
+                await asyncio.sleep(0.03)
+    raise AssertionError(f"not so within {within:g} s: {expression} ({trouble})")
 
 
 async def launch(playwright: Playwright, amazon_port: int) -> Browser:

@@ -1,6 +1,8 @@
 """The ground that other tests stand on: a broken fixture must not look like a passing test."""
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -117,3 +119,45 @@ def test_a_secret_in_a_log_is_found(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="holds a secret") as caught:
         service.check_log()
     assert "very-secret-value" not in str(caught.value)
+
+
+async def test_who_wants_to_be_alone_waits_for_all_and_is_overtaken_by_nobody(tmp_path: Path) -> None:
+    """Each in a process of its own, as workers are."""
+    script = (
+        "import sys; from pathlib import Path; from tests.running.alone import Room\n"
+        "with getattr(Room(Path(sys.argv[1])), sys.argv[2])(): print('in', flush=True); sys.stdin.read()"
+    )
+
+    async def enter(how: str) -> asyncio.subprocess.Process:
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, str(tmp_path), how, stdin=pipe, stdout=pipe
+        )
+
+    async def is_in(one: asyncio.subprocess.Process) -> None:
+        assert one.stdout is not None
+        assert await one.stdout.readline() == b"in\n"
+
+    async def leave(one: asyncio.subprocess.Process) -> None:
+        await one.communicate(b"")
+
+    first, second = await enter("shared"), await enter("shared")
+    await is_in(first)
+    await is_in(second)
+    alone = asyncio.create_task(is_in(wanting := await enter("alone")))
+    with (tmp_path / "door").open() as door, contextlib.suppress(BlockingIOError):
+        while not alone.done():
+            fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(door, fcntl.LOCK_UN)
+            await asyncio.sleep(0.02)
+    later = asyncio.create_task(is_in(late := await enter("shared")))
+    await leave(first)
+    await asyncio.sleep(0.5)
+    assert not alone.done(), "the second is still there"
+    await leave(second)
+    await alone
+    await asyncio.sleep(0.2)
+    assert not later.done()
+    await leave(wanting)
+    await later
+    await leave(late)

@@ -21,6 +21,8 @@ from tests.running.broker import Broker
 from tests.running.tasks import end
 from tests.skill.plugged import Bulb
 
+pytestmark = pytest.mark.alone
+
 MANY = 10_000
 
 

@@ -1,6 +1,6 @@
 """Known and unknown addresses take the same time, through a real server over loopback (contracts/security.md 6.58).
 
-The bound here is wide: tests share the machine. `make bench` measures 200 of each and holds 5 %.
+The bound here is wide: services of other tests stand beside it. `make bench` measures 200 of each and holds 5 %.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.running.service import Service
 from tests.running.smtp_sink import Sink
 from tests.running.timing import Watch, add_people, needed
 
-pytestmark = pytest.mark.usefixtures("in_production")
+pytestmark = [pytest.mark.usefixtures("in_production"), pytest.mark.alone]
 
 COUNT = 25
 APART = 0.35
