@@ -13,6 +13,12 @@ QUESTION = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 ANSWER = b'{"status":"alive"}'
 
 
+@pytest.fixture(scope="module")
+def database_kind() -> str:
+    """Nothing here gets as far as a database."""
+    return "sqlite"
+
+
 async def test_an_answer_leaves_in_one_piece(authserver: Service) -> None:
     """Head and body are one write: the reader is not woken for half an answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", authserver.port)

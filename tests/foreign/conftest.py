@@ -32,6 +32,12 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 SEEN = 1.0  # seconds until every worker knows what a command has changed
 
 
+@pytest.fixture(scope="module")
+def database_kind() -> str:
+    """That of production: a client does not see the database, and the protocol's own tests are on both."""
+    return "postgresql"
+
+
 @dataclass(frozen=True)
 class Known:
     """A client as its owner configures it."""
