@@ -43,6 +43,12 @@ async def sign_in(linking: Linking, page: Page, user: User) -> Page:
     return await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
 
 
+async def test_to_the_operators_own_application_nothing_is_linked(people: People, visit: Linking) -> None:
+    assert "to continue to" in (await visit.start()).text
+    other = await people.server.add_client(scopes=["openid", "email"])
+    assert "to link your account with" in (await Linking(people, other).start()).text
+
+
 async def tokens(linking: Linking, page: Page) -> dict[str, Any]:
     answer = await linking.client.exchange(linking.returned(page)["code"])
     assert answer.status_code == 200, answer.text
