@@ -98,6 +98,13 @@ async def whole_body(request: Request) -> bytes:
     return body
 
 
+def refuse_query(request: Request) -> None:
+    """RFC 6749 §2.3.1, §3.2: what belongs in the body, a secret or a token above all, must not lie in the logs of every
+    proxy. Raises `InvalidRequestError` where the URL has a query at all."""
+    if request.scope["query_string"]:
+        raise InvalidRequestError("Parameters belong in the body")
+
+
 async def read_form(request: Request) -> dict[str, str]:
     """The parameters of a form POST, each once. Raises subclasses of `InvalidRequestError`."""
     return once(parse(await read_body(request)))

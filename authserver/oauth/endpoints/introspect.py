@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from authserver.oauth import tokens
 from authserver.oauth.endpoints.token_questions import answered
-from authserver.oauth.responses import error_response, json_response, jwt_response
+from authserver.oauth.responses import json_response, jwt_response
 from authserver.services import Services
 
 TYP = "token-introspection+jwt"
@@ -21,8 +21,6 @@ async def introspect(request: Request) -> Response:
     """What this token is good for now. 200 with `active: false` for every token that is not good, or not the asking
     client's business; 401 for a client that does not authenticate, a public one among them."""
     services: Services = request.app.state.services
-    if request.scope["query_string"]:
-        return error_response("invalid_request", "Parameters belong in the body")
     found = await answered(request, services, "introspection", "/oauth2/introspect")
     if isinstance(found, Response):
         return found

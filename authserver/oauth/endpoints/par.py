@@ -12,7 +12,7 @@ from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.dpop.binding import authorization_key
 from authserver.oauth.dpop.proof import Proof
 from authserver.oauth.errors import InvalidDpopProofError, PageError
-from authserver.oauth.requests import ProtocolRequest, once, parse, read_body
+from authserver.oauth.requests import ProtocolRequest, once, parse, read_body, refuse_query
 from authserver.oauth.responses import error_response, json_response
 from authserver.oauth.spent import spend
 from authserver.services import Services
@@ -24,8 +24,7 @@ async def par(request: Request) -> Response:
     services: Services = request.app.state.services
     oauth, now = services.oauth, services.clock()
     try:
-        if request.scope["query_string"]:
-            raise InvalidRequestError("Parameters belong in the body")
+        refuse_query(request)
         parameters = await _form(request)
         protocol_request = ProtocolRequest(
             "POST",

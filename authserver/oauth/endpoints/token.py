@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from authserver import greenlets
 from authserver.oauth.errors import DPOP_NONCE
 from authserver.oauth.refresh_token import UnknownKeyError
-from authserver.oauth.requests import ProtocolRequest, header, read_form
+from authserver.oauth.requests import ProtocolRequest, header, read_form, refuse_query
 from authserver.oauth.responses import json_response, unavailable
 from authserver.oauth.server import GRANT_TYPES
 from authserver.services import Services
@@ -26,8 +26,7 @@ async def token(request: Request) -> Response:
     services: Services = request.app.state.services
     oauth = services.oauth
     try:
-        if request.scope["query_string"]:
-            raise InvalidRequestError("Parameters belong in the body")
+        refuse_query(request)
         parameters = await read_form(request)
         grant_type = parameters.get("grant_type")
         if not grant_type:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.oauth.refresh_token import UnknownKeyError
-from authserver.oauth.requests import ProtocolRequest, read_form
+from authserver.oauth.requests import ProtocolRequest, read_form, refuse_query
 from authserver.oauth.responses import Answer, json_response, unavailable
 from authserver.services import Services
 
@@ -17,6 +17,7 @@ async def answered(
     """What Authlib's endpoint of this name says, and to whom; a response where it is no."""
     oauth = services.oauth
     try:
+        refuse_query(request)
         asked = ProtocolRequest(
             "POST",
             f"{oauth.issuer}{path}",

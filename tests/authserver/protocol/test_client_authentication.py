@@ -236,11 +236,20 @@ async def test_parameters_in_the_query_of_the_token_endpoint_are_refused(
     assert (await server.post(TOKEN, form, header)).status_code == 200
 
 
-@pytest.mark.spec("security 6.15", "security 4.token-url")
-async def test_credentials_in_the_query_prove_nothing(server: Server, alexa: Asker) -> None:
-    query = f"client_id={alexa.client_id}&client_secret={alexa.secret}"
-    assert (await server.post(f"{TOKEN}?{query}", form_for(TOKEN))).status_code == 400
-    assert_unproven(await server.post(f"{REVOKE}?{query}", form_for(REVOKE)))
+@pytest.mark.spec("security 6.15", "security 4.token-url", "RFC 6749 §2.3.1", "RFC 7009 §2.1")
+@pytest.mark.parametrize("name", ["token", "revoke", "introspect", "par", "device_authorization"])
+async def test_a_secret_or_a_token_in_the_query_is_refused_at_every_endpoint(
+    server: Server, confidential: Asker, person: User, name: str
+) -> None:
+    """Whoever sends them there is told so before they have lain in the logs of proxies for a year."""
+    path, token = f"/oauth2/{name}", (await confidential.linked(person))["refresh_token"]
+    credentials = f"client_id={confidential.client_id}&client_secret={confidential.secret}"
+    header = {"authorization": basic(confidential.client_id, confidential.secret)}
+    form = {"token": token, "grant_type": "refresh_token", "refresh_token": "v1.k.g.1.m"}
+    for query in (credentials, f"{credentials}&token={token}"):
+        for headers in ({}, header):
+            assert_refused(await server.post(f"{path}?{query}", form, headers), "invalid_request")
+    assert (await confidential.refresh(token)).status_code == 200  # nothing was done with it
 
 
 @pytest.mark.spec("security 6.15", "RFC 6749 §3.2", "RFC 9110 §15.5.6", "security 4.token-get")
