@@ -49,7 +49,7 @@ class Client(SQLModel, table=True):
     #: seconds since the sign-in, at most, where a request has no `max_age` (OpenID Connect Registration §2)
     default_max_age: int | None = None
     subject_type: str = Field(default="public", max_length=16)  # or "pairwise" (OpenID Connect Core §8)
-    sector_identifier: str | None = Field(default=None, max_length=255)  # host; None: that of the redirect URIs
+    sector_identifier: str | None = Field(default=None, max_length=255)  # `pairwise.sector_of` unless it is named
     id_token_signing_alg: str | None = Field(default=None, max_length=16)  # None: `signing_alg`
     userinfo_signing_alg: str | None = Field(default=None, max_length=16)  # None: JSON
     introspection_signing_alg: str | None = Field(default=None, max_length=16)  # None: JSON unless it is asked for

@@ -11,13 +11,14 @@ key.
 import base64
 import binascii
 import secrets
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import Client, ServerState
 from authserver.secret_values import SealError, SecretKey, SecretKeys
-from authserver.settings import SettingsError
+from authserver.settings import SettingsError, is_loopback
 
 NAME = "pairwise-key"  # in `ServerState`
 SEAL = "pairwise key"
@@ -31,6 +32,27 @@ SESSIONS = "pairwise session"
 
 def is_pairwise(client: Client) -> bool:
     return client.subject_type == PAIRWISE
+
+
+def own_sector(client: Client) -> str:
+    """Of a client that shares its subjects with none: no host can be written so."""
+    return f"client:{client.client_id}"
+
+
+def sector_of(client: Client) -> str | None:
+    """The host of its redirect URIs (OpenID Connect Core §8.1); itself where each leads to loopback or to a scheme of
+    an app's own, where what is written as a host is nobody's. None where they have several hosts, or there are none.
+    """
+    hosts = {_host_of(uri) for uri in client.redirect_uris}
+    if hosts == {""}:
+        return own_sector(client)
+    return hosts.pop() if len(hosts) == 1 else None
+
+
+def _host_of(uri: str) -> str:
+    """'' where it proves nothing: org.example.app://bank.example/ is opened by the app, never by that host."""
+    parts = urlsplit(uri)
+    return parts.hostname or "" if parts.scheme == "https" and not is_loopback(uri) else ""
 
 
 def subject_of(key: SecretKey, client: Client, sub: str) -> str:

@@ -7,7 +7,6 @@ import secrets
 import string
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
@@ -120,12 +119,9 @@ def _sector(client: Client) -> str | None:
 
 
 def _settle_sector(client: Client) -> None:
-    """The host of the redirect URIs (OpenID Connect Core §8.1) is written down, so that a new redirect URI changes
-    nobody's `sub`."""
+    """It is written down, so that a new redirect URI changes nobody's `sub`."""
     if pairwise.is_pairwise(client) and client.sector_identifier is None:
-        hosts = {urlsplit(uri).hostname for uri in client.redirect_uris}
-        if len(hosts) == 1:
-            client.sector_identifier = hosts.pop()
+        client.sector_identifier = pairwise.sector_of(client)
 
 
 async def _is_linked(session: AsyncSession, client: Client, now: int) -> bool:

@@ -52,7 +52,7 @@ def _subject_problems(client: Client) -> list[str]:
     if client.subject_type not in pairwise.SUBJECT_TYPES:
         return [f"the subject type is one of {', '.join(pairwise.SUBJECT_TYPES)}"]
     sector = client.sector_identifier
-    if sector is not None and not HOST.fullmatch(sector):
+    if sector is not None and sector != pairwise.own_sector(client) and not HOST.fullmatch(sector):
         return ["the sector identifier is a host name in lower case, such as example.org"]
     if client.subject_type == pairwise.PAIRWISE and sector is None:
         return ["pairwise subjects need a sector identifier where the redirect URIs are not all of one host"]

@@ -32,7 +32,7 @@ HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|::1")
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that a client may be registered with. `redirect_hosts`: (): any."""
+    """The most that a client may be registered with. `redirect_hosts`: of every address that it names; (): any."""
 
     scopes: tuple[str, ...] = SCOPES
     grant_types: tuple[str, ...] = tuple(sorted(OF_LINKS))

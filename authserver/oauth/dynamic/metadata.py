@@ -79,6 +79,8 @@ TOLD = (
 )  # fmt: skip
 #: pages of the client's: never fetched, and never a link of ours
 WEB_PAGES = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
+ADDRESSES = (*WEB_PAGES, "jwks_uri", "sector_identifier_uri", "backchannel_logout_uri")
+ELSEWHERE = "is at a host that the initial access token does not allow"
 #: what Authlib compares with our metadata
 WORDS = (
     "application_type", "grant_types", "id_token_signed_response_alg", "response_types", "subject_type",
@@ -227,13 +229,18 @@ def _check_redirects(given: Mapping[str, Any], limits: Limits) -> None:
         for uri in given.get(name, []):
             if problem := redirects.registration_problem(uri):
                 raise error(plain(f"{name}: one {problem}"))
-            if limits.redirect_hosts and (urlsplit(uri).hostname or "") not in limits.redirect_hosts:
-                raise error(f"{name}: one is at a host that the initial access token does not allow")
+            if not _is_allowed(uri, limits):
+                raise error(f"{name}: one {ELSEWHERE}")
             if given["application_type"] == "web" and not _is_web(uri):
                 raise error(f"{name}: those of application_type web must be https, and not on loopback")
 
 
-def _check_addresses(given: Mapping[str, Any], _: Limits) -> None:
+def _is_allowed(uri: str, limits: Limits) -> bool:
+    return not limits.redirect_hosts or (urlsplit(uri).hostname or "") in limits.redirect_hosts
+
+
+def _check_addresses(given: Mapping[str, Any], limits: Limits) -> None:
+    """The token's hosts hold for each: what this server asks or tells, and what the operator reads."""
     for name in WEB_PAGES:
         if name in given and (problem := _page_problem(given[name])):
             raise refused(f"{name} {problem}")
@@ -247,6 +254,9 @@ def _check_addresses(given: Mapping[str, Any], _: Limits) -> None:
             raise refused(f"backchannel_logout_uri {problem}")
     elif given.get("backchannel_logout_session_required"):
         raise refused("backchannel_logout_session_required needs a backchannel_logout_uri")
+    for name in ADDRESSES:
+        if name in given and not _is_allowed(given[name], limits):
+            raise refused(f"{name} {ELSEWHERE}")
     for contact in (*given.get("contacts", []), given.get("software_id", ""), given.get("software_version", "")):
         if len(contact) > 256 or not contact.isprintable():
             raise refused("contacts, software_id and software_version have at most 256 printable characters each")

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc7591 import InvalidClientMetadataError
@@ -20,7 +21,7 @@ from authserver.oauth import consents, pairwise, registration
 from authserver.oauth.client_rules import has_secrets
 from authserver.oauth.dynamic import initial_access
 from authserver.oauth.dynamic.initial_access import Limits
-from authserver.oauth.dynamic.metadata import COLUMNS, Asked, refused
+from authserver.oauth.dynamic.metadata import COLUMNS, LOOPBACK, Asked, refused
 from authserver.oauth.errors import InvalidTokenError
 from authserver.oauth.registration import RegistrationError
 from authserver.secret_values import digest, new_secret, same
@@ -111,7 +112,7 @@ async def replace(session: AsyncSession, held: Registered, asked: Asked, secret:
     agreed_to = client.client_name, set(client.redirect_uris)
     subjects = client.subject_type, client.sector_identifier
     try:
-        await registration.change(session, client, {**asked.columns, "client_name": name}, now)
+        await registration.change(session, client, {**_with_sector(client, asked), "client_name": name}, now)
         made = None
         if has_secrets(client) and not present:  # it had a key until now
             made, _ = await registration.add_secret(session, client, now)
@@ -194,6 +195,13 @@ def metadata_of(registered: Registered) -> dict[str, Any]:
     }
     members["id_token_signed_response_alg"] = client.id_token_signing_alg or client.signing_alg
     return {name: value for name, value in members.items() if value is not None}
+
+
+def _with_sector(client: Client, asked: Asked) -> Mapping[str, Any]:
+    """A client that registered while loopback counted as a sector has that one for ever."""
+    hosts = {urlsplit(uri).hostname for uri in asked.columns["redirect_uris"]}
+    kept = asked.sector_uri is None and client.sector_identifier in LOOPBACK and hosts == {client.sector_identifier}
+    return {**asked.columns, "sector_identifier": client.sector_identifier} if kept else asked.columns
 
 
 def _is_id(client_id: str) -> bool:

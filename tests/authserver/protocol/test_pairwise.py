@@ -253,7 +253,17 @@ async def test_a_sector_is_one_host_and_alexas_people_are_public(server: Server)
     with pytest.raises(registration.RegistrationError, match="sector identifier"):
         await register(redirect_uris=apart)
     assert (await register(redirect_uris=apart, sector_identifier="c.example")).sector_identifier == "c.example"
-    for wrong in ("https://c.example", "C.example", "c.example/x", "c example", "", "c.example:8443"):
+    app = await register(redirect_uris=["http://127.0.0.1/cb", "http://[::1]/cb"])
+    assert app.sector_identifier == f"client:{app.client_id}"
+    for wrong in (
+        f"client:{client.client_id}",
+        "https://c.example",
+        "C.example",
+        "c.example/x",
+        "c example",
+        "",
+        "c.example:8443",
+    ):
         with pytest.raises(registration.RegistrationError):
             await register(redirect_uris=apart, sector_identifier=wrong)
     with pytest.raises(registration.RegistrationError, match="lamps"):

@@ -261,11 +261,35 @@ async def test_the_leave_bounds_scopes_grants_and_where_people_are_sent(server: 
     for members in (
         {"scope": "email"},
         {"grant_types": ["authorization_code", "refresh_token"]},
-        {"post_logout_redirect_uris": ["https://other.example.org/"]},
     ):
         assert_refused(await register(server, token, **members), "invalid_client_metadata")
     for uri in ("https://other.example.org/cb", "https://itself.example.org.evil.example/", "org.example.app:/cb"):
         assert_refused(await register(server, token, redirect_uris=[uri]), "invalid_redirect_uri")
+
+
+@pytest.mark.spec("RFC 7591 §5", "ASVS 10.4.7", "security 6.77", "OpenID Connect Back-Channel Logout §2.2")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "post_logout_redirect_uris", "backchannel_logout_uri", "jwks_uri", "sector_identifier_uri", "client_uri",
+        "logo_uri", "policy_uri", "tos_uri",
+    ],
+)  # fmt: skip
+async def test_the_leave_bounds_the_host_of_every_address_that_a_client_names(server: Server, name: str) -> None:
+    def at(uri: str) -> dict[str, Any]:
+        return {name: [uri] if name.endswith("uris") else uri}
+
+    token = await leave(server, redirect_hosts=("itself.example.org",))
+    for host in ("other.example.org", "x.itself.example.org", "itself.example.org.", "itself.example.org.evil.example"):
+        answer = await register(server, token, **at(f"https://{host}/there"))
+        assert_refused(answer, "invalid_client_metadata")
+        assert "initial access token" in answer.json()["error_description"], answer.text
+    if name != "sector_identifier_uri":  # it would be fetched
+        here = at("https://ITSELF.example.org:8443/here")
+        itself = await Itself.of(server, token, **here)
+        assert {name: itself.told[name]} == here
+        assert_refused(await itself.put(**at("https://other.example.org/")), "invalid_client_metadata")
+        assert (await itself.read()).json()[name] == here[name]
 
 
 @pytest.mark.spec("OpenID Connect Dynamic Registration §2", "OpenID Connect Core §8.1")

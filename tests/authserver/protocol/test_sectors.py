@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from authserver.models import Client
+from authserver.models import Client, User
+from authserver.storage.changes import announce
 from tests.authserver.protocol.harness import Server, claims_of, settings_for
 from tests.authserver.protocol.registering import CALLBACK, Itself, assert_refused, leave, register
 from tests.authserver.protocol.signing import Holder, signing
@@ -37,9 +38,7 @@ async def test_a_sector_that_lists_every_redirect_uri_is_one_for_all_its_clients
                 server, token, subject_type="pairwise", redirect_uris=uris, sector_identifier_uri=place.url
             )
             assert itself.told["sector_identifier_uri"] == place.url
-            code, _ = await server.add_code(itself.asker, person, "v" * 43)
-            tokens = (await itself.asker.exchange(code, code_verifier="v" * 43)).json()
-            subjects.add(claims_of(tokens["id_token"])["sub"])
+            subjects.add(await known_as(itself, person))
         async with server.services.database.unit() as session:
             row = await session.get(Client, itself.client_id)
         assert row is not None
@@ -50,6 +49,71 @@ async def test_a_sector_that_lists_every_redirect_uri_is_one_for_all_its_clients
         assert (await itself.read()).json()["sector_identifier_uri"] == place.url
     assert len(subjects) == 1
     assert person.sub not in subjects
+
+
+NATIVE = {
+    "loopback": ["http://127.0.0.1/callback", "http://[::1]/callback"],
+    "localhost": ["http://localhost:4711/callback"],
+    "own-scheme": ["org.example.app:/callback"],
+    # no browser goes to that host for it: it proves nothing
+    "own-scheme-with-a-host": ["org.example.app://itself.example.org/callback"],
+}
+
+
+@pytest.mark.spec("OpenID Connect Core §8.1", "RFC 8252 §7")
+@pytest.mark.parametrize("uris", NATIVE.values(), ids=NATIVE)
+async def test_native_apps_share_their_subjects_with_nobody(server: Server, person: User, uris: list[str]) -> None:
+    token, subjects = await leave(server), set()
+    for redirect_uris in (uris, uris, [CALLBACK]):
+        app = await Itself.of(
+            server,
+            token,
+            subject_type="pairwise",
+            redirect_uris=redirect_uris,
+            token_endpoint_auth_method="none",
+            grant_types=["authorization_code", "refresh_token"],
+        )
+        subjects.add(await known_as(app, person))
+        again = await app.put(  # its own next change leaves it alone
+            subject_type="pairwise",
+            redirect_uris=redirect_uris,
+            token_endpoint_auth_method="none",
+            grant_types=["authorization_code", "refresh_token"],
+        )
+        assert again.status_code == 200, again.text
+        assert await known_as(app, person) in subjects
+    assert len(subjects | {person.sub}) == 4
+
+
+@pytest.mark.spec("OpenID Connect Core §8.1")
+async def test_an_address_of_its_own_machine_joins_nobodys_sector(server: Server) -> None:
+    """Else the codes would come to the app, and the subjects would be those of the host's own application."""
+    token = await leave(server)
+    for uri in ("http://127.0.0.1/callback", "org.example.app:/cb", "org.example.app://itself.example.org/cb"):
+        answer = await register(server, token, subject_type="pairwise", redirect_uris=[CALLBACK, uri])
+        assert_refused(answer, "invalid_client_metadata")
+
+
+@pytest.mark.spec("OpenID Connect Core §8.1", "OpenID Connect Core §12.2")
+async def test_a_native_app_that_has_the_sector_of_its_machine_keeps_it(server: Server, person: User) -> None:
+    members = {"subject_type": "pairwise", "redirect_uris": ["http://localhost/callback"]}
+    app = await Itself.of(server, **members)
+    async with server.services.database.unit() as session:
+        row = await session.get(Client, app.client_id)
+        assert row is not None
+        row.sector_identifier = "localhost"  # as it was registered once
+        session.add(row)
+        await announce(session)
+    server.services.clients.forget_one(app.client_id)
+    before = await known_as(app, person)
+    assert (await app.put(**members, contacts=["me@example.org"])).status_code == 200
+    assert await known_as(app, person) == before
+
+
+async def known_as(app: Itself, person: User) -> str:
+    code, _ = await app.server.add_code(app.asker, person, "v" * 43)
+    tokens = (await app.asker.exchange(code, code_verifier="v" * 43)).json()
+    return str(claims_of(tokens["id_token"])["sub"])
 
 
 BAD: dict[str, Answer] = {
