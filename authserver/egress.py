@@ -24,7 +24,9 @@ from authserver.settings import Settings, is_loopback
 DEADLINE = 5.0  # seconds for all of a fetch, the name's resolution with it
 CONNECT = 2.0  # seconds for one address of several
 LARGEST = 65_536  # bytes of an answer
-AT_ONCE = 8  # fetches of one process; more of them wait within their deadline
+#: of one process; more of them wait within their deadline. Apart, so that whoever is slow to hear of logouts keeps
+#: nobody's keys from being fetched
+AT_ONCE = {"GET": 8, "POST": 20}
 MOST_ADDRESSES = 4  # of one name that are tried
 LONGEST_URL = 2000
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
@@ -137,8 +139,9 @@ class Egress:
         self._development = settings.development
         self._hosts, self._networks = allowed_places(settings.egress_allowed)
         self._resolve = resolve
-        self._threads = ThreadPoolExecutor(2, "authserver-resolver")  # a name server that hangs holds up nothing else
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        # one for each that may ask: a thread is held by a name server that does not answer for longer than the deadline
+        self._threads = ThreadPoolExecutor(sum(AT_ONCE.values()), "authserver-resolver")
+        self._slots = {method: asyncio.Semaphore(most) for method, most in AT_ONCE.items()}
 
     async def get_json(self, url: str) -> Any:
         """The document at `url`: status 200, JSON by its type and in fact, at most `LARGEST` bytes."""
@@ -166,7 +169,7 @@ class Egress:
         except ValueError as error:
             raise EgressError(f"the URL {error}") from error
         try:
-            async with asyncio.timeout(DEADLINE), self._slots:
+            async with asyncio.timeout(DEADLINE), self._slots[method]:
                 return await self._ask_each(method, destination, headers, content)
         except TimeoutError as error:
             raise EgressError(f"did not answer within {DEADLINE:g} s") from error

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import ipaddress
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -227,6 +228,41 @@ async def test_whoever_is_slow_is_left_after_five_seconds(slow: str, monkeypatch
         begun = time.monotonic()
         await refused(client, server.url)
         assert time.monotonic() - begun < 2.5
+
+
+@pytest.mark.spec("security 6.77")
+async def test_whoever_is_slow_to_hear_of_logouts_keeps_no_keys_from_being_fetched() -> None:
+    client = in_development()
+    async with Answerer(silence) as slow, Answerer(json_of({})) as quick:
+        told = [asyncio.ensure_future(client.post_form(slow.url, {})) for _ in range(egress.AT_ONCE["POST"])]
+        while len(slow.asked) < 8:
+            await asyncio.sleep(0.01)
+        assert await client.get_json(quick.url) == {}
+        for one in told:
+            one.cancel()
+        await asyncio.gather(*told, return_exceptions=True)
+
+
+@pytest.mark.spec("security 6.77")
+async def test_names_that_no_server_answers_for_keep_no_other_from_being_looked_up() -> None:
+    over, asked = threading.Event(), []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        if host != "localhost":
+            over.wait(60)
+        return ["127.0.0.1"]
+
+    client = in_development(resolve)
+    async with Answerer(json_of({})) as quick:
+        hanging = [asyncio.ensure_future(client.get_json(f"http://{n}.example:{quick.port}/")) for n in range(4)]
+        try:
+            while len(asked) < 2:
+                await asyncio.sleep(0.01)
+            assert await client.get_json(quick.url.replace("127.0.0.1", "localhost")) == {}
+        finally:
+            over.set()
+            await asyncio.gather(*hanging, return_exceptions=True)
 
 
 @pytest.mark.spec("security 6.77")
