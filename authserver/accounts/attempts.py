@@ -190,11 +190,12 @@ async def count_address(
 
 
 async def count_visit(
-    session: AsyncSession, settings: Settings, secret_keys: SecretKeys, address: str, now: int
+    session: AsyncSession, settings: Settings, secret_keys: SecretKeys, address: str, now: int, sub: str = ""
 ) -> int:
-    """Somebody who is not signed in begins something that is kept for a while: 0 when it may be, else the seconds to
-    wait. A bound on what one network can store, far above what people behind one address do."""
-    name = counter(secret_keys, "visit", network_of(address))
+    """Somebody begins something that is kept for a while: 0 when it may be, else the seconds to wait. A bound on what
+    one network can store, far above what people behind one address do; and on what one account can, where somebody is
+    signed in."""
+    name = counter(secret_keys, "visit of", sub) if sub else counter(secret_keys, "visit", network_of(address))
     return await _count_in_unit(session, _within(name, now, settings.address_visits, ADDRESS_WINDOW))
 
 

@@ -114,13 +114,19 @@ async def find(
     browser, user = found
     if not await _suffices(settings, session, now, browser, user, cookies):
         return None, None
-    if note and browser.last_seen_at <= now - SEEN_EVERY:
+    if note:
+        await note_seen(session, now, browser)
+    return browser, user
+
+
+async def note_seen(session: AsyncSession, now: int, browser: Session) -> None:
+    """That it was used, at most once in `SEEN_EVERY`."""
+    if browser.last_seen_at <= now - SEEN_EVERY:
         await session.exec(
             update(Session)
             .where(col(Session.digest) == browser.digest, col(Session.last_seen_at) <= now - SEEN_EVERY)
             .values(last_seen_at=now)
         )
-    return browser, user
 
 
 async def _suffices(

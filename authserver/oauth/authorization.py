@@ -49,6 +49,7 @@ KEPT = (
 #: characters; what is kept for half an hour for anybody who asks must be small (Alexa's `state` has 737)
 LONGEST = {
     "state": 8192, "nonce": 4096, "scope": 4096, "claims": 4096, "acr_values": 1024, "ui_locales": 1024, "lang": 1024,
+    "prompt": 64,
 }  # fmt: skip
 BOUND = frozenset({Step.VERIFY, Step.CONSENT, Step.FINISH})  # the steps of somebody who is signed in
 DEVICE_CODE_OVER = N_("The code of your device is too old, or was used. Start again at the device.")

@@ -107,9 +107,12 @@ def csrf_token(secret_key: SecretKey, interaction_id: str, cookie_value: str) ->
     return base64.urlsafe_b64encode(secret_key.mac("csrf", interaction_id, cookie_value)).decode().rstrip("=")
 
 
-async def admit(settings: Settings, secret_keys: SecretKeys, session: AsyncSession, now: int, address: str) -> None:
-    """A stranger begins an interaction from this network address. Raises `PageError` when too many were begun there."""
-    if wait := await attempts.count_visit(session, settings, secret_keys, address, now):
+async def admit(
+    settings: Settings, secret_keys: SecretKeys, session: AsyncSession, now: int, address: str, sub: str = ""
+) -> None:
+    """Somebody begins an interaction, a stranger (`sub`: '') from this network address. Raises `PageError` when too
+    many were begun there, or by this account: anybody can make one, and what is begun is kept for a while."""
+    if wait := await attempts.count_visit(session, settings, secret_keys, address, now, sub):
         raise PageError("too_many_visits", TOO_MANY, 429, wait)
 
 

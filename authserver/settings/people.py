@@ -110,8 +110,8 @@ class AccountSettings(PeopleSettings):
     address_visits: int = Field(
         1000,
         ge=1,
-        description="Sign-ins that people who are not signed in may begin from one network address in ten minutes; "
-        "what is begun is kept for `interaction_lifetime`.",
+        description="Sign-ins that people who are not signed in may begin from one network address in ten minutes, "
+        "and authorization requests of one signed-in person; what is begun is kept for `interaction_lifetime`.",
     )
     places: str = Field(
         "",

@@ -46,12 +46,16 @@ async def authorize(request: Request) -> Response:
     if found.pushed:
         kept[pushed.NAME] = found.pushed
     async with services.database.unit(keep_on=KEEP_ON) as session:
-        browser, user = await sessions.find(services.settings, session, now, request.cookies)
-        if "none" in consents.prompts(kept):
+        browser, user = await sessions.find(services.settings, session, now, request.cookies, note=False)
+        silent = "none" in consents.prompts(kept)
+        if not silent:  # the count before the session: whoever waits for it holds nothing that others wait for
+            sub, address = (user.sub if user else ""), network_address(request)
+            await interactions.admit(services.settings, services.secret_keys, session, now, address, sub)
+        if browser is not None:
+            await sessions.note_seen(session, now, browser)
+        if silent:
             back = await authorization.silently(oauth, session, kept, to, browser, user)
             return _answer(request, back)
-        if browser is None:
-            await interactions.admit(services.settings, services.secret_keys, session, now, network_address(request))
         interaction, cookie = await interactions.create(
             services.settings,
             session,

@@ -433,5 +433,11 @@ async def test_strangers_may_begin_so_many_sign_ins_from_one_network_and_no_more
         assert (await Linking(replace(people, network="203.0.113.9"), own).start()).status == 200
         people.clock.advance(600)
         assert (await Linking(people, own).start()).status == 200
+        # anybody can make an account: what one of them may have kept is bounded too, wherever it comes from
+        for _ in range(5):
+            assert "code" in await told(visit)
+        assert (await visit.start()).status == 429
+        people.clock.advance(600)
+        assert "code" in await told(visit)
     finally:
         services.settings = usual

@@ -182,6 +182,7 @@ async def test_a_challenge_that_is_no_sha_256_is_refused(server: Server, alexa: 
         {"response_mode": "form_post.jwt"},
         {"response_mode": ""},
         {"nonce": "n" * 4097},
+        {"prompt": "login " * 100},
         {"id_token_hint": "eyJhbGciOiJub25lIn0.e30."},
     ],
     ids=lambda wrong: ",".join(f"{name}={value[:8]}" for name, value in wrong.items()),
