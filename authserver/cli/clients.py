@@ -141,6 +141,9 @@ def update(
     json: Json = False,
 ) -> None:
     """Change what is named, and nothing else. Holds in running servers within a second."""
+    uris_named = redirect_uri or add_redirect_uri or remove_redirect_uri
+    if not (policy or uris_named or scope) and name is None and active is None:
+        fail("name what shall change; see: authserver client update --help", WRONG)
     settings = settings_for(policy)
     columns = dict(policy)
     if name is not None:
@@ -152,7 +155,7 @@ def update(
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
         client = await named(session, client_id)
-        if redirect_uri or add_redirect_uri or remove_redirect_uri:
+        if uris_named:
             uris = [*(redirect_uri or client.redirect_uris), *(add_redirect_uri or [])]
             for uri in remove_redirect_uri or []:
                 if uri not in uris:

@@ -1,6 +1,7 @@
 """The options that set a client's policy: one for each column that an operator may set, the same in all commands."""
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -12,13 +13,14 @@ import typer
 
 from authserver.oauth.client_rules import GRANT_TYPES, SECONDS
 from authserver.oauth.grants import device_code
+from authserver.oauth.presets import TOKEN_EXCHANGE
 
 #: empty: what the column's option says of `default`
 ALGORITHM_COLUMNS = ("id_token_signing_alg", "userinfo_signing_alg", "introspection_signing_alg")
 #: what the word `default` becomes: the column is emptied, and the server's setting holds
 DEFAULT = "default"
 #: grant types whose name nobody types
-GRANT_TYPES_BY_WORD = {"device_code": device_code.GRANT_TYPE}
+GRANT_TYPES_BY_WORD = {"device_code": device_code.GRANT_TYPE, "token_exchange": TOKEN_EXCHANGE}
 REMEMBERED = "remembered"  # how an empty `consent` is called
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -31,6 +33,11 @@ def seconds(text: str) -> str:
     if found is None:
         raise typer.BadParameter(f"{text!r} is neither seconds, nor 15m, 1h, 400d, nor {DEFAULT}")
     return str(int(found[1]) * UNITS[found[2]])
+
+
+def word_of(grant_type: str) -> str:
+    """What is typed for it."""
+    return next((word for word, name in GRANT_TYPES_BY_WORD.items() if name == grant_type), grant_type)
 
 
 def _lifetime(words: str) -> Any:
@@ -86,7 +93,8 @@ POLICY: dict[str, Any] = {
         str | None,
         typer.Option(
             metavar="HOST",
-            help="Clients of one sector share pairwise subjects. By default the host of the redirect URIs.",
+            help="Clients of one sector share pairwise subjects. By default the host of the redirect URIs; an app "
+            "whose redirect URIs are on loopback or of its own scheme shares with none.",
         ),
     ],
     "introspects": Annotated[
@@ -105,7 +113,9 @@ POLICY: dict[str, Any] = {
     "grant_types": Annotated[
         list[str] | None,
         typer.Option(
-            "--grant-type", metavar="NAME", help=f"One of {', '.join(GRANT_TYPES)}; the whole list, repeat for each."
+            "--grant-type",
+            metavar="NAME",
+            help=f"One of {', '.join(map(word_of, GRANT_TYPES))}; the whole list, repeat for each.",
         ),
     ],
     "resources": Annotated[
@@ -206,8 +216,9 @@ def takes_policy(command: Callable[..., None]) -> Callable[..., None]:
 def _claims(text: str) -> dict[str, Any]:
     try:
         claims = orjson.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter("is not JSON", param_hint="--token-claims") from error
+        orjson.dumps(json.loads(text))  # refuses whole numbers beyond 64 bits, which were just made other numbers
+    except (ValueError, TypeError, RecursionError) as error:
+        raise typer.BadParameter("is not JSON that a token can hold", param_hint="--token-claims") from error
     if not isinstance(claims, dict):
         raise typer.BadParameter("is not a JSON object", param_hint="--token-claims")
     return claims

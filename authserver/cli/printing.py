@@ -22,10 +22,21 @@ def record(values: Mapping[str, Any], json: bool) -> None:
         return
     width = max(map(len, values), default=0)
     for name, value in values.items():
-        first, *others = value if isinstance(value, list) and value else [value]
+        first, *others = _parts(value)
         typer.echo(f"{name:<{width}}  {text_of(name, first)}".rstrip())
         for other in others:
             typer.echo(f"{'':<{width}}  {text_of(name, other)}")
+
+
+def _parts(value: Any) -> list[Any]:
+    """What gets a line each: the entries of a list, and of an object with their names, which tell what they are."""
+    if isinstance(value, dict):
+        return [f"{name}  {_inline(name, part)}" for name, part in value.items()] or [None]
+    return value if isinstance(value, list) and value else [value]
+
+
+def _inline(name: str, part: Any) -> str:
+    return orjson.dumps(part).decode() if isinstance(part, (dict, list)) else text_of(name, part)
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], json: bool) -> None:
@@ -36,6 +47,8 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], json: bool)
     lines = [[column.removesuffix("_at").replace("_", " ").upper() for column in columns]]
     lines += [[text_of(column, row[column]) or "-" for column in columns] for row in rows]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    if not rows:
+        typer.echo("none", err=True)  # what is piped on stays empty
     for line in lines if rows else []:
         typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
 

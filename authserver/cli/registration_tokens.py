@@ -6,7 +6,7 @@ import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.cli import printing
-from authserver.cli.policy import DEFAULT, GRANT_TYPES_BY_WORD, seconds
+from authserver.cli.policy import DEFAULT, GRANT_TYPES_BY_WORD, seconds, word_of
 from authserver.cli.printing import Json
 from authserver.cli.running import NotFoundError, commands, on_database
 from authserver.models import InitialAccessToken
@@ -47,14 +47,17 @@ def issue(
         typer.Option(
             "--grant-type",
             metavar="NAME",
-            help=f"One of {', '.join(initial_access.GRANT_TYPES)}; repeat for each. By default: authorization_code, "
-            "refresh_token.",
+            help=f"One of {', '.join(map(word_of, initial_access.GRANT_TYPES))}; repeat for each. By default: "
+            "authorization_code, refresh_token.",
         ),
     ] = None,
     redirect_host: Annotated[
         list[str] | None,
         typer.Option(
-            "--redirect-host", metavar="HOST", help="Where people may be sent; repeat for each. By default anywhere."
+            "--redirect-host",
+            metavar="HOST",
+            help="Where people may be sent, and where every other address that they name must lie (logouts, keys, "
+            "pages); repeat for each. By default anywhere.",
         ),
     ] = None,
     json: Json = False,
@@ -65,7 +68,7 @@ def issue(
     limits = Limits(
         tuple(dict.fromkeys(scope or plain.scopes)),
         tuple(dict.fromkeys(of_types or plain.grant_types)),
-        tuple(dict.fromkeys(redirect_host or ())),
+        tuple(dict.fromkeys(host.lower() for host in redirect_host or ())),
     )
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:

@@ -93,12 +93,14 @@ def _address(text: str) -> Email:
 
 
 def _username(text: str | None) -> Username | None:
-    if not text:
-        return None
+    return _read_username(text, "--username") if text else None
+
+
+def _read_username(text: str, given_as: str) -> Username:
     try:
         return read_username(text)
     except NotAUsernameError as error:
-        raise typer.BadParameter(NAME_RULES, param_hint="--username") from error
+        raise typer.BadParameter(NAME_RULES, param_hint=given_as) from error
 
 
 def _password(from_stdin: bool) -> str:
@@ -218,6 +220,8 @@ def invite(
         return shown(user, now)
 
     printing.record(on_database(work, settings), json)
+    if settings.smtp_url is None:
+        typer.echo("note: AUTHSERVER_SMTP_URL is not set: the invitation waits in the outbox", err=True)
 
 
 @app.command("list")
@@ -289,11 +293,11 @@ def set_username(
     json: Json = False,
 ) -> None:
     """Give a person another user name to sign in with. The `username` claim stays as it is."""
-    chosen = _username(username)
+    chosen = _read_username(username, "NAME")
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
         found = await named(session, user)
-        if chosen is None or not await usernames.give(session, found, chosen, now):
+        if not await usernames.give(session, found, chosen, now):
             raise AccountError("there is an account with this user name already")
         return shown(found, now)
 

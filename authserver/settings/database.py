@@ -42,5 +42,8 @@ class DatabaseSettings(BaseModel):
         description="Where accounts, clients, grants and keys are kept: `sqlite:///PATH` or `postgresql://…`.",
     )
     database_wait: int = Field(
-        60, ge=0, description="Seconds that a start waits for a database that does not answer, or is not migrated yet."
+        60,
+        ge=0,
+        description="Seconds that `migrate` waits for a database that does not answer. `serve` waits for ever, and is "
+        "not ready meanwhile.",
     )

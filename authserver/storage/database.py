@@ -62,8 +62,20 @@ class DatabaseUrl:
         if scheme == "sqlite" and text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
             return cls(text, "sqlite", text.removeprefix("sqlite:///"))
         if scheme in ("postgresql", "postgres"):
+            if not all(map(_is_port, _ports(text))):
+                raise ValueError("the port of a database is a number from 1 to 65535")
             return cls("postgresql" + text.removeprefix(scheme), "postgresql")
         raise ValueError("a database URL is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
+
+
+def _ports(url: str) -> list[str]:
+    """As they are written: a DSN may name several hosts, each with its own."""
+    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    return [host.rpartition(":")[2] for host in hosts if ":" in host.rpartition("]")[2]]
+
+
+def _is_port(text: str) -> bool:
+    return not text or (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= 65_535)
 
 
 def cold_engine(url: DatabaseUrl, *, patience: float | None = None, **options: Any) -> AsyncEngine:

@@ -277,6 +277,9 @@ def test_an_update_changes_what_it_names_and_nothing_else(on_sqlite: Service) ->
     assert changed == on_sqlite.cli_json("client", "show", client_id)
     assert on_sqlite.cli("client", "update", client_id, "--access-token-lifetime", "soon").returncode == 2
     assert on_sqlite.cli("client", "update", "nothing", "--name", "x").returncode == 1
+    done = on_sqlite.cli("client", "update", client_id)  # not "done" to whoever forgot the option
+    assert (done.returncode, "--help" in done.stderr) == (2, True)
+    assert on_sqlite.cli_json("client", "show", client_id) == changed
 
 
 @pytest.mark.spec("cognito 9.57", "OpenID Connect Core §8.1")
@@ -310,7 +313,7 @@ def test_every_option_of_tokens_subjects_and_introspection_sets_its_column_alone
         assert changed == before | columns | {"updated_at": changed["updated_at"]}, options
         before = changed
     assert {"RS256", "ES256", "EdDSA"} <= {key["alg"] for key in on_sqlite.cli_json("key", "list")}
-    for wrong in ("{", "[]", "gold"):
+    for wrong in ("{", "[]", "gold", '{"access": {"n": 18446744073709551617}}', '{"access": {"n": NaN}}'):
         assert on_sqlite.cli("client", "update", made["client_id"], "--token-claims", wrong).returncode == 2
     assert on_sqlite.cli_json("client", "show", made["client_id"]) == before
 

@@ -80,6 +80,9 @@ def test_what_is_said_of_a_person_is_set_and_taken_away(operator: Service) -> No
         done = operator.cli("user", "set-attribute", person, attribute, text)
         assert (done.returncode, attribute in done.stderr) == (1, True)
     assert operator.cli_json("user", "show", person)["attributes"] == told
+    shown = operator.cli("user", "show", person).stdout  # people see which is which
+    for line in ("name  Anna", 'address  {"locality":"Berlin"}', f"custom:{name}  -5"):
+        assert line in shown
     left = operator.cli_json("user", "remove-attribute", person, "name")["attributes"]
     assert set(left) == {"address", f"custom:{name}"}
     assert operator.cli("user", "remove-attribute", person, "name").returncode == 1

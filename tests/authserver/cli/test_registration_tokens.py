@@ -14,7 +14,7 @@ def test_leave_is_given_listed_and_taken(on_sqlite: Service) -> None:
     issued, listed = on_sqlite.cli_json_of(
         [
             ["registration-token", "issue", "--uses", "3", "--lifetime", "7d", "--about", "Partners",
-             "--scope", "openid", "--grant-type", "device_code", "--redirect-host", "app.example.org"],
+             "--scope", "openid", "--grant-type", "device_code", "--redirect-host", "App.example.org"],
             ["registration-token", "list"],
         ]
     )  # fmt: skip

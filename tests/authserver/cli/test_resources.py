@@ -48,7 +48,7 @@ def test_clients_name_resource_servers_and_others_and_nothing_else_changes(on_sq
     assert (robot["grant_types"], robot["redirect_uris"]) == (["client_credentials"], [])
     assert robot.pop("client_secret")
     del app["client_secret"]
-    grants = ["--grant-type", "client_credentials", "--grant-type", EXCHANGE]
+    grants = ["--grant-type", "client_credentials", "--grant-type", "token_exchange"]
     limited, free, allowed, none = on_sqlite.cli_json_of(
         [
             ["client", "update", app["client_id"], "--resource", API],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from authserver.storage.database import DatabaseUrl
 from tests.running.home import add_alexa, add_person, authserver_settings
 from tests.running.ports import LOOPBACK, free_port
 from tests.running.service import Service
@@ -51,6 +52,22 @@ def test_a_database_that_is_away_is_said_so(tmp_path: Path) -> None:
     waiting, given_up = migrated.stderr.splitlines()
     assert "waiting for the database" in waiting
     assert "not migrated" in given_up
+
+
+def test_a_database_at_no_port_is_a_wrong_setting(on_sqlite: Service) -> None:
+    for url in ("postgresql://u:hush@db:99999/x", "postgresql://u:hush@a:5432,b:0/x", "postgresql://u:hush@db:x/x"):
+        on_sqlite.settings["AUTHSERVER_DATABASE_URL"] = url
+        done = on_sqlite.cli("user", "list")
+        assert (done.returncode, "port" in one_line(done.stderr), "hush" in done.stderr) == (2, True, False)
+    for good in (
+        "u:p@a:5432,b/x",
+        "u@[::1]:5432/x",
+        "u@[::1]/x",
+        "/x?host=/run/postgresql",
+        "u:p%3A9%40@db/x",
+        "db:/x",
+    ):
+        assert DatabaseUrl.parse(f"postgresql://{good}").kind == "postgresql"
 
 
 def test_wrong_settings_are_named_without_their_values(on_sqlite: Service) -> None:

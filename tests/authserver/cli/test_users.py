@@ -1,5 +1,6 @@
 """`authserver user …` on a database that nobody serves."""
 
+import json
 import re
 import secrets
 import time
@@ -64,7 +65,16 @@ def test_another_user_name_leaves_the_claim_as_it_is(operator: Service) -> None:
     assert operator.cli_json("user", "show", new.upper())["sub"] == made["sub"]
     for taken in (old, new.lower()):
         assert operator.cli("user", "set-username", other.email, taken).returncode == 1
-    assert operator.cli("user", "set-username", other.email, made["sub"]).returncode == 2
+    for wrong in (made["sub"], "", "<b>"):
+        done = operator.cli("user", "set-username", other.email, wrong)
+        assert (done.returncode, "NAME" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_list_of_nothing_says_so_to_people_and_gives_programs_nothing(operator: Service) -> None:
+    person = add_person(operator)
+    done = operator.cli("grant", "list", "--user", person.email)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "none\n")
+    assert operator.cli_json("grant", "list", "--user", person.email) == []
 
 
 def test_the_operators_rules_for_passwords_hold_for_the_operator_too(on_sqlite: Service) -> None:
@@ -100,7 +110,9 @@ def test_an_invitation_says_nothing_of_the_password_to_the_operator(operator: Se
     again = operator.cli("user", "invite", address)
     assert again.returncode == 1
     assert "--again" in again.stderr
-    once_more = operator.cli_json("user", "invite", address, "--again")
+    done = operator.cli("user", "invite", address, "--again", "--json")
+    assert "AUTHSERVER_SMTP_URL is not set" in done.stderr  # it waits, and nobody would know
+    once_more = json.loads(done.stdout)
     assert once_more["sub"] == made["sub"]
     assert once_more["invitation_expires_at"] > made["invitation_expires_at"]
     assert operator.cli("user", "invite", add_person(operator).email, "--again").returncode == 1
