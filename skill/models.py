@@ -135,8 +135,8 @@ class EventGrantRow(Table, table=True):
 class EventRow(Table, table=True):
     """An event that waits to be sent. `body` is what the message is made of when it is sent, never a token;
     `message_id` stays the same over every attempt, and `last_error` says how the last one ended. `about` is what a
-    newer event of the same kind replaces (an endpoint id). `taken_until` is the turn of the replica that sends it;
-    times in milliseconds."""
+    newer event of the same kind replaces (an endpoint id). `taken_until` is the turn of the replica that sends it,
+    which `attempts` names; times in milliseconds."""
 
     __tablename__ = "event"
     __table_args__ = (Index("ix_event_due_at", "due_at"), Index("ix_event_owner_about", "owner", "about"))

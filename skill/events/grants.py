@@ -24,6 +24,7 @@ PURPOSE = "event grants"
 HEAD_START = 300  # seconds before its end that a token is renewed
 TURN = 15  # seconds in which one replica renews; more than the answer may take
 STORING = (0.2, 1.0, 3.0)  # seconds between attempts to store what Amazon gave
+LAST_RENEWALS = 2.0  # seconds, at the end
 LOOK_AGAIN = 0.2  # seconds
 ANOTHERS_TURN = 8.0  # seconds that the others wait for it
 AFTER_LINKING = 3_000  # milliseconds until the lamps are told under a new grant: Amazon discovers them itself first
@@ -43,6 +44,13 @@ class Held(NamedTuple):
 class Grants:
     def __init__(self, cold: Cold, sealing: Sealing, amazon: Amazon, clock: Clock) -> None:
         self._cold, self._sealing, self._amazon, self._clock = cold, sealing, amazon, clock
+        self._renewals: set[asyncio.Task[Held]] = set()
+
+    async def close(self) -> None:
+        if self._renewals:
+            _, left = await asyncio.wait(self._renewals, timeout=LAST_RENEWALS)
+            for renewal in left:
+                renewal.cancel()
 
     async def accept(self, owner: str, region: str, code: str) -> None:
         """Takes the place of the grant that was there. Raises LoginRefused, AmazonAway."""
@@ -94,7 +102,7 @@ class Grants:
             if grant.expires_at - now > HEAD_START and grant.generation != refused:
                 return held
             if await self._my_turn(grant, now):
-                return await self._renewed(grant)
+                return await self._renewed_to_the_end(grant)
             if grant.expires_at - now > HEAD_START / 10 and grant.generation != refused:
                 return held  # another replica is at it, and this one is still good
             if asyncio.get_running_loop().time() > patience:
@@ -121,6 +129,13 @@ class Grants:
         turn = update(EventGrantRow).where(*_of(grant), col(EventGrantRow.renewing_until) <= now)
         async with self._cold.unit() as session:
             return (await session.exec(turn.values(renewing_until=now + TURN))).rowcount == 1
+
+    async def _renewed_to_the_end(self, grant: EventGrantRow) -> Held:
+        """Whether or not somebody still waits for it: the refresh token before may be used up."""
+        renewal = asyncio.create_task(self._renewed(grant))
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._renewals.discard)
+        return await asyncio.shield(renewal)
 
     async def _renewed(self, grant: EventGrantRow) -> Held:
         try:

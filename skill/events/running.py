@@ -66,5 +66,6 @@ class Events:
     async def close(self) -> None:
         self._deaf()
         await asyncio.gather(self._watching.close(), self._sending.close(), return_exceptions=True)
+        await self._grants.close()
         await self._amazon.close()
         await self._cold.close()

@@ -1,22 +1,26 @@
 """What waits in the outbox goes to Alexa's gateways, in order for each user, and is deleted when it was taken.
 
-An event can reach the gateway twice, always with the same id: where the answer was lost, and where this process died
-between the answer and the deletion, or was held up for longer than its turn. It then says what it said before, of lamps
-of which nothing else was said since, because nothing of that user goes out before it is gone.
+One attempt ends before the turn does that it was taken for, and whoever sends has just proven that the turn is still
+its own: however slow Amazon is, no other replica sends the same. An event can reach the gateway twice all the same,
+always with the same id: where the answer was lost, and where between the answer and the deletion this process died or
+stood still, or the database was away. It then says what it said before, of lamps of which nothing else was said since,
+because nothing of that user goes out before it is gone.
+
+Each region has events under way of its own: a gateway that does not answer holds up its own users alone.
 """
 
 import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections import Counter
 
 from sqlmodel import col, select
 
 from skill.canonical import Lamp
 from skill.discovery import NotDescribable, endpoint
-from skill.events.amazon import Amazon, AmazonAway, LoginRefused, Reply, Verdict
-from skill.events.grants import Grants, Held, NoGrant
+from skill.events.amazon import GATEWAYS, Amazon, AmazonAway, LoginRefused, Reply, Verdict
+from skill.events.grants import Grants, NoGrant
 from skill.events.messages import add_or_update_report, complete, delete_report
 from skill.models import LampRow
 from skill.patience import Patience
@@ -28,11 +32,21 @@ from skill.storage.store import Clock
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0  # seconds; commands write events in a process of their own
-AT_ONCE = 16  # events under way, each of another user or region
+AT_ONCE = 16  # events of one region under way, each of another user
+SPARE = 6_000  # milliseconds of a turn that an attempt leaves, for noting how it ended and for clocks that differ
 RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0  # seconds
 GIVE_UP = 86_400_000  # milliseconds
 LAST_ANSWERS = 3.0  # seconds, at the end
 LAST_WORDS = 2.0  # seconds, at the end, for giving back what was taken
+NO_TOKEN = -1  # no generation: none was asked for
+
+
+class _TurnIsOver(Exception):
+    """The event is somebody else's by now, or gone."""
+
+
+class _NothingToSay(Exception):
+    """Any more."""
 
 
 class Sending:
@@ -70,7 +84,9 @@ class Sending:
 
     async def _take(self) -> bool:
         """Whether there may be more to take at once."""
-        if (room := AT_ONCE - len(self._under_way)) <= 0:
+        under_way = Counter(event.region for event in self._under_way.values())
+        room = {region: AT_ONCE - under_way[region] for region in GATEWAYS}
+        if max(room.values()) <= 0:
             return False
         try:
             taken = await self._outbox.take(room, self._now_ms())
@@ -98,36 +114,46 @@ class Sending:
             await self._outbox.sent(event)
             return
         try:
-            held = await self._grants.token(event.owner, event.region)
-            message = await self._message(event)
-            if message is None:
-                await self._outbox.sent(event)
-                return
-            reply = await self._send(event, held, message)
-            if reply.verdict is Verdict.bad_token:
-                held = await self._grants.token(event.owner, event.region, refused=held.generation)
-                reply = await self._send(event, held, message)
-        except NoGrant:
+            with Patience((event.taken_until - SPARE - self._now_ms()) / 1000):
+                reply, generation = await self._attempt(event)
+        except _TurnIsOver:
+            log.info("%s for user %s is not ours to send any more", event.kind, event.owner)
+            return
+        except (NoGrant, _NothingToSay):
             await self._outbox.sent(event)
             return
         except LoginRefused as refusal:
             log.error("Login with Amazon refuses SKILL_ALEXA_CLIENT_ID or its secret: %s", refusal)
-            reply = Reply(Verdict.later, f"Login with Amazon: {refusal}")
+            reply, generation = Reply(Verdict.later, f"Login with Amazon: {refusal}"), NO_TOKEN
         except AmazonAway as failure:
-            reply = Reply(Verdict.later, str(failure))
-        await self._obey(event, reply, lambda: self._grants.drop(event.owner, event.region, held.generation))
+            reply, generation = Reply(Verdict.later, str(failure)), NO_TOKEN
+        except TimeoutError:
+            reply, generation = Reply(Verdict.later, "all of it took too long"), NO_TOKEN
+        await self._obey(event, reply, generation)
 
-    async def _send(self, event: Waiting, held: Held, message: Message) -> Reply:
-        return await self._amazon.send(event.region, held.token, complete(message, event.message_id, held.token))
+    async def _attempt(self, event: Waiting) -> tuple[Reply, int]:
+        """The gateway's word, and the generation of the grant that it is on; a token that is not taken is renewed once.
+        Raises _TurnIsOver, _NothingToSay, NoGrant, LoginRefused, AmazonAway."""
+        refused: int | None = None
+        while True:
+            held = await self._grants.token(event.owner, event.region, refused)
+            message = await self._message(event)
+            if not await self._outbox.keep(event, self._now_ms()):
+                raise _TurnIsOver
+            whole = complete(message, event.message_id, held.token)
+            reply = await self._amazon.send(event.region, held.token, whole)
+            if reply.verdict is not Verdict.bad_token or refused is not None:
+                return reply, held.generation
+            refused = held.generation
 
-    async def _obey(self, event: Waiting, reply: Reply, drop: Callable[[], Awaitable[bool]]) -> None:
+    async def _obey(self, event: Waiting, reply: Reply, generation: int) -> None:
         match reply.verdict:
             case Verdict.accepted:
                 log.info("%s sent for user %s", event.kind, event.owner)
                 await self._outbox.sent(event)
             case Verdict.disabled:
                 log.warning("user %s has disabled the skill in %s: %s", event.owner, event.region, reply.reason)
-                if not await drop():
+                if not await self._grants.drop(event.owner, event.region, generation):
                     await self._outbox.put_off(event, self._now_ms(), reply.reason)  # there is a new grant meanwhile
             case Verdict.refused:
                 log.error("Alexa refuses a %s for user %s: %s", event.kind, event.owner, reply.reason)
@@ -137,10 +163,12 @@ class Sending:
                 log.warning("%s for user %s waits %.0f s: %s", event.kind, event.owner, pause, reply.reason)
                 await self._outbox.put_off(event, self._now_ms() + int(pause * 1000), reply.reason)
 
-    async def _message(self, event: Waiting) -> Message | None:
-        """None where there is nothing to say any more."""
+    async def _message(self, event: Waiting) -> Message:
+        """Raises _NothingToSay."""
         if event.kind == CHANGE:
-            return dict(event.body["message"]) if await self._outbox.holds(event) else None
+            if not await self._outbox.holds(event):
+                raise _NothingToSay
+            return dict(event.body["message"])
         if event.kind != APPEARED:
             return delete_report(event.body["lamps"])
         described = []
@@ -149,7 +177,9 @@ class Sending:
                 described.append(endpoint(lamp, proactive=True))
             except NotDescribable as reason:
                 log.warning("lamp %s not told to Alexa: %s", lamp.endpoint_id, reason)
-        return add_or_update_report(described) if described else None
+        if not described:
+            raise _NothingToSay
+        return add_or_update_report(described)
 
     async def _owned(self, owner: str, endpoint_ids: list[str]) -> list[Lamp]:
         wanted = select(LampRow).where(LampRow.owner == owner, col(LampRow.endpoint_id).in_(endpoint_ids))

@@ -1,8 +1,9 @@
 """Events that wait to be sent to Alexa: written in the unit of work of what they tell, so that neither is lost alone.
 
-A row is taken for a while by one conditional UPDATE, so that of several replicas one sends it. The rows of one user and
-region go one after the other, in the order in which they were written: a lamp that was given up and claimed again is
-never told in the wrong order.
+A row is taken for a while by one conditional UPDATE, so that of several replicas one sends it, and kept by another one
+right before it is sent: whose turn is over, and somebody else's, sends nothing. The rows of one user and region go one
+after the other, in the order in which they were written: a lamp that was given up and claimed again is never told in
+the wrong order.
 """
 
 import uuid
@@ -21,13 +22,13 @@ from skill.storage.cold import Cold
 CHANGE, APPEARED, LEFT = "ChangeReport", "AddOrUpdateReport", "DeleteReport"
 LAMPS_IN_ONE = 25
 """Lamps in one AddOrUpdateReport, which takes 256 KB (contract 2.2); an endpoint with a long name has five."""
-LEASE = 30_000  # milliseconds that a row is taken for; more than all takes that sends it
+LEASE = 30_000  # milliseconds that a row is taken for; more than one attempt to send it may last
 _LONGEST_ERROR = 128
 
 
 class Waiting(NamedTuple):
-    """A row that was taken, and until when: whoever gives it back names that, in case the turn is over meanwhile.
-    `attempts` counts this one."""
+    """A row that was taken, and until when. `attempts` counts this one, and names the turn: whoever takes the row next
+    counts on."""
 
     id: int
     owner: str
@@ -155,8 +156,9 @@ class Outbox:
     def __init__(self, cold: Cold) -> None:
         self._cold = cold
 
-    async def take(self, most: int, now_ms: int) -> list[Waiting]:
-        """Rows that are due, each the oldest of its user and region."""
+    async def take(self, room: Mapping[str, int], now_ms: int) -> list[Waiting]:
+        """Rows that are due, each the oldest of its user and region; of each region at most as many as `room` says, so
+        that none waits for another."""
         older = aliased(EventRow)
         waits = select(older.id).where(older.owner == EventRow.owner, older.region == EventRow.region)
         due = (
@@ -164,10 +166,12 @@ class Outbox:
             .where(EventRow.due_at <= now_ms, EventRow.taken_until <= now_ms)
             .where(~waits.where(col(older.id) < col(EventRow.id)).exists())
             .order_by(col(EventRow.due_at), col(EventRow.id))
-            .limit(most)
         )
+        rows: list[EventRow] = []
         async with self._cold.unit(write=False) as session:
-            rows = (await session.exec(due)).all()
+            for region, most in room.items():
+                if most > 0:
+                    rows += (await session.exec(due.where(EventRow.region == region).limit(most))).all()
         if not rows:
             return []
         until = now_ms + LEASE
@@ -183,6 +187,12 @@ class Outbox:
             col(EventRow.attempts) == row.attempts,
         )
         return (await session.exec(turn.values(taken_until=until, attempts=row.attempts + 1))).rowcount == 1
+
+    async def keep(self, event: Waiting, now_ms: int) -> bool:
+        """The turn begins anew, if it is still this one; else the event is somebody else's, or gone."""
+        turn = update(EventRow).where(*_of(event), col(EventRow.taken_until) > 0)
+        async with self._cold.unit() as session:
+            return (await session.exec(turn.values(taken_until=now_ms + LEASE))).rowcount == 1
 
     async def release(self) -> None:
         """What a process had taken that is no more; only where there can be no other."""
@@ -226,7 +236,7 @@ def _of(event: Waiting) -> tuple[Any, ...]:
     return (
         col(EventRow.id) == event.id,
         col(EventRow.message_id) == event.message_id,
-        col(EventRow.taken_until) == event.taken_until,
+        col(EventRow.attempts) == event.attempts,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 CLIENT_ID, CLIENT_SECRET = "amzn1.application-oa2-client.0123456789abcdef", secrets.token_hex(32)
+LOGIN = "login"
 GATEWAY = re.compile(r"/(NA|EU|FE)/v3/events")
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TIME = re.compile(r"20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,3})?Z")
@@ -84,13 +85,15 @@ class Received:
 @dataclass
 class AlexaEvents:
     """`url` is what SKILL_AMAZON_URL must be. `login_fault` and `gateway_fault` decide for each request whether it is
-    answered otherwise; `delay` (seconds) comes before every answer of the gateway. `may_repeat`: who sends is killed,
-    so that what was taken may come again, the same under its id."""
+    answered otherwise; `delay` (seconds) comes before every answer of the gateway. `silent`: the regions whose gateways
+    take what comes and do not answer until they are taken out of it, and LOGIN. `may_repeat`: who sends is killed, so
+    that what was taken may come again, the same under its id."""
 
     lifetime: int = 3600
     rotates: bool = False
     delay: float = 0.0
     may_repeat: bool = False
+    silent: set[str] = field(default_factory=set)
     login_fault: Fault | None = None
     gateway_fault: Fault | None = None
     complaints: list[str] = field(default_factory=list)
@@ -144,6 +147,10 @@ class AlexaEvents:
 
     def check(self) -> None:
         assert not self.complaints, "\n".join(self.complaints)
+
+    def be_silent(self, where: str) -> None:
+        while where in self.silent:
+            time.sleep(0.02)
 
     # What the handler asks, one request at a time.
 
@@ -232,9 +239,11 @@ def _handler(events: AlexaEvents) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("content-length", "0")))
             if self.path == "/auth/o2/token":
                 answer = events.login(self.headers.get("content-type", ""), body)
+                events.be_silent(LOGIN)
             elif match := GATEWAY.fullmatch(self.path):
                 time.sleep(events.delay)
                 answer = events.event(match[1], self.headers, body)
+                events.be_silent(match[1])
             else:
                 events.complaints.append(f"POST {self.path}")
                 answer = 404, {}, {}

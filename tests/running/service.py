@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,18 @@ class Service:
     given to `must_not_log`. `cli` runs the operator's commands under the same settings, whether it serves or not.
 
     It is the installed program. After `start_forked` it is forked from a process that has the program imported, unless
-    it was made under `as_installed`.
+    it was made under `as_installed`. `constants`, for a forked one: pauses of the program (`module:NAME`) that are
+    shorter than in production.
     """
 
-    def __init__(self, name: str, settings: dict[str, str], folder: Path, port: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: dict[str, str],
+        folder: Path,
+        port: int | None = None,
+        constants: Mapping[str, float] | None = None,
+    ) -> None:
         self.name = name
         self.settings = dict(settings)
         self.folder = folder
@@ -60,6 +68,7 @@ class Service:
         self.log_file = folder / f"{name}-{self.port}.log"
         self.process: process.Process | None = None
         self.as_installed = _as_installed
+        self.constants = dict(constants or {})
         self._secrets: list[str] = []
 
     @property
@@ -90,9 +99,10 @@ class Service:
     def start(self, *arguments: str, wait_until_ready: bool = True) -> None:
         command = [str(PROGRAMS / self.name), "serve", "--host", LOOPBACK, "--port", str(self.port), *arguments]
         if self.as_installed:
+            assert not self.constants, "the installed program has its own"
             self.process = process.start(command, self.log_file, self.environment, self.folder)
         else:
-            self.process = warm.start(self.name, command, self.log_file, self.environment, self.folder)
+            self.process = warm.start(self.name, command, self.log_file, self.environment, self.folder, self.constants)
         if wait_until_ready:
             self.wait_until_ready()
             if "--workers" in arguments:

@@ -81,11 +81,13 @@ class Forked:
         env: Mapping[str, str],
         cwd: Path,
         hash_in_full: bool,
+        constants: Mapping[str, float] | None = None,
     ) -> None:
         """`files`: descriptors that become its standard input, output and error."""
         self.args = list(command)
         self.returncode: int | None = None
-        asked = {"argv": self.args, "env": dict(env), "cwd": str(cwd), "hash_in_full": hash_in_full}
+        asked: dict[str, object] = {"argv": self.args, "env": dict(env), "cwd": str(cwd), "hash_in_full": hash_in_full}
+        asked["constants"] = dict(constants or {})
         self._keeper = warm(service).connect()
         self._told = b""
         try:
@@ -137,10 +139,18 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def start(service: str, command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> Forked:
-    """As `process.start`."""
+def start(
+    service: str,
+    command: Sequence[str],
+    log: Path,
+    env: Mapping[str, str],
+    cwd: Path,
+    constants: Mapping[str, float] | None = None,
+) -> Forked:
+    """As `process.start`. `constants`: values of the program's own (`module:NAME`) that differ in this one."""
     with log.open("ab") as out, open(os.devnull, "rb") as nothing:
-        return Forked(service, command, [nothing.fileno(), out.fileno(), out.fileno()], env, cwd, hash_in_full=False)
+        files = [nothing.fileno(), out.fileno(), out.fileno()]
+        return Forked(service, command, files, env, cwd, hash_in_full=False, constants=constants)
 
 
 def run(

@@ -154,7 +154,17 @@ def main() -> None:
         return
     if asked["hash_in_full"] and service == "authserver":
         sys.modules["authserver.accounts.passwords"].crypt_context.cache_clear()
+    for place, value in asked["constants"].items():
+        _set(place, value)
     run(command)
+
+
+def _set(place: str, value: float) -> None:
+    """A constant of the program (`module:NAME`), which must be there."""
+    name, _, constant = place.partition(":")
+    module = importlib.import_module(name)
+    assert isinstance(getattr(module, constant), int | float), place
+    setattr(module, constant, value)
 
 
 if __name__ == "__main__":

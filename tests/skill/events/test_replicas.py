@@ -6,27 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NewDatabase
+from tests.conftest import MigratedDatabase
 from tests.running.alexa_events import CLIENT_SECRET, AlexaEvents
 from tests.running.broker import Broker
 from tests.running.ports import free_port
 from tests.running.service import Service
-from tests.skill.events.conftest import User, settings_of, until
-from tests.skill.events.test_changes import REST, Bulb
+from tests.skill.events.conftest import QUICK, TURN, User, settings_of, until
+from tests.skill.events.test_changes import Bulb, registered
 from tests.skill.issuer import Issuer
 
 TOLD = "AddOrUpdateReport"
+SETTLING = 1.0  # seconds: what Alexa asked of one replica is known to the other by then
 
 
 @pytest.fixture(scope="module")
 def replicas(
-    new_database: NewDatabase, module_folder: Path, issuer: Issuer, amazon_for_module: AlexaEvents, mosquitto: Broker
+    migrated_database: MigratedDatabase,
+    module_folder: Path,
+    issuer: Issuer,
+    amazon_for_module: AlexaEvents,
+    mosquitto: Broker,
 ) -> Iterator[list[Service]]:
     settings = settings_of(
-        new_database("postgresql"), free_port(), issuer, amazon_for_module, SKILL_MQTT_URL=mosquitto.url
+        migrated_database("skill", "postgresql"), free_port(), issuer, amazon_for_module, SKILL_MQTT_URL=mosquitto.url
     )
-    services = [Service("skill", settings, module_folder, free_port()) for _ in range(2)]
-    services[0].migrate()
+    constants = QUICK | TURN | {"skill.events.watching:SETTLING": SETTLING}
+    services = [Service("skill", settings, module_folder, free_port(), constants) for _ in range(2)]
     for each in services:
         each.must_not_log(CLIENT_SECRET)
         each.start()
@@ -51,15 +56,14 @@ async def users(replicas: list[Service], issuer: Issuer, at_amazon: AlexaEvents)
 async def test_S25_of_replicas_that_hear_the_same_one_reports_it(users: list[User], mosquitto: Broker) -> None:
     user = users[0]
     async with Bulb(mosquitto) as first, Bulb(mosquitto) as second:
-        bulbs = {await user.lamp(f"Bulb {n}", "mqtt", **bulb.options): bulb for n, bulb in enumerate((first, second))}
-        await asyncio.sleep(REST + 1)
-        for brightness in (64, 128, 204):
+        bulbs = {await registered(user, bulb, f"Bulb {n}"): bulb for n, bulb in enumerate((first, second))}
+        for count, brightness in enumerate((64, 128, 204), 1):
             for bulb in bulbs.values():
                 await bulb.say(state="ON", brightness=brightness)
-            await asyncio.sleep(REST)
+            await until(lambda count=count: all(len(user.told(lamp)) >= count for lamp in bulbs))  # type: ignore[misc]
+        await asyncio.sleep(1.5 * SETTLING)
         for lamp in bulbs:
-            reports = await until(lambda lamp=lamp: len(user.told(lamp)) >= 3 and user.told(lamp))  # type: ignore[misc]
-            assert [each.changed["brightness"] for each in reports] == [25, 50, 80]
+            assert [each.changed["brightness"] for each in user.told(lamp)] == [25, 50, 80]
             assert len(user.told(lamp, TOLD)) == 1
 
 
@@ -68,11 +72,10 @@ async def test_S25_what_Alexa_asked_of_one_replica_is_not_reported_by_another(
     users: list[User], mosquitto: Broker
 ) -> None:
     async with Bulb(mosquitto) as bulb:
-        lamp = await users[0].lamp("Bulb", "mqtt", **bulb.options)
-        await asyncio.sleep(REST)
+        lamp = await registered(users[0], bulb)
         for number, brightness in enumerate((10, 60, 35, 90)):
             await users[number % 2].send("Alexa.BrightnessController", "SetBrightness", lamp, brightness=brightness)
-        await asyncio.sleep(REST)
+        await asyncio.sleep(1.5 * SETTLING)
         assert users[0].told(lamp) == []
         await bulb.say(state="OFF")
         (report,) = await until(lambda: users[0].told(lamp))
@@ -84,7 +87,7 @@ async def test_S22_replicas_share_what_waits_and_renew_a_token_once(users: list[
     at_amazon.rotates = True
     at_amazon.stop()
     lamps = [await users[number % 2].lamp(f"Lamp {number}") for number in range(12)]
-    await asyncio.sleep(1)
+    await until(users[0].has_tried)
     at_amazon.expire_tokens()
     forms = len(at_amazon.forms)
     at_amazon.start()
@@ -100,7 +103,7 @@ async def test_S22_a_replica_that_is_killed_leaves_its_events_to_the_other(
 ) -> None:
     at_amazon.delay, at_amazon.may_repeat = 0.3, True
     lamps = [await users[0].lamp(f"Lamp {number}") for number in range(8)]
-    await asyncio.sleep(1)
+    await until(lambda: at_amazon.accepted(TOLD))
     replicas[0].kill()
     await until(lambda: all(users[0].told(lamp, TOLD) for lamp in lamps), within=60)
     assert all(len(users[0].told(lamp, TOLD)) == 1 for lamp in lamps)
