@@ -86,14 +86,15 @@ class Received:
 class AlexaEvents:
     """`url` is what SKILL_AMAZON_URL must be. `login_fault` and `gateway_fault` decide for each request whether it is
     answered otherwise; `delay` (seconds) comes before every answer of the gateway. `silent`: the regions whose gateways
-    take what comes and do not answer until they are taken out of it, and LOGIN. `may_repeat`: who sends is killed, so
-    that what was taken may come again, the same under its id."""
+    take what comes and do not answer until they are taken out of it, and LOGIN. `checks`: what else holds messages.
+    `may_repeat`: who sends is killed, so that what was taken may come again, the same under its id."""
 
     lifetime: int = 3600
     rotates: bool = False
     delay: float = 0.0
     may_repeat: bool = False
     silent: set[str] = field(default_factory=set)
+    checks: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
     login_fault: Fault | None = None
     gateway_fault: Fault | None = None
     complaints: list[str] = field(default_factory=list)
@@ -208,14 +209,15 @@ class AlexaEvents:
     def _judged(self, received: Received, headers: Any, body: bytes) -> Answer:
         scheme, _, token = (headers.get("authorization") or "").partition(" ")
         try:
-            check(received.message, token)
+            for judge in (lambda message: check(message, token), *self.checks):
+                judge(received.message)
             assert headers.get("content-type") == "application/json"
             assert len(body) <= LARGEST
             assert scheme == "Bearer"
             taken = [each for each in self.accepted() if each.id == received.id]
             assert self.may_repeat or not taken, "a message that was taken comes again"
             assert all(_bare(each.message) == _bare(received.message) for each in taken), "it is not the same"
-        except (AssertionError, KeyError, TypeError) as broken:
+        except (AssertionError, KeyError, TypeError, ValueError) as broken:
             self.complaints.append(f"{type(broken).__name__} {broken}: {body.decode()}")
             return exception(400, "INVALID_REQUEST_EXCEPTION")
         if taken:

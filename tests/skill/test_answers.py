@@ -31,6 +31,9 @@ PAINT = directive("Alexa.ColorController", "SetColor", color={"hue": 120, "satur
 REPORT = directive("Alexa", "ReportState")
 WARMER = directive("Alexa.ColorTemperatureController", "DecreaseColorTemperature")
 WHITER = directive("Alexa.ColorTemperatureController", "SetColorTemperature", colorTemperatureInKelvin=500)
+LESS = directive("Alexa.BrightnessController", "AdjustBrightness", brightnessDelta=-25)
+WHITE = directive("Alexa.ColorTemperatureController", "SetColorTemperature", colorTemperatureInKelvin=2700)
+RED = directive("Alexa.ColorController", "SetColor", color={"hue": 400, "saturation": 1, "brightness": 1})
 DISCOVER = directive("Alexa.Discovery", "Discover")
 GRANT = directive("Alexa.Authorization", "AcceptGrant", grant={"type": "OAuth2.AuthorizationCode", "code": "c"})
 WRONG = (AssertionError, ValidationError, KeyError, TypeError)
@@ -38,6 +41,14 @@ WRONG = (AssertionError, ValidationError, KeyError, TypeError)
 OUT = {"type": "VALUE_OUT_OF_RANGE", "message": "No.", "validRange": {"minimumValue": 1000, "maximumValue": 10_000}}
 MODE = {"type": "NOT_SUPPORTED_IN_CURRENT_MODE", "message": "No.", "currentDeviceMode": "COLOR"}
 COLOUR = {"hue": 120.0, "saturation": 0.5, "brightness": 0.878}
+
+
+def unreported() -> dict[str, Any]:
+    """Consistently, as to a user who has given no grant."""
+    made = endpoint()
+    for capability in made["capabilities"][1:]:
+        capability["properties"]["proactivelyReported"] = False
+    return made
 
 
 def painted() -> dict[str, Any]:
@@ -54,6 +65,9 @@ GOOD: dict[str, tuple[dict[str, Any], Callable[[], dict[str, Any]]]] = {
     "granted": (GRANT, grant_answer),
     "no grant": (GRANT, lambda: grant_answer("ErrorResponse", type="ACCEPT_GRANT_FAILED", message="No.")),
     "nobody": (ON, lambda: error(type="NO_SUCH_ENDPOINT", message="No such lamp.")),
+    "adjusted": (LESS, response),
+    "white": (WHITE, response),
+    "far": (RED, lambda: error(**OUT | {"validRange": {"minimumValue": 0, "maximumValue": 360}})),
     "range": (WHITER, lambda: error(**OUT)),
     "mode": (WARMER, lambda: error(**MODE)),
 }
@@ -148,6 +162,8 @@ SPOILED: list[tuple[str, str, Any]] = [
     ("painted", "context/properties/2/value", COLOUR | {"hue": 119.5}),
     ("painted", "context/properties/2/value", COLOUR | {"brightness": 1.0}),
     ("painted", "context/properties/3", snapshot()[3]),
+    ("adjusted", "context/properties/1/value", 76),
+    ("white", "context/properties/3", GONE),
     # discovery
     ("discovered", f"{LAMP_0}/endpointId", "lamp.1/a"),
     ("discovered", f"{LAMP_0}/endpointId", "a lamp"),
@@ -187,6 +203,8 @@ SPOILED: list[tuple[str, str, Any]] = [
     ("range", f"{PAYLOAD}/validRange", {"minimumValue": 0, "maximumValue": 100}),
     ("range", f"{PAYLOAD}/validRange", {"minimumValue": 10_000, "maximumValue": 1000}),
     ("range", f"{PAYLOAD}/validRange/minimumValue", "1000"),
+    ("far", f"{PAYLOAD}/validRange", {"minimumValue": 0, "maximumValue": 1}),
+    ("far", f"{PAYLOAD}/validRange", {"minimumValue": 0, "maximumValue": 100}),
     ("mode", f"{PAYLOAD}/currentDeviceMode", GONE),
     ("mode", f"{PAYLOAD}/currentDeviceMode", "ASLEEP"),
     ("no grant", f"{HEADER}/namespace", "Alexa"),
@@ -205,6 +223,62 @@ def test_a_wrong_answer_is_refused(name: str, path: str, value: Any) -> None:
         check_answer(sent, wrong)
 
 
+DIRECTIVE = "directive/header"
+NOT_TO_BE_DONE: list[tuple[str, str, Any]] = [
+    ("response", f"{DIRECTIVE}/payloadVersion", "2"),
+    ("response", f"{DIRECTIVE}/payloadVersion", 3),
+    ("response", f"{DIRECTIVE}/namespace", "Alexa.BrightnessController"),
+    ("response", "directive/endpoint/scope", GONE),
+    ("response", "directive/endpoint/scope/token", ""),
+    ("report", "directive/endpoint/scope/type", "Bearer"),
+    ("discovered", "directive/payload/scope", GONE),
+    ("discovered", f"{DIRECTIVE}/name", GONE),
+    ("discovered", "directive", GONE),
+    ("granted", "directive/payload/grantee", GONE),
+    ("dimmed", "directive/payload/brightness", "42"),
+    ("adjusted", "directive/payload/brightnessDelta", GONE),
+    ("adjusted", "directive/payload/brightnessDelta", True),
+    ("adjusted", "directive/payload/brightnessDelta", 43),
+    ("white", "directive/payload/colorTemperatureInKelvin", 500),
+    ("painted", "directive/payload/color/hue", "120"),
+    ("nobody", "directive/endpoint/endpointId", GONE),
+    ("range", "directive/payload/colorTemperatureInKelvin", 2700),
+    ("range", "directive/payload/colorTemperatureInKelvin", "500"),
+    ("far", "directive/payload/color/hue", 360),
+]
+
+
+@pytest.mark.spec("alexa 2.1", "alexa 2.6", "S12", "S13", "S19", "S20")
+@pytest.mark.parametrize(("name", "path", "value"), NOT_TO_BE_DONE, ids=ID)
+def test_an_answer_that_the_directive_should_not_have_got_is_refused(name: str, path: str, value: Any) -> None:
+    sent, make = GOOD[name]
+    with pytest.raises(WRONG):
+        check_answer(spoiled(sent, path, value), make())
+
+
+@pytest.mark.spec("alexa 2.3", "alexa 2.6", "S13")
+def test_S13_a_value_that_is_none_is_no_value_out_of_range_and_the_other_way_round() -> None:
+    said = {"type": "INVALID_VALUE", "message": "No."}
+    check_answer(spoiled(DIM, "directive/payload/brightness", "42"), error(**said))
+    with pytest.raises(AssertionError):
+        check_answer(DIM, error(**said))
+
+
+@pytest.mark.spec("alexa 2.3", "S06")
+def test_S06_a_white_that_is_neither_what_was_asked_for_nor_the_end_of_the_lamps_whites_is_refused() -> None:
+    def ask(wanted: int, got: int) -> None:
+        sent = spoiled(WHITE, "directive/payload/colorTemperatureInKelvin", wanted)
+        answer = spoiled(response(), "context/properties/3/value", got)
+        path = "endpoint/endpointId"
+        check_answer(spoiled(sent, f"directive/{path}", "lamp-w"), spoiled(answer, f"event/{path}", "lamp-w"))
+
+    for wanted, got in ((4000, 4000), (1000, 2200), (9000, 7000), (7000, 7000), (2200, 2200)):
+        ask(wanted, got)
+    for wanted, got in ((5000, 4990), (5000, 2700), (9000, 6500), (1500, 2500)):
+        with pytest.raises(AssertionError):
+            ask(wanted, got)
+
+
 CHANGE = f"{PAYLOAD}/change"
 SPOILED_EVENTS: list[tuple[str, str, Any]] = [
     ("change", "event/endpoint/scope", GONE),
@@ -220,7 +294,11 @@ SPOILED_EVENTS: list[tuple[str, str, Any]] = [
     ("change", f"{CHANGE}/properties/0/value", "OFF"),
     ("change", f"{HEADER}/correlationToken", TOKEN),
     ("change", f"{HEADER}/name", "StateReport"),
+    ("change", f"{CHANGE}/cause/type", "VOICE_INTERACTION"),
+    ("change", f"{CHANGE}/cause/type", "PERIODIC_POLL"),
     ("added", f"{PAYLOAD}/scope", GONE),
+    ("added", f"{LAMP_0}/capabilities", unreported()["capabilities"]),
+    ("deleted", f"{PAYLOAD}/endpoints/1", {"endpointId": LAMP}),
     ("added", f"{PAYLOAD}/endpoints", []),
     ("added", f"{LAMP_0}/friendlyName", "Lamp!"),
     ("added", f"{LAMP_0}/cookie", None),

@@ -1,5 +1,6 @@
 """Error responses (contract 2.6): each type with the payload that it needs, and only where it can be the answer."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictFloat, StrictInt, StringConstraints, TypeAdapter, model_validator
@@ -60,11 +61,6 @@ DEAD_TOKENS = {"EXPIRED_AUTHORIZATION_CREDENTIAL", "INVALID_AUTHORIZATION_CREDEN
 OF_ANY = DEAD_TOKENS | {"INVALID_DIRECTIVE", "INTERNAL_ERROR", "BRIDGE_UNREACHABLE", "INSUFFICIENT_PERMISSIONS"}
 OF_CONTROL = {*OF_ANY, "NO_SUCH_ENDPOINT", "ENDPOINT_UNREACHABLE"}
 VALUES = {"INVALID_VALUE", "VALUE_OUT_OF_RANGE"}
-RANGES = {
-    "SetBrightness": [(0, 100)],
-    "SetColor": [(0, 360), (0, 1)],
-    "SetColorTemperature": [(1000, 10_000)],
-}
 ALLOWED: dict[tuple[str, str], set[str]] = {
     ("Alexa.Discovery", "Discover"): OF_ANY,
     ("Alexa", "ReportState"): OF_ANY | {"NO_SUCH_ENDPOINT"},  # a lamp that is away is reported as such
@@ -81,6 +77,15 @@ OF_WHAT_IS_NOT_OURS = OF_ANY - DEAD_TOKENS
 """Nothing was asked that needs a token: even a dead one is no reason to unlink."""
 
 
+FIELDS: dict[str, dict[str, tuple[float, float]]] = {
+    "SetBrightness": {"brightness": (0, 100)},
+    "AdjustBrightness": {"brightnessDelta": (-math.inf, math.inf)},
+    "SetColor": {"hue": (0, 360), "saturation": (0, 1), "brightness": (0, 1)},
+    "SetColorTemperature": {"colorTemperatureInKelvin": (1000, 10_000)},
+}
+"""What directives ask for, within which limits: whole numbers, except of a colour."""
+
+
 class ErrorEvent(Strict):
     header: Header
     endpoint: Endpoint | None = None
@@ -91,12 +96,35 @@ class ErrorResponse(Strict):
     event: ErrorEvent
 
 
-def check_payload(kind: tuple[Any, Any], payload: dict[str, Any]) -> None:
+def asked_for(name: Any, sent: Any) -> dict[str, Any]:
+    """The values of a directive's payload, where they should stand."""
+    place = sent.get("color") if name == "SetColor" else sent
+    return {field: place.get(field) if isinstance(place, dict) else None for field in FIELDS.get(name, {})}
+
+
+def good(name: Any, sent: Any) -> bool:
+    """Whether every value is a number within its limits."""
+    values, kinds = asked_for(name, sent), (int, float) if name == "SetColor" else (int,)
+    return all(
+        type(value) in kinds and FIELDS[name][field][0] <= value <= FIELDS[name][field][1]
+        for field, value in values.items()
+    )
+
+
+def check_payload(kind: tuple[Any, Any], payload: dict[str, Any], sent: Any) -> None:
+    """`sent`: the payload of the directive, which must have what the error says of it."""
     if kind == ("Alexa.Authorization", "AcceptGrant"):
         GrantFailed.model_validate(payload)
         return
     _PAYLOAD.validate_python(payload)
     allowed = ALLOWED.get(kind, OF_WHAT_IS_NOT_OURS)
     assert payload["type"] in allowed, f"{payload['type']} is no answer to {kind}"
+    assert payload["type"] not in VALUES or not good(kind[1], sent), "nothing is wrong with the value"
     if "validRange" in payload:
-        assert tuple(payload["validRange"].values()) in RANGES[kind[1]]
+        limits = payload["validRange"]["minimumValue"], payload["validRange"]["maximumValue"]
+        outside = [
+            FIELDS[kind[1]][field]
+            for field, value in asked_for(kind[1], sent).items()
+            if type(value) in (int, float) and not FIELDS[kind[1]][field][0] <= value <= FIELDS[kind[1]][field][1]
+        ]
+        assert limits in outside, f"{limits} is not what the value is outside of"

@@ -14,9 +14,9 @@ LARGEST = 256 * 1024  # bytes of a report of endpoints
 
 
 class Cause(Strict):
-    """Never Alexa's own doing: she knows of that by the answer."""
+    """Never Alexa's own doing, of which she knows by the answer; and skill has no polls and no rules."""
 
-    type: Literal["APP_INTERACTION", "PHYSICAL_INTERACTION", "PERIODIC_POLL", "RULE_TRIGGER", "VOICE_INTERACTION"]
+    type: Literal["APP_INTERACTION", "PHYSICAL_INTERACTION"]
 
 
 class Change(Strict):
@@ -60,6 +60,13 @@ class ChangeReport(Strict):
 class AddedEndpoints(Discovered):
     scope: Scope
 
+    @model_validator(mode="after")
+    def _are_reported(self) -> "AddedEndpoints":
+        """Whoever hears of a lamp by an event hears of its changes, too."""
+        properties = [capability.properties for each in self.endpoints for capability in each.capabilities]
+        assert all(each.proactivelyReported for each in properties if each is not None)
+        return self
+
 
 class AddOrUpdateEvent(Strict):
     header: Header
@@ -77,6 +84,11 @@ class Gone(Strict):
 class GoneEndpoints(Strict):
     endpoints: Annotated[list[Gone], Field(min_length=1)]
     scope: Scope
+
+    @model_validator(mode="after")
+    def _each_goes_once(self) -> "GoneEndpoints":
+        assert len({each.endpointId for each in self.endpoints}) == len(self.endpoints), "an endpointId twice"
+        return self
 
 
 class DeleteEvent(Strict):

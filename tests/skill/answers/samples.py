@@ -37,6 +37,8 @@ def directive(namespace: str, name: str, **payload: Any) -> dict[str, Any]:
     if namespace not in ("Alexa.Discovery", "Alexa.Authorization"):
         header["correlationToken"] = TOKEN
         message["directive"]["endpoint"] = {"endpointId": LAMP, "scope": BEARER, "cookie": {}}
+    else:
+        payload["scope" if name == "Discover" else "grantee"] = BEARER
     return message
 
 

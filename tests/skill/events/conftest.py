@@ -30,7 +30,7 @@ from tests.running.broker import Broker
 from tests.running.home import new_secret, skill_settings
 from tests.running.ports import free_port
 from tests.running.service import Service
-from tests.skill.alexa_rules import check_answer
+from tests.skill.alexa_rules import check_answer, check_event
 from tests.skill.issuer import CLIENT_ID, Issuer
 from tests.skill.talking import Alexa
 
@@ -154,7 +154,7 @@ def settings_of(database_url: str, port: int, issuer: Issuer, events: AlexaEvent
 
 @pytest.fixture(scope="module")
 def amazon_for_module() -> Iterator[AlexaEvents]:
-    events = AlexaEvents()
+    events = AlexaEvents(checks=[check_event])
     yield events
     events.stop()
     events.check()
