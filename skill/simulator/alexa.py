@@ -57,8 +57,7 @@ class Alexa:
         elif isinstance(intent, Discover):
             await self.discover(browser, said)
         else:
-            wanted = [next(device for device in devices if device.name == name) for name in intent.lamps]
-            await self.obey(browser, said, intent, wanted)
+            await self.obey(browser, said, intent, [device for device in devices if device.name in intent.lamps])
 
     async def discover(self, browser: Browser, said: str = "discover my devices") -> None:
         """`Alexa.Discovery` / `Discover`; what it brings replaces what was known."""
@@ -101,12 +100,15 @@ class Alexa:
 
     async def _direct(self, browser: Browser, token: str, intent: Intent, device: Device) -> Reply:
         namespace, name, payload, asked = _directive(intent)
-        message = await self._send(
-            browser, messages.to_endpoint(token, device, namespace, name, payload), device.name
-        )  # fmt: skip
+        directive = messages.to_endpoint(token, device, namespace, name, payload)
+        message = await self._send(browser, directive, device.name)
         if namespace == "Alexa":
-            return replies.to_question(device.name, message, getattr(intent, "about", "state"))
-        return replies.to_control(device.name, message, asked)
+            reply = replies.to_question(device.name, message, getattr(intent, "about", "state"))
+        else:
+            reply = replies.to_control(device.name, message, asked)
+        if reply.well and (foreign := replies.only_to(directive, message, device.name)) is not None:
+            return foreign
+        return reply
 
     async def _send(self, browser: Browser, directive: messages.Message, whom: str) -> dict[str, Any]:
         header = directive["directive"]["header"]
@@ -185,22 +187,29 @@ def _directive(intent: Intent) -> tuple[str, str, dict[str, Any], tuple[str, obj
 
 def _devices(message: dict[str, Any]) -> tuple[Device, ...] | None:
     """The endpoints of a `Discover.Response`; one that is not shaped like an endpoint is skipped."""
+    endpoints = _endpoints(message)
+    return None if endpoints is None else tuple(filter(None, map(_device, endpoints)))
+
+
+def _endpoints(message: dict[str, Any]) -> list[Any] | None:
     event = message.get("event")
     payload = event.get("payload") if isinstance(event, dict) else None
     endpoints = payload.get("endpoints") if isinstance(payload, dict) else None
-    if not isinstance(endpoints, list):
-        return None
-    return tuple(
-        Device(
-            endpoint_id=str(endpoint["endpointId"]),
-            name=str(endpoint["friendlyName"]),
-            description=str(endpoint.get("description", "")),
-            interfaces=frozenset(str(capability.get("interface")) for capability in endpoint.get("capabilities", [])),
-            cookie={str(key): str(value) for key, value in (endpoint.get("cookie") or {}).items()},
-        )
-        for endpoint in endpoints
-        if isinstance(endpoint, dict) and endpoint.get("endpointId") and endpoint.get("friendlyName")
-    )
+    return endpoints if isinstance(endpoints, list) else None
+
+
+def _device(endpoint: Any) -> Device | None:
+    match endpoint:
+        case {"endpointId": str(endpoint_id), "friendlyName": str(name), "capabilities": list(able)} if name:
+            cookie = endpoint.get("cookie")
+            return Device(
+                endpoint_id,
+                name,
+                str(endpoint.get("description", "")),
+                frozenset(str(each.get("interface")) for each in able if isinstance(each, dict)),
+                {str(key): str(value) for key, value in cookie.items()} if isinstance(cookie, dict) else {},
+            )
+    return None
 
 
 def _unanswered(why: str) -> dict[str, Any]:

@@ -107,7 +107,8 @@ class Browser:
 
 
 class Browsers:
-    """The browsers of this process by cookie value, the longest unused forgotten first."""
+    """The browsers of this process by cookie value. Those without a link are forgotten first, the longest unused of
+    them: whoever only comes by, without cookies, unlinks nobody."""
 
     def __init__(self, limit: int = BROWSERS) -> None:
         self._limit = limit
@@ -122,8 +123,9 @@ class Browsers:
     def new(self) -> Browser:
         browser = Browser(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
         self._browsers[browser.identifier] = browser
-        while len(self._browsers) > self._limit:
-            self._browsers.popitem(last=False)
+        if len(self._browsers) > self._limit:
+            unlinked = (each for each, kept in self._browsers.items() if kept.link is None and kept is not browser)
+            del self._browsers[next(unlinked, next(iter(self._browsers)))]
         return browser
 
 

@@ -54,7 +54,7 @@ class Skill:
             response = await self._client.post(
                 f"{self.url}/alexa/directive", content=body, headers=signed(body, self.secret, time.time())
             )
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SkillAway(f"{self.url} does not answer ({type(error).__name__}); is the skill running?") from error
         milliseconds = (time.perf_counter() - began) * 1000
         if response.status_code == 401:

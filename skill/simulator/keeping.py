@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 from pydantic import SecretStr
@@ -48,14 +49,25 @@ def load() -> Kept | None:
     try:
         if path.stat().st_mode & 0o077:
             raise NotKept(f"{path} can be read by others: chmod 600 it, or link again")
-        kept = orjson.loads(path.read_bytes())
-        return Kept(
-            kept["issuer"], kept["client_id"], kept.get("client_secret"), Link(**kept["link"])
-        )  # fmt: skip
+        return _kept(orjson.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise NotKept(f"{path} cannot be used ({type(error).__name__}): link again") from error
+
+
+def _kept(found: Any) -> Kept:
+    """Raises ValueError, TypeError, KeyError."""
+    link = Link(**found["link"])
+    texts = (found["issuer"], found["client_id"], link.access_token, link.subject, link.account)
+    may_lack = (found["client_secret"], link.refresh_token)
+    if not (
+        all(isinstance(each, str) for each in texts)
+        and all(isinstance(each, str | None) for each in may_lack)
+        and isinstance(link.expires_at, int | float)
+    ):
+        raise ValueError("not as it was written")
+    return Kept(found["issuer"], found["client_id"], found["client_secret"], link)
 
 
 def keep(kept: Kept) -> None:
@@ -71,27 +83,38 @@ def keep(kept: Kept) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem)  # mode 0600
-        with open(handle, "wb") as file:
-            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-        Path(beside).replace(path)
+        try:
+            with open(handle, "wb") as file:
+                file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+            Path(beside).replace(path)
+        except OSError:
+            Path(beside).unlink()
+            raise
     except OSError as error:
         raise NotKept(f"{path} cannot be written: {error.strerror}") from error
 
 
 def forget() -> bool:
-    """Whether there was anything."""
+    """Whether there was anything. Raises NotKept."""
+    path = place()
     try:
-        place().unlink()
+        path.unlink()
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise NotKept(f"{path} cannot be removed: {error.strerror}") from error
     return True
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Two commands at once renew one after the other: the second finds what the first has got."""
+    """Two commands at once renew one after the other: the second finds what the first has got. Raises NotKept."""
     path = place()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise NotKept(f"{path.parent} cannot be written: {error.strerror}") from error
+    with open(lock, "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

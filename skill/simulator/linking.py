@@ -96,7 +96,7 @@ class AuthorizationServer:
         try:
             async with _client() as client:
                 await client.get(f"{self.reachable}/.well-known/openid-configuration")
-        except httpx2.HTTPError:
+        except (httpx2.HTTPError, httpx2.InvalidURL):
             return False
         return True
 

@@ -70,7 +70,10 @@ def _answer(
 ) -> tuple[str, str, str]:
     """Only the answer to the link that was begun here is taken, once; anything else leaves it waiting."""
     method, _, rest = head.decode("latin-1").partition(" ")
-    parts = urlsplit(rest.partition(" ")[0])
+    try:
+        parts = urlsplit(rest.partition(" ")[0])
+    except ValueError:
+        return "400 Bad Request", "Nothing here", "This is no address."
     if method != "GET" or parts.path != PATH:
         return "404 Not Found", "Nothing here", "This address waits for a link alone."
     asked = dict(parse_qsl(parts.query))

@@ -129,9 +129,9 @@ class Connection:
         if not lamp.plugged:
             return
         try:
-            answers = lamp.firmware.obey(topic, payload.decode())
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            self._report(Event("puzzled", lamp, f"{type(error).__name__}: {error}"))
+            answers = lamp.firmware.take(topic, payload.decode())
+        except ValueError as error:
+            self._report(Event("puzzled", lamp, str(error)))
             return
         self._report(Event("changed", lamp))
         await self._say(answers)

@@ -60,6 +60,22 @@ def to_question(name: str, message: dict[str, Any], about: Literal["power", "bri
     return Reply(f"{name} is on, at {brightness} percent.")
 
 
+def only_to(directive: dict[str, Any], message: dict[str, Any], name: str) -> Reply | None:
+    """Trouble where the message answers something else: Alexa knows by these which of its directives it is about."""
+    asked, event = _part(directive, "directive"), _part(message, "event")
+    sent, header = _part(asked, "header"), _part(event, "header")
+    wanted = "StateReport" if sent.get("name") == "ReportState" else "Response"
+    if (header.get("namespace"), header.get("name")) != ("Alexa", wanted):
+        why = f"the answer is no Alexa {wanted}"
+    elif header.get("correlationToken") != sent.get("correlationToken"):
+        why = "the answer does not bring the correlationToken back"
+    elif _part(event, "endpoint").get("endpointId") != _part(asked, "endpoint").get("endpointId"):
+        why = "the answer is about another endpoint"
+    else:
+        return None
+    return Reply(f"{name} is malfunctioning.", why, well=False)
+
+
 def properties_of(message: dict[str, Any]) -> dict[str, object]:
     """The reported properties by name; what is not shaped like one is skipped."""
     reported = _part(message, "context").get("properties")

@@ -10,10 +10,10 @@ from pydantic import SecretStr
 
 from skill.simulator import keeping
 from skill.simulator.alexa import Alexa
-from skill.simulator.browsers import Browser, Device, Link
+from skill.simulator.browsers import Browser, Device, Link, Notice
 from skill.simulator.calling import Exchange, Skill
 from skill.simulator.keeping import Kept
-from skill.simulator.linking import AuthorizationServer
+from skill.simulator.linking import AuthorizationServer, LinkingFailed
 from skill.simulator.replies import properties_of
 from skill.simulator.speech import Intent
 
@@ -23,6 +23,7 @@ _WORDS = {
     "Alexa.ColorController": "color",
     "Alexa.ColorTemperatureController": "temperature",
 }
+TAKEN_AWAY = Notice("This link was taken away", "Another command has unlinked it, or linked elsewhere.")
 
 
 class NoToken(Exception):
@@ -66,7 +67,7 @@ class Voice:
     def __init__(self, url: str, secret: SecretStr | None, token: SecretStr | None) -> None:
         self._skill, self._token = Skill(url, secret), token
         self._browser = Browser("", "")
-        self._kept: Kept | None = None
+        self._used: set[str] = set()
         self._alexa = Alexa(None, self._skill.answer, time.time)
 
     async def __aenter__(self) -> "Voice":
@@ -74,8 +75,9 @@ class Voice:
         if self._token is not None:
             self._browser.link = Link(self._token.get_secret_value(), None, float("inf"), "", "")
         elif (kept := keeping.load()) is not None:
-            self._kept, self._browser.link = kept, kept.link
-            self._alexa = Alexa(_keeping(kept), self._skill.answer, time.time)
+            self._browser.link = kept.link
+            self._used.add(kept.link.access_token)
+            self._alexa = Alexa(_keeping(kept, self._used), self._skill.answer, time.time)
         else:
             raise NoToken("no token: `skill simulate alexa link`, or --token-file, or SKILL_SIMULATE_TOKEN")
         await self._skill.__aenter__()
@@ -130,31 +132,40 @@ class Voice:
         return alike[0] if len(alike) == 1 else None
 
     def _said(self) -> Said:
-        """What was said last. On an answer that unlinks, what was kept goes as well: so Alexa does."""
+        """What was said last. On an answer that unlinks, what was kept goes as well, as Alexa does; unless somebody has
+        linked anew meanwhile."""
         turn = self._browser.turns[0]
         exchanges, self._skill.exchanges = self._skill.exchanges, []
         notice = self._browser.notice
-        if self._browser.link is None and self._kept is not None:
-            keeping.forget()
+        if self._browser.link is None and self._used:
+            found = keeping.load()
+            if found is not None and found.link.access_token in self._used:
+                keeping.forget()
         return Said(turn.reply, turn.detail or (notice.code if notice else ""), turn.well, exchanges)
 
 
 @dataclass(frozen=True, slots=True)
 class _KeepingServer(AuthorizationServer):
-    """Writes down what a refresh brought, and takes what another command has got meanwhile."""
+    """Writes down what a refresh brought, and takes what another command has got meanwhile; `used` are the access
+    tokens that were had here. Never brings back what another command has unlinked, or linked elsewhere."""
 
     kept: Kept
+    used: set[str]
 
     async def refresh(self, browser: Browser, link: Link, now: float) -> Link:
         with keeping.alone():
             found = keeping.load()
-            if found is not None and found.link.access_token != link.access_token and found.link.expires_at > now:
+            if found is None or dataclasses.replace(found, link=link) != dataclasses.replace(self.kept, link=link):
+                raise LinkingFailed(TAKEN_AWAY)
+            self.used.add(found.link.access_token)
+            if found.link.access_token != link.access_token and found.link.expires_at > now:
                 return found.link
-            fresh = await AuthorizationServer.refresh(self, browser, link, now)
-            keeping.keep(dataclasses.replace(self.kept, link=fresh))
+            fresh = await AuthorizationServer.refresh(self, browser, found.link, now)
+            self.used.add(fresh.access_token)
+            keeping.keep(dataclasses.replace(found, link=fresh))
             return fresh
 
 
-def _keeping(kept: Kept) -> _KeepingServer:
+def _keeping(kept: Kept, used: set[str]) -> _KeepingServer:
     server = kept.server
-    return _KeepingServer(server.issuer, server.reachable, "", server.client_id, server.client_secret, kept)
+    return _KeepingServer(server.issuer, server.reachable, "", server.client_id, server.client_secret, kept, used)

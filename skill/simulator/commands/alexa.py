@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 import time
 import webbrowser
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,6 +14,7 @@ from pydantic import SecretStr
 
 from skill.settings import SettingsError, read_one
 from skill.simulator.colours import colour_of, kelvin_of
+from skill.simulator.commands.given import FAR, a_text, an_http_url, read
 from skill.simulator.printable import printable
 from skill.simulator.speech import Adjust, Brightness, Colour, Intent, Power, Question, White, Whiter
 
@@ -27,8 +27,8 @@ alexa_app = typer.Typer(
     "well, 2 the command is wrong or there is no token.",
 )
 
-LampName = Annotated[str, typer.Argument(metavar="LAMP", help="Friendly name or endpoint id.")]
-Url = Annotated[str, typer.Option(help="Where the skill is.")]
+LampName = Annotated[str, typer.Argument(metavar="LAMP", help="Friendly name or endpoint id.", callback=a_text)]
+Url = Annotated[str, typer.Option(help="Where the skill is.", callback=an_http_url)]
 TokenFile = Annotated[
     Path | None,
     typer.Option(
@@ -53,15 +53,9 @@ def _setting(name: str) -> str | None:
 
 def _token(file: Path | None) -> SecretStr | None:
     if file is None:
-        given = _setting("simulate_token")
-        return None if given is None else SecretStr(given.strip())
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"cannot be read ({type(error).__name__})", param_hint="--token-file") from error
-    if not text.strip():
-        raise typer.BadParameter("holds no token", param_hint="--token-file")
-    return SecretStr(text.strip())
+        given = (_setting("simulate_token") or "").strip()
+        return SecretStr(given) if given else None
+    return SecretStr(read(file, "--token-file", "token"))
 
 
 def _with_voice(url: str, token_file: Path | None, work: Callable[["Voice"], Awaitable[int]]) -> None:
@@ -132,7 +126,9 @@ def off(lamp: LampName, url: Url = HERE, token_file: TokenFile = None, as_json: 
 @alexa_app.command()
 def brightness(
     lamp: LampName,
-    percent: Annotated[int, typer.Argument(help="0-100. Others are sent, too, to see them refused.")],
+    percent: Annotated[
+        int, typer.Argument(min=-FAR, max=FAR, help="0-100. Others are sent, too, to see them refused.")
+    ],
     url: Url = HERE,
     token_file: TokenFile = None,
     as_json: Json = False,
@@ -144,7 +140,7 @@ def brightness(
 @alexa_app.command()
 def brighten(
     lamp: LampName,
-    by: Annotated[int, typer.Argument(help="Percent points.")] = 25,
+    by: Annotated[int, typer.Argument(min=0, max=FAR, help="Percent points.")] = 25,
     url: Url = HERE,
     token_file: TokenFile = None,
     as_json: Json = False,
@@ -156,7 +152,7 @@ def brighten(
 @alexa_app.command()
 def dim(
     lamp: LampName,
-    by: Annotated[int, typer.Argument(help="Percent points.")] = 25,
+    by: Annotated[int, typer.Argument(min=0, max=FAR, help="Percent points.")] = 25,
     url: Url = HERE,
     token_file: TokenFile = None,
     as_json: Json = False,
@@ -244,7 +240,7 @@ def report(
 
 @alexa_app.command()
 def say(
-    sentence: Annotated[list[str], typer.Argument(help='"turn on the desk lamp"')],
+    sentence: Annotated[list[str], typer.Argument(help='"turn on the desk lamp"', callback=a_text)],
     url: Url = HERE,
     token_file: TokenFile = None,
     as_json: Json = False,
@@ -259,12 +255,17 @@ def say(
 
 @alexa_app.command()
 def link(
-    client_id: Annotated[str, typer.Option(help="A client whose redirect URI is http://127.0.0.1/callback.")],
+    client_id: Annotated[
+        str, typer.Option(help="A client whose redirect URI is http://127.0.0.1/callback.", callback=a_text)
+    ],
     issuer: Annotated[
-        str | None, typer.Option(help="The authorization server. [SKILL_ISSUER, default http://localhost:8000]")
+        str | None,
+        typer.Option(
+            help="The authorization server. [SKILL_ISSUER, default http://localhost:8000]", callback=an_http_url
+        ),
     ] = None,
     client_secret_file: Annotated[
-        Path | None, typer.Option(help="Where it has a secret; a public client has none.")
+        Path | None, typer.Option(help="A file with its secret; a public client has none.")
     ] = None,
     open_browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the address by itself.")] = True,
     timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds that the person may take.")] = 300.0,
@@ -275,10 +276,7 @@ def link(
     from skill.simulator.linking import LinkingFailed
 
     where = (issuer or _setting("issuer") or "http://localhost:8000").rstrip("/")
-    try:
-        secret = client_secret_file.read_text("utf-8").strip() if client_secret_file else None
-    except OSError as error:
-        raise typer.BadParameter(f"cannot be read: {error.strerror}", param_hint="--client-secret-file") from error
+    secret = None if client_secret_file is None else read(client_secret_file, "--client-secret-file", "secret")
 
     def show(address: str) -> None:
         typer.echo(f"Open this address, sign in, and allow:\n\n{address}\n")
@@ -303,4 +301,7 @@ def unlink() -> None:
     """Forget the tokens, as the Alexa app does: the authorization server is not told."""
     from skill.simulator import keeping
 
-    typer.echo("Forgotten." if keeping.forget() else "Nothing was linked.")
+    try:
+        typer.echo("Forgotten." if keeping.forget() else "Nothing was linked.")
+    except keeping.NotKept as error:
+        raise _say_failed(str(error), 1) from error

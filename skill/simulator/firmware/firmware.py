@@ -3,6 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 from skill.simulator.firmware.light import Light
@@ -40,8 +41,17 @@ class Firmware(ABC):
 
     @abstractmethod
     def obey(self, topic: str, payload: str) -> list[Said]:
-        """Take a message as the lamp would, and give its answer. Raises ValueError, KeyError or TypeError for what the
-        lamp does not understand, having done nothing that it would not do."""
+        """Take a message as the lamp would, and give its answer. What the lamp does not understand raises whatever
+        reading it raises; see `take`."""
+
+    def take(self, topic: str, payload: str) -> list[Said]:
+        """As `obey`; where the message is not understood, ValueError, and the lamp shines as before."""
+        before = replace(self.light)
+        try:
+            return self.obey(topic, payload)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            self.light = before
+            raise ValueError(f"{type(error).__name__}: {error}") from error
 
     @abstractmethod
     def told(self) -> list[Said]:

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 
 Rgb = tuple[int, int, int]
+WARMEST, COLDEST = 1000, 40_000
+"""Kelvin of whatever may be called white."""
 
 
 @dataclass(slots=True)
@@ -47,16 +49,24 @@ class Light:
         return xy_of(self.hue, self.saturation)
 
     def dim(self, percent: int) -> None:
-        """0 is off, and leaves the level to come back to."""
+        """0 is off, and leaves the level to come back to. Raises ValueError."""
+        if not 0 <= percent <= 100:
+            raise ValueError("a brightness is 0 to 100")
         self.on = percent > 0
         if percent:
             self.level = max(1, round(percent * self.scale / 100))
 
     def colour(self, hue: float, saturation: float) -> None:
+        """Raises ValueError."""
+        if not (math.isfinite(hue) and math.isfinite(saturation)):
+            raise ValueError("no colour")
         self.on = self.coloured = True
         self.hue, self.saturation = hue % 360 if hue != 360 else 360.0, min(1.0, max(0.0, saturation))
 
     def white(self, kelvin: float) -> None:
+        """Raises ValueError."""
+        if not WARMEST <= kelvin <= COLDEST:
+            raise ValueError("no white")
         self.on, self.coloured, self.kelvin = True, False, kelvin
 
 

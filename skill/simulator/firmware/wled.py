@@ -2,8 +2,8 @@
 
 Sources: https://kno.wled.ge/interfaces/mqtt/ (`<t>`: `ON`, `OFF`, `T` or 0-255; `<t>/col`: `#RRGGBB`; `<t>/api`: the
 JSON interface; `<t>/g` brightness, `<t>/c` colour, `<t>/status`), https://kno.wled.ge/interfaces/json-api/ (`on`,
-`bri`, `seg`, `col`, `cct` in kelvin), `mqtt.cpp` of the firmware: brightness 0 is off, the colour is `#%06X` of white,
-red, green, blue. It does not answer questions; here its settings retain brightness and colour.
+`bri`, `seg`, `col`, `cct` 0-255 or in kelvin), `mqtt.cpp` of the firmware: brightness 0 is off, the colour is
+`#%06X` of white, red, green, blue. It does not answer questions; here its settings retain brightness and colour.
 """
 
 import json
@@ -16,6 +16,12 @@ from skill.simulator.firmware.light import Light, of_rgb, rgb_of_white
 
 FIRST = (255, 160, 0, 0)
 """The orange in which a new WLED shines."""
+WARMEST, COLDEST = 1900, 10_091
+"""Kelvin of `cct`, where it is not 0-255 between the two."""
+
+
+def kelvin_of(cct: int) -> float:
+    return WARMEST + cct * (COLDEST - WARMEST) / 255 if 0 <= cct <= 255 else cct
 
 
 class Wled(Firmware):
@@ -58,7 +64,7 @@ class Wled(Firmware):
                 first = segment["col"][0]
                 self._paint(first) if isinstance(first, str) else self._paint_channels(first)
             if any(self.col[3:]) and "cct" in segment:
-                self._shine(int(segment["cct"]))
+                self._shine(kelvin_of(int(segment["cct"])))
         if "bri" in command:
             self._brightness(int(command["bri"]))
         if "on" in command:
@@ -76,6 +82,8 @@ class Wled(Firmware):
 
     def _paint_channels(self, channels: list[int]) -> None:
         red, green, blue, white = (*channels, 0)[:4]
+        if not all(0 <= channel <= 255 for channel in (red, green, blue, white)):
+            raise ValueError("beyond 255")
         self.col = (int(red), int(green), int(blue), int(white))
         self._shine(4000)
 
@@ -83,7 +91,9 @@ class Wled(Firmware):
         """What the channels look like."""
         red, green, blue, white = self.col
         if white and not (red or green or blue):
-            self.light.coloured, self.light.kelvin = False, kelvin
+            on = self.light.on
+            self.light.white(kelvin)
+            self.light.on = on
         else:
             self.light.coloured = True
             self.light.hue, self.light.saturation = of_rgb(red, green, blue)

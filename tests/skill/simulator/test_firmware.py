@@ -3,12 +3,15 @@ that a misreading which firmware and codec should share is still seen. What shin
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from skill.simulator.firmware import FIRMWARES, Firmware, Said, firmware
 from skill.simulator.firmware.light import of_xy, rgb_of_white, xy_of
+from skill.simulator.plugged import Lamp
+from skill.simulator.terminal import picture
 
 HA = {"command_topic": "d/set", "state_topic": "d", "availability_topic": "d/up"}
 Z2M = {"dialect": "zigbee2mqtt", "topic": "zigbee2mqtt/desk"}
@@ -127,10 +130,52 @@ def test_a_message_does_and_is_answered_as_documented(
 def test_what_a_lamp_does_not_understand_leaves_it_dark(options: dict[str, Any], payload: str) -> None:
     lamp = firmware(options)
     topic = lamp.listens_to[-1].replace("+", "Dimmer")
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        lamp.obey(topic, payload)
+    with contextlib.suppress(ValueError):
+        lamp.take(topic, payload)
     assert lamp.light.percent == 100 or lamp.dialect in ("wled", "tasmota")  # 7 is a brightness there
     assert not lamp.light.coloured or lamp.dialect == "wled"
+
+
+HOSTILE = [
+    '{"state":"ON","brightness":1e999}', '{"state":"ON","brightness":-1}', '{"color_temp":0}', '{"color_temp":1e-320}',
+    '{"color_temp":-5}', '{"color_temp":NaN}', '{"color":{"h":NaN,"s":100}}', '{"color":{"hue":1e999,"saturation":1}}',
+    '{"color":{"x":0.3,"y":0}}', '{"color":{"r":0,"g":-5,"b":-5}}', '{"color":{"r":"x","g":1,"b":1}}', "[" * 100_000,
+    '{"seg":[{"col":[[0,-9,-9]]}],"bri":5}', '{"seg":[{"col":[]}]}', '{"seg":[{"col":[[0,0,0,255]],"cct":-4}]}',
+    '{"state":{"desired":{"power":"ON","brightness":500}}}',
+    '{"state":{"desired":{"brightness":5,"color":{"hue":1}}}}',
+    "9" * 5000, "1,2,x",
+    '{"state":{"desired":{"colorTemperatureInKelvin":0}}}',
+    '{"state":{"desired":{"color":{"hue":NaN,"saturation":1}}}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [HA, Z2M, TASMOTA, WLED, ESPHOME, SHADOW], ids=list(FIRMWARES))
+@pytest.mark.parametrize("payload", HOSTILE, ids=lambda payload: payload[:50])
+def test_whatever_comes_a_lamp_takes_all_of_it_or_nothing_and_can_be_drawn(
+    options: dict[str, Any], payload: str
+) -> None:
+    for topic in lamp_topics(firmware(options)):
+        lamp = firmware(options)
+        before = replace(lamp.light)
+        try:
+            lamp.take(topic, payload)
+        except ValueError:
+            assert lamp.light == before
+        assert picture(Lamp(1, "Lamp", lamp))
+        assert "NaN" not in str(lamp.told())
+        assert "Infinity" not in str(lamp.told())
+
+
+def lamp_topics(lamp: Firmware) -> list[str]:
+    words = ("Dimmer", "CT", "HSBColor", "Color", "Backlog")
+    return [topic.replace("+", word) for topic in lamp.listens_to for word in (words if "+" in topic else ("",))]
+
+
+@pytest.mark.parametrize(("cct", "kelvin"), [(0, 1900), (255, 10_091), (4000, 4000)])
+def test_a_wled_takes_white_between_its_two_or_in_kelvin(cct: int, kelvin: int) -> None:
+    lamp = firmware(WLED | {"supported_color_modes": ["color_temp"]})
+    lamp.take("wled/desk/api", json.dumps({"on": True, "seg": [{"col": [[0, 0, 0, 255]], "cct": cct}]}))
+    assert shines(lamp) == (100, f"{kelvin} K")
 
 
 @pytest.mark.parametrize(

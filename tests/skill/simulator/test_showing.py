@@ -4,13 +4,15 @@ import base64
 import uuid
 from typing import Any
 
+import orjson
 import pytest
 
 from skill.drawing import draw, kind_of
 from skill.lamps import LampView
 from skill.settings import is_loopback
 from skill.simulator import messages, replies
-from skill.simulator.browsers import Browsers, Device
+from skill.simulator.alexa import Alexa
+from skill.simulator.browsers import Browser, Browsers, Device, Link
 from skill.simulator.guard import host_name
 from skill.simulator.journal import Journal, coloured, pretty
 
@@ -123,6 +125,79 @@ def test_only_the_two_authorization_errors_unlink(kind: str, unlinks: bool) -> N
 )
 def test_a_state_report_is_spoken(message: dict[str, Any], text: str) -> None:
     assert replies.to_question("Desk lamp", message, "state").text == text
+
+
+def answering(name: str = "Response", **header: str) -> dict[str, Any]:
+    return {
+        "event": {
+            "header": {"namespace": "Alexa", "name": name, "correlationToken": "c"} | header,
+            "endpoint": {"endpointId": "lamp-1"},
+            "payload": {},
+        },
+        "context": {"properties": []},
+    }
+
+
+@pytest.mark.spec("S08", "alexa 2.1")
+@pytest.mark.parametrize(
+    ("asked", "message", "why"),
+    [
+        ("TurnOn", answering(), None),
+        ("ReportState", answering("StateReport"), None),
+        ("TurnOn", answering("StateReport"), "no Alexa Response"),
+        ("ReportState", answering(), "no Alexa StateReport"),
+        ("TurnOn", answering(namespace="Alexa.PowerController"), "no Alexa Response"),
+        ("TurnOn", answering(correlationToken="d"), "correlationToken"),
+        ("TurnOn", {"event": {"header": {"namespace": "Alexa", "name": "Response"}}}, "correlationToken"),
+        ("TurnOn", answering() | {"event": answering()["event"] | {"endpoint": {}}}, "another endpoint"),
+    ],
+)
+def test_S08_an_answer_to_something_else_is_none(asked: str, message: dict[str, Any], why: str | None) -> None:
+    directive = messages.to_endpoint("TOKEN", DEVICE, "Alexa", asked, {})
+    directive["directive"]["header"]["correlationToken"] = "c"
+    reply = replies.only_to(directive, message, "Desk lamp")
+    assert (reply is None) is (why is None)
+    if reply is not None and why is not None:
+        assert not reply.well
+        assert why in reply.detail
+
+
+def endpoint(endpoint_id: str, **more: object) -> dict[str, Any]:
+    return {"endpointId": endpoint_id, "friendlyName": "Lamp", "capabilities": []} | more
+
+
+async def test_of_lamps_with_one_name_each_is_told_and_what_is_no_endpoint_is_skipped() -> None:
+    asked: list[str] = []
+
+    async def answer(body: bytes) -> dict[str, Any]:
+        directive = orjson.loads(body)["directive"]
+        if directive["header"]["name"] == "Discover":
+            wrong = [7, endpoint("lamp-x", capabilities=None), endpoint("lamp-y", friendlyName=["?"])]
+            odd = [endpoint("lamp-1", capabilities=[3, {}], cookie=[1]), endpoint("lamp-2")]
+            return {"event": {"header": {"name": "Discover.Response"}, "payload": {"endpoints": [*wrong, *odd]}}}
+        asked.append(directive["endpoint"]["endpointId"])
+        return error("ENDPOINT_UNREACHABLE")
+
+    browser = Browser("", "")
+    browser.link = Link("token", None, float("inf"), "", "")
+    alexa = Alexa(None, answer, lambda: 0.0)
+    await alexa.discover(browser)
+    await alexa.hear(browser, "turn on all lamps")
+    assert sorted(asked) == ["lamp-1", "lamp-2"]
+
+
+def test_who_only_comes_by_makes_nobody_forgotten_who_is_linked() -> None:
+    browsers = Browsers(limit=3)
+    linked = browsers.new()
+    linked.link = Link("token", None, float("inf"), "", "")
+    passing = [browsers.new() for _ in range(5)]
+    assert browsers.find(linked.identifier) is linked
+    assert [browsers.find(each.identifier) is None for each in passing] == [True, True, True, False, False]
+    for each in passing[3:]:
+        each.link = linked.link
+    assert browsers.find(linked.identifier) is linked
+    newest = browsers.new()
+    assert browsers.find(newest.identifier) is newest
 
 
 def test_the_journal_shortens_whatever_would_open_a_door() -> None:
