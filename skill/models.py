@@ -31,7 +31,8 @@ class LampRow(Table, table=True):
     """A lamp and the `sub` that owns it, or NOBODY. `endpoint_id` never changes, is never given twice (contract 2.2).
 
     `claim_digest` is that of the one code that claims it, while there is one (until `claim_expires_at`, where that is
-    said). `discovered_as` is what names a lamp that was found by discovery, so that it is found once. `details` holds
+    said); `claimed_with` that of the code by which its owner got it, so that the same code leads them to it again.
+    `discovered_as` is what names a lamp that was found by discovery, so that it is found once. `details` holds
     `manufacturer`, `model`, `serial_number`, `firmware_version` as far as the lamp told them. `broker_user` and
     `broker_verifier` are its account at the broker, which lamps of one device share; the password itself is not kept.
     """
@@ -39,6 +40,7 @@ class LampRow(Table, table=True):
     __tablename__ = "lamp"
     __table_args__ = (
         Index("ix_lamp_claim_digest", "claim_digest", unique=True),
+        Index("ix_lamp_claimed_with", "claimed_with"),
         Index("ix_lamp_discovered_as", "discovered_as", unique=True),
         Index("ix_lamp_broker_user", "broker_user"),
     )
@@ -53,6 +55,7 @@ class LampRow(Table, table=True):
     claimed_at: int | None = Field(default=None, sa_column=Column(BigInteger))
     claim_digest: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32)))
     claim_expires_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    claimed_with: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32)))
     discovered_as: str | None = Field(default=None, sa_column=Column(String(512)))
     details: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     broker_user: str | None = Field(default=None, sa_column=Column(String(128)))

@@ -26,7 +26,7 @@ class ClaimPages:
         return visit.page("claim.html", title="Add a lamp", here="claim", code=code, error=None)
 
     async def claim(self, visit: Visit) -> Response:
-        """One answer to every code that claims nothing."""
+        """One answer to every code that claims nothing. Whoever sends the form twice is led to their lamp twice."""
         form = await visit.form()
         code = form.get("code", "").strip()
         if len(code) > LONGEST:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import and_, update
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -29,7 +29,8 @@ OFFERED = 7 * 86400
 
 
 class ClaimRefused(Exception):
-    """No lamp for this code and this person: wrong, used, expired, withdrawn, one's own lamp are one and the same."""
+    """No lamp for this code and this person: wrong, used by another, expired, withdrawn, one's own offer are one and
+    the same."""
 
     def __init__(self) -> None:
         super().__init__("no lamp can be claimed with this code")
@@ -47,6 +48,11 @@ def _held_by(code: str, owner: str, now: int) -> tuple[Any, ...]:
         col(LampRow.owner) != owner,
         or_(col(LampRow.claim_expires_at).is_(None), col(LampRow.claim_expires_at) > now),
     )
+
+
+def _got_by(code: str, owner: str) -> tuple[Any, ...]:
+    """The lamp that this owner has by the code already."""
+    return col(LampRow.claimed_with) == digest_of(code), col(LampRow.owner) == owner
 
 
 class Registry:
@@ -124,20 +130,27 @@ class Registry:
         return (await self._session.exec(select(LampRow).where(LampRow.discovered_as == discovered_as))).first()
 
     async def claims(self, code: str, owner: str, now: int) -> bool:
-        """Whether the code claims a lamp for this owner now. In a unit that only reads it takes no lock, so that
-        guesses keep nobody waiting; what comes of it is for `claim` to say."""
-        found = select(LampRow.endpoint_id).where(*_held_by(code, owner, now))
+        """Whether the code claims a lamp for this owner now, or did before. In a unit that only reads it takes no lock,
+        so that guesses keep nobody waiting; what comes of it is for `claim` to say."""
+        found = select(LampRow.endpoint_id).where(or_(and_(*_held_by(code, owner, now)), and_(*_got_by(code, owner))))
         return digest_of(code) is not None and (await self._session.exec(found)).first() is not None
 
     async def claim(self, code: str, owner: str, now: int) -> LampRow:
         """The lamp of the code becomes the owner's: one UPDATE uses the code up, so that of two that come at once one
-        wins. Its name stays, its room does not. Raises ClaimRefused."""
+        wins. Its name stays, its room does not. Where the same owner got it by this code before (a form that was sent
+        twice), it is that lamp, as it is by now. Raises ClaimRefused."""
         if owner == NOBODY:
             raise ValueError("nobody claims no lamp")
         if not await self.claims(code, owner, now):
             raise ClaimRefused
+        if (lamp := await self._got(code, owner)) is not None:
+            return lamp
         await self._changed()
-        used = update(LampRow).where(*_held_by(code, owner, now)).values(claim_digest=None, claim_expires_at=None)
+        used = (
+            update(LampRow)
+            .where(*_held_by(code, owner, now))
+            .values(claim_digest=None, claim_expires_at=None, claimed_with=digest_of(code))
+        )
         row = (
             await self._session.exec(
                 used.returning(col(LampRow.endpoint_id), col(LampRow.owner)),
@@ -145,7 +158,9 @@ class Registry:
             )
         ).first()
         if row is None:
-            raise ClaimRefused
+            if (lamp := await self._got(code, owner)) is None:
+                raise ClaimRefused
+            return lamp
         endpoint_id, before = row
         if before != NOBODY:
             await self._left(before, endpoint_id)
@@ -154,6 +169,9 @@ class Registry:
         await self._session.flush()
         await self._appeared(lamp)
         return lamp
+
+    async def _got(self, code: str, owner: str) -> LampRow | None:
+        return (await self._session.exec(select(LampRow).where(*_got_by(code, owner)))).first()
 
     async def code(self, endpoint_id: str) -> str | None:
         """A new code for a lamp of NOBODY, in place of the one before; it holds until it is used. None where somebody
@@ -166,7 +184,7 @@ class Registry:
         if owner == NOBODY or (lamp := await self._to_change(endpoint_id, owner)) is None:
             return None
         await self._left(owner, endpoint_id)
-        lamp.owner, lamp.claimed_at, lamp.room = NOBODY, None, None
+        lamp.owner, lamp.claimed_at, lamp.claimed_with, lamp.room = NOBODY, None, None, None
         return await self._new_code(lamp)
 
     async def offer(self, endpoint_id: str, owner: str, now: int) -> str | None:
@@ -194,7 +212,7 @@ class Registry:
             return lamp
         if lamp.owner != NOBODY:
             await self._left(lamp.owner, endpoint_id)
-        lamp.owner, lamp.claimed_at, lamp.room = owner, now, None
+        lamp.owner, lamp.claimed_at, lamp.claimed_with, lamp.room = owner, now, None, None
         await self._session.flush()
         await self._appeared(lamp)
         return lamp

@@ -62,6 +62,24 @@ async def test_of_two_who_claim_at_once_one_gets_it(companion: Companion, anna: 
         assert owner == (anna.sub if answers[0].status_code == 303 else ben.sub)
 
 
+async def test_a_form_that_is_sent_twice_leads_to_the_lamp_twice(
+    companion: Companion, anna: Person, ben: Person
+) -> None:
+    lamp, code = await companion.free_lamp()
+    async with Visitor(companion.url) as visitor, Visitor(companion.url) as other:
+        await visitor.sign_in(anna)
+        await other.sign_in(ben)
+        twice = await asyncio.gather(*(visitor.post("/claim", code=code) for _ in range(2)))
+        later = await visitor.post("/claim", code=code)
+        assert {(answer.status_code, answer.headers.get("location")) for answer in (*twice, later)} == {
+            (303, f"/lamps/{lamp}?new=1")
+        }
+        refusal, guess = await other.post("/claim", code=code), await other.post("/claim", code="7K3M-9QWX-TRG2-0HBA")
+        assert refusal.status_code == guess.status_code == 422
+        assert refusal.text.replace(code, "") == guess.text.replace("7K3M-9QWX-TRG2-0HBA", "")
+        assert (await companion.row(lamp)).owner == anna.sub
+
+
 async def test_nobody_claims_for_another_session(companion: Companion, anna: Person, ben: Person) -> None:
     lamp, code = await companion.free_lamp()
     async with Visitor(companion.url) as one, Visitor(companion.url) as other:

@@ -99,8 +99,26 @@ async def test_a_code_makes_the_lamp_somebodys_once(url: str) -> None:
     lamp = await read(url, endpoint_id)
     assert (lamp.owner, lamp.claimed_at, lamp.claim_digest) == ("anna", NOW, None)
     assert await claim(url, code, "ben") is None
-    assert await claim(url, code, "anna") is None
     assert (await read(url, endpoint_id)).owner == "anna"
+
+
+async def test_who_claims_again_is_led_to_their_lamp_while_it_is_theirs_by_this_code(url: str) -> None:
+    """A form that was sent twice, at once or later; it changes nothing."""
+    endpoint_id, code = await unclaimed(url)
+    both = await asyncio.gather(*(claim(url, code, "anna") for _ in range(4)))
+    assert {lamp.endpoint_id for lamp in both if lamp is not None} == {endpoint_id}
+    assert None not in both
+    async with open_registry(url) as registry:
+        await registry.move(endpoint_id, "Hall", "anna")
+        before = await registry.lamp(endpoint_id)
+    assert await claim(url, f" {code.lower()} ", "anna", NOW + 9) == before == await read(url, endpoint_id)
+    async with open_registry(url) as registry:
+        assert await registry.claims(code, "anna", NOW)
+        assert not await registry.claims(code, "ben", NOW)
+        await registry.give(endpoint_id, "ben", NOW)
+        assert not await registry.claims(code, "ben", NOW)
+    for owner in ("anna", "ben", "eve"):
+        assert await claim(url, code, owner) is None
 
 
 async def test_of_many_who_claim_with_one_code_at_once_one_wins(url: str) -> None:
@@ -233,6 +251,8 @@ async def test_every_change_of_an_owner_or_a_name_is_heard_of_by_replicas(url: s
     assert await version() == seen, "a guess changes nothing"
     await claim(url, code, "anna")
     assert (claimed := await version()) > seen
+    await claim(url, code, "anna")
+    assert await version() == claimed, "what is theirs already does not change"
     async with open_registry(url) as registry:
         await registry.give(endpoint_id, "ben", NOW)
     assert await version() > claimed

@@ -61,7 +61,9 @@ async def test_lamps_of_before_are_claimed_and_the_older_of_two_has_their_topic(
     async with open_registry(database_url) as registry:
         lamps = {lamp.endpoint_id: lamp for lamp in await registry.lamps()}
         assert [lamp.claimed_at for lamp in lamps.values()] == [100, 200, 300, 400, 500]
-        assert {lamp.claim_digest for lamp in lamps.values()} == {None}
+        assert (
+            {lamp.claim_digest for lamp in lamps.values()} == {lamp.claimed_with for lamp in lamps.values()} == {None}
+        )
         await registry.change("lamp-2", lamps["lamp-2"].options | {"capabilities": ["power"]})
         with pytest.raises(TopicTaken) as taken:
             await registry.add("eve", "Lamp", "mqtt", {"command_topic": "a/set"})
