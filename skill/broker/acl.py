@@ -32,11 +32,13 @@ class Rights(NamedTuple):
 
 
 class Account(NamedTuple):
-    """A lamp at the broker. `user` is None where it has no account; lamps of one device have one together."""
+    """A lamp at the broker. `user` is None where it has no account; lamps of one device have one together. `owner` is
+    empty where nobody has the lamp."""
 
     endpoint_id: str
     options: Mapping[str, Any]
     user: str | None
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,29 @@ def rights(codec: Codec) -> Rights:
     return Rights(codec.command_topics, says)
 
 
+def torn(lamps: Iterable[tuple[str | None, str]]) -> frozenset[str]:
+    """Of users and owners of lamps: the accounts whose lamps have come to different people. One of them would hear and
+    command the other's lamp, and nobody knows who has the password: such an account opens nothing."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for user, owner in lamps:
+        if user and owner:
+            owners[user].add(owner)
+    return frozenset(user for user, whose in owners.items() if len(whose) > 1)
+
+
+def note_on(user: str) -> str:
+    return f"the account {user} is left out: its lamps have different owners. Make new ones: `skill lamp credentials`"
+
+
 def rules(lamps: Iterable[Account], skill_user: str, prefix: str) -> Rules:
     """A topic that concerns another as well is no lamp's to say: where several hear of their gateway, and where lamps
     have shared one since before topics were exclusive."""
-    wired, notes = [], []
+    lamps = list(lamps)
+    apart = torn((lamp.user, lamp.owner) for lamp in lamps)
+    wired, notes = [], [note_on(user) for user in sorted(apart)]
     for lamp in lamps:
+        if lamp.user in apart:
+            lamp = lamp._replace(user=None)
         try:
             wired.append((lamp, Wiring.of(lamp.options)))
         except BadOption as error:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from skill.models import LampRow
     from skill.storage.registry import Registry
 
+TWO_OWNERS = (
+    "the lamps of this account have different owners, and each would hear and command the other's. Leave --with away,"
+    " and the lamp has an account of its own; or let one person have them all first (`skill lamp transfer`)"
+)
+
 broker_app = typer.Typer(no_args_is_help=True, help="Accounts of lamps at a mosquitto: its password_file and acl_file.")
 
 Out = Annotated[
@@ -56,6 +61,8 @@ def credentials(
     password = passwords.new_password()
     user, verifier = passwords.user_of(endpoint_id), passwords.verifier_of(password)
     refused: list[str] = []
+    without: list[str] = []
+    from skill.storage.registry import TwoOwners
 
     async def work(lamps: "Registry") -> "LampRow | None":
         if (lamp := await lamps.lamp(endpoint_id)) is None:
@@ -66,28 +73,44 @@ def credentials(
             refused.append(reason)
             return lamp
         if same_as is None:
-            return await lamps.account(endpoint_id, lamp.broker_user or user, verifier)
+            everyone = await lamps.lamps()
+            with_account = {each.endpoint_id for each in everyone if each.broker_user}
+            apart = access.torn((each.broker_user, each.owner) for each in everyone)
+            known_as = lamp.broker_user if lamp.broker_user not in apart else None
+            changed = await lamps.account(endpoint_id, known_as or user, verifier)
+            without.extend(
+                sorted(with_account - {each.endpoint_id for each in await lamps.lamps() if each.broker_user})
+            )
+            return changed
         other = await lamps.lamp(same_as)
         if other is None or other.broker_user is None or other.broker_verifier is None:
             refused.append("the lamp named by --with has no account")
             return lamp
-        return await lamps.account(endpoint_id, other.broker_user, other.broker_verifier)
+        try:
+            return await lamps.share_account(endpoint_id, same_as)
+        except TwoOwners:
+            refused.append(TWO_OWNERS)
+            return lamp
 
     lamp = on_lamps(work)
     if lamp is None:
         fail("no such lamp", 1)
     if refused:
         fail(refused[0], 1)
-    shown = {"endpoint_id": endpoint_id, "broker_user": lamp.broker_user}
+    shown: dict[str, str | list[str] | None] = {"endpoint_id": endpoint_id, "broker_user": lamp.broker_user}
     if not remove and same_as is None:
         shown["broker_password"] = password
+    if without:
+        shown["without_account"] = without
     if as_json:
         print_json(shown)
         return
     for name, value in shown.items():
-        typer.echo(f"{name:<16} {value or '(none)'}")
+        typer.echo(f"{name:<16} {', '.join(value) if isinstance(value, list) else value or '(none)'}")
     if "broker_password" in shown:
         typer.echo("Shown this once.")
+    if without:
+        typer.echo("Lamps of other owners had the account too, and have none now: give each its own.")
     typer.echo("Next: `skill broker passwords`, `skill broker acl`, and reload mosquitto.")
 
 
@@ -114,7 +137,12 @@ def write_passwords(
     kept = passwords.users_in(_read(out)) if out is not None and out.exists() else {}
     added = _read(include) if include is not None else ""
     lamps = on_lamps(lambda registry: registry.lamps())
-    accounts = {lamp.broker_user: lamp.broker_verifier for lamp in lamps if lamp.broker_user and lamp.broker_verifier}
+    apart = access.torn((lamp.broker_user, lamp.owner) for lamp in lamps)
+    accounts = {
+        lamp.broker_user: lamp.broker_verifier
+        for lamp in lamps
+        if lamp.broker_user and lamp.broker_verifier and lamp.broker_user not in apart
+    }
     if twice := sorted({*accounts, own} & set(passwords.users_in(added)) | {own} & set(accounts)):
         fail(f"more than one account has the name {twice[0]}", 1)
     if password is None:
@@ -122,7 +150,8 @@ def write_passwords(
     else:
         same = passwords.verifies(kept.get(own, ""), password)  # the file stays as it is where nothing changed
         accounts[own] = kept[own] if same else passwords.verifier_of(password)
-    _give(out, passwords.lines(accounts.items()) + _ended(added), len(accounts), (), as_json)
+    notes = tuple(access.note_on(user) for user in sorted(apart))
+    _give(out, passwords.lines(accounts.items()) + _ended(added), len(accounts), notes, as_json)
 
 
 @broker_app.command("acl")
@@ -145,8 +174,9 @@ def write_acl(
     lamps = [lamp for lamp in on_lamps(lambda registry: registry.lamps()) if lamp.driver == "mqtt"]
     if own in {lamp.broker_user for lamp in lamps}:
         fail(f"a lamp's account has the name {own}", 1)
-    made = access.rules((access.Account(x.endpoint_id, x.options, x.broker_user) for x in lamps), own, prefix)
-    accounts = len({lamp.broker_user for lamp in lamps if lamp.broker_user}) + 1
+    made = access.rules((access.Account(x.endpoint_id, x.options, x.broker_user, x.owner) for x in lamps), own, prefix)
+    apart = access.torn((lamp.broker_user, lamp.owner) for lamp in lamps)
+    accounts = len({lamp.broker_user for lamp in lamps if lamp.broker_user} - apart) + 1
     _give(out, made.text + ("\n" + _ended(added) if added else ""), accounts, made.notes, as_json)
 
 

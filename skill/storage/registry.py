@@ -13,11 +13,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from skill.abilities import Abilities
 from skill.claiming import digest_of, new_code
 from skill.models import NOBODY, LampRow, RegistryVersionRow, SimulatedLampRow
-from skill.storage import outbox
+from skill.storage import broker_accounts, outbox
+from skill.storage.broker_accounts import TwoOwners
 from skill.storage.engine import open_engine
 from skill.storage.lamp_topics import Topics, TopicTaken
 
-__all__ = ["OFFERED", "ClaimRefused", "Registry", "TopicTaken", "open_registry"]
+__all__ = ["OFFERED", "ClaimRefused", "Registry", "TopicTaken", "TwoOwners", "open_registry"]
 
 SIMULATED = "simulated"
 
@@ -248,12 +249,15 @@ class Registry:
 
     async def account(self, endpoint_id: str, user: str | None, verifier: str | None) -> LampRow | None:
         """The lamp's account at the broker, in place of the one before; None is none. Lamps of one device may share
-        one, and then its password."""
+        one, and then its password; whoever's lamp came to another person loses it with that."""
         if (lamp := await self._to_change(endpoint_id)) is not None:
-            lamp.broker_user, lamp.broker_verifier = user, verifier
-            await self._session.flush()
-            same = update(LampRow).where(col(LampRow.broker_user) == user, col(LampRow.broker_user).is_not(None))
-            await self._session.exec(same.values(broker_verifier=verifier))
+            await broker_accounts.put(self._session, lamp, user, verifier)
+        return lamp
+
+    async def share_account(self, endpoint_id: str, other: str) -> LampRow | None:
+        """The account that another lamp of the same device has, for both. Raises TwoOwners."""
+        if (lamp := await self._to_change(endpoint_id)) is not None:
+            await broker_accounts.share(self._session, lamp, await self._to_change(other))
         return lamp
 
     async def _new_code(self, lamp: LampRow, expires_at: int | None = None) -> str:

@@ -293,6 +293,62 @@ def test_two_lights_of_one_device_share_its_account(guarded: Guarded) -> None:
     ]
 
 
+def of_account(guarded: Guarded, user: str) -> tuple[bool, list[str]]:
+    """Whether it opens anything: its line of passwords, and its rights."""
+    folder = guarded.broker.folder
+    _, _, rights = (folder / "acl").read_text().partition(f"user {user}\n")
+    return user in users_in((folder / "passwords").read_text()), sorted(rights.split("\n\n")[0].splitlines())
+
+
+def test_lamps_of_two_owners_never_share_an_account(guarded: Guarded) -> None:
+    """Neither when it is made, nor when one of them comes to another person afterwards."""
+    operator = guarded.operator
+    left = register(operator, {"dialect": "esphome", "topic": "pair/light/left"})
+    right = register(operator, {"dialect": "esphome", "topic": "pair/light/right"})
+    operator.cli("lamp", "transfer", right, "--to", "u2")
+    account = operator.cli_json("lamp", "credentials", left)["broker_user"]
+    refused = operator.cli("lamp", "credentials", right, "--with", left)
+    assert refused.returncode == 1
+    assert "different owners" in refused.stderr
+    assert "skill lamp transfer" in refused.stderr
+    operator.cli("lamp", "unclaim", right)
+    assert operator.cli("lamp", "credentials", right, "--with", left).returncode == 1, "whose will it be?"
+    operator.cli("lamp", "unclaim", left)
+    operator.cli_json("lamp", "credentials", right, "--with", left)  # a device that nobody has yet
+    operator.cli("lamp", "transfer", left, "--to", "u1")
+    assert not guarded.write()["notes"]
+    assert of_account(guarded, account)[0]
+    operator.cli("lamp", "transfer", right, "--to", "u2")
+    done = guarded.write()
+    assert [note for note in done["notes"] if account in note and "skill lamp credentials" in note]
+    assert of_account(guarded, account) == (False, [])
+    made = operator.cli_json("lamp", "credentials", left)
+    assert made["without_account"] == [right], "the old password may be known to whoever has the other"
+    assert operator.cli_json("lamp", "show", right)["broker_user"] is None
+    own = operator.cli_json("lamp", "credentials", right)
+    assert own["broker_user"] != made["broker_user"]
+    assert "without_account" not in own
+    guarded.write()
+    for user, side in ((made["broker_user"], "left"), (own["broker_user"], "right")):
+        assert of_account(guarded, user) == (
+            True,
+            [f"topic read pair/light/{side}/command", f"topic write pair/light/{side}/state"],
+        )
+
+
+def test_the_one_who_joined_gets_a_name_of_its_own_when_the_lamps_part(guarded: Guarded) -> None:
+    operator = guarded.operator
+    left = register(operator, {"dialect": "esphome", "topic": "parted/light/left"})
+    right = register(operator, {"dialect": "esphome", "topic": "parted/light/right"})
+    account = operator.cli_json("lamp", "credentials", left)["broker_user"]
+    operator.cli_json("lamp", "credentials", right, "--with", left)
+    operator.cli("lamp", "transfer", right, "--to", "u2")
+    made = operator.cli_json("lamp", "credentials", right)
+    assert made["broker_user"] != account
+    assert made["without_account"] == [left]
+    assert operator.cli_json("lamp", "show", left)["broker_user"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
