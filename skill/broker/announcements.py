@@ -146,7 +146,12 @@ def _of_gateway(whole: Mapping[str, Any], own: Mapping[str, Any], modes: Iterabl
     if command != f"{state}/set":
         return None
     known = [mode for mode in modes if mode in ("hs", "xy", "color_temp")]
-    return {"dialect": "zigbee2mqtt", "topic": state} | ({"supported_color_modes": known} if known else {})
+    options = {"dialect": "zigbee2mqtt", "topic": state} | ({"supported_color_modes": known} if known else {})
+    bases = (
+        topic.removesuffix("/bridge/state") for topic in _availability(own, _Told()) if topic.endswith("/bridge/state")
+    )
+    base = next((base for base in bases if state.startswith(f"{base}/") and "/" in base), None)
+    return options if base is None else options | {"base_topic": base}
 
 
 def _of_json_light(own: Mapping[str, Any], modes: list[str], told: _Told) -> dict[str, Any]:

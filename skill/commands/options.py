@@ -43,6 +43,7 @@ Topic = Annotated[
         "esphome: NODE/light/ID."
     ),
 ]
+BaseTopic = Annotated[str | None, typer.Option(help="zigbee2mqtt: its base_topic. [the first level of --topic]")]
 FullTopic = Annotated[str | None, typer.Option(help="tasmota: its FullTopic. [%prefix%/%topic%/]")]
 Thing = Annotated[str | None, typer.Option(help="aws_shadow: the thing's name.")]
 Shadow = Annotated[str | None, typer.Option(help="aws_shadow: a named shadow.")]
@@ -84,7 +85,7 @@ def given(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 WIRING = (
-    *("dialect", "topic", "full_topic", "thing", "shadow", "power_key", "shadow_service"),
+    *("dialect", "topic", "base_topic", "full_topic", "thing", "shadow", "power_key", "shadow_service"),
     *("command_topic", "state_topic", "availability_topic", "brightness_scale"),
     *("supported_color_modes", "color_temp_kelvin", "confirm"),
 )

@@ -24,7 +24,7 @@ class Zigbee2Mqtt(Firmware):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.lamp = str(options["topic"])
-        self.bridge = f"{self.lamp.partition('/')[0]}/bridge/state"
+        self.bridge = f"{options.get('base_topic') or self.lamp.partition('/')[0]}/bridge/state"
         modes = modes_of(options)
         self.by_xy = "xy" in modes and "hs" not in modes
         self.there = True

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from skill.drivers.codecs import codec
 from tests.skill.codecs.lamps import CODECS, ON, SHADOW
 
 HEARD: list[tuple[str, str, str | bytes, dict[str, object]]] = [
@@ -125,3 +126,11 @@ def test_whether_a_lamp_is_there(lamp: str, payload: str, there: bool | None) ->
 def test_a_zigbee_lamp_is_away_with_its_bridge() -> None:
     topics = ("zigbee2mqtt/hall/desk/availability", "zigbee2mqtt/bridge/state")
     assert CODECS["zigbee2mqtt"].availability_topics == topics
+
+
+@pytest.mark.parametrize("name", ["desk", "hall/desk"])
+def test_the_base_of_a_zigbee_lamp_may_have_levels(name: str) -> None:
+    """Where it ends cannot be read from the topic: the friendly name may have some as well."""
+    lamp = codec({"dialect": "zigbee2mqtt", "topic": f"home/zigbee2mqtt/{name}", "base_topic": "home/zigbee2mqtt"})
+    assert lamp.availability_topics == (f"home/zigbee2mqtt/{name}/availability", "home/zigbee2mqtt/bridge/state")
+    assert lamp.command_topics == (f"home/zigbee2mqtt/{name}/set", f"home/zigbee2mqtt/{name}/get")

@@ -149,23 +149,24 @@ def test_its_name_is_one_that_alexa_takes(own: str | None, device: str | None, n
     assert announced(LEAST | {"name": own, "dev": {"name": device}}).name == name
 
 
-def test_behind_zigbee2mqtt_it_speaks_the_gateways_dialect() -> None:
-    """As Zigbee2MQTT 2 announces a bulb: it keeps no state, and is asked for it."""
+@pytest.mark.parametrize(("base", "more"), [("zigbee2mqtt", {}), ("home/z2m", {"base_topic": "home/z2m"})])
+def test_behind_zigbee2mqtt_it_speaks_the_gateways_dialect(base: str, more: dict[str, str]) -> None:
+    """As Zigbee2MQTT 2 announces a bulb: it keeps no state, and is asked for it. The base may have levels."""
     found = announced(
         {
             "availability": [
-                {"topic": "zigbee2mqtt/bridge/state", "value_template": "{{ value_json.state }}"},
-                {"topic": "zigbee2mqtt/hall/desk/availability", "value_template": "{{ value_json.state }}"},
+                {"topic": f"{base}/bridge/state", "value_template": "{{ value_json.state }}"},
+                {"topic": f"{base}/hall/desk/availability", "value_template": "{{ value_json.state }}"},
             ],
             **{"availability_mode": "all", "brightness": True, "brightness_scale": 254, "schema": "json"},
-            **{"command_topic": "zigbee2mqtt/hall/desk/set", "state_topic": "zigbee2mqtt/hall/desk"},
+            **{"command_topic": f"{base}/hall/desk/set", "state_topic": f"{base}/hall/desk"},
             **{"supported_color_modes": ["xy", "color_temp"], "max_mireds": 500, "min_mireds": 153, "name": None},
             "device": {"identifiers": ["zigbee2mqtt_0x1"], "name": "hall/desk", "manufacturer": "IKEA", "model": "E27"},
             "origin": {"name": "Zigbee2MQTT", "sw": "2.1.0", "url": "https://www.zigbee2mqtt.io"},
         }
     )
     assert found.options == {
-        **{"dialect": "zigbee2mqtt", "topic": "zigbee2mqtt/hall/desk", "confirm": "echo"},
+        **{"dialect": "zigbee2mqtt", "topic": f"{base}/hall/desk", "confirm": "echo"} | more,
         **{"supported_color_modes": ["xy", "color_temp"], "kelvin_range": [2000, 6535]},
         "capabilities": ["power", "brightness", "color", "temperature"],
     }
