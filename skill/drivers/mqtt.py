@@ -36,6 +36,7 @@ WHOLE = 4.5  # seconds for all of a change, its turn included: within the answer
 RETRY_FIRST, RETRY_LONGEST = 0.5, 15.0  # seconds between attempts to connect
 MOST_WAITING = 20_000  # messages that wait to be read: beyond them the oldest go, since later ones say how lamps stand
 AT_ONCE = 40  # lamps that are subscribed in one packet: one round trip each would take a second for a thousand
+LEFT_AT_ONCE = 200  # topics that are left in one packet
 CALM = 1000  # waiting messages above which no further lamps are subscribed
 NO_MQTT_5 = 132  # reason code of a broker that refuses the protocol's version
 
@@ -57,7 +58,8 @@ class MqttDriver:
         self._connected = asyncio.Event()
         self._heard: dict[str, Heard] = {}
         self._listening: dict[str, list[Heard]] = {}
-        self._unheard = asyncio.Event()
+        self._left: set[str] = set()
+        self._changed = asyncio.Event()
 
     async def sample(self, lamp: Lamp, stored: LampState | None) -> Sample:
         heard = await self._listen(lamp)
@@ -172,30 +174,33 @@ class MqttDriver:
         return heard
 
     def _keep(self, lamp: Lamp) -> Heard:
-        """In place of what was known under other options. Raises BadOption."""
+        """In place of what was known under other options; topics that nobody listens to any more are left, but not
+        waited for. Raises BadOption."""
         heard = Heard(lamp.endpoint_id, lamp.options, Wiring.of(lamp.options))
         self._drop(lamp.endpoint_id)
         self._heard[lamp.endpoint_id] = heard
         for topic in heard.wiring.listens_to:
             self._listening.setdefault(topic, []).append(heard)
+        if self._left:
+            self._changed.set()
         return heard
 
-    def _drop(self, endpoint_id: str) -> list[str]:
-        """The topics that nobody listens to any more."""
+    def _drop(self, endpoint_id: str) -> None:
         if (heard := self._heard.pop(endpoint_id, None)) is None:
-            return []
+            return
         for topic in heard.wiring.listens_to:
             left = [other for other in self._listening.get(topic, ()) if other is not heard]
             if left:
                 self._listening[topic] = left
             else:
                 self._listening.pop(topic, None)
-        return [topic for topic in heard.wiring.listens_to if topic not in self._listening]
+                self._left.add(topic)
 
     async def watch(self, lamps: Iterable[Lamp]) -> None:
         """Listen to these from now on, and no more to others, whether a directive ever names them or not."""
         there = {lamp.endpoint_id: lamp for lamp in lamps}
-        left = [topic for endpoint_id in self._heard.keys() - there.keys() for topic in self._drop(endpoint_id)]
+        for endpoint_id in self._heard.keys() - there.keys():
+            self._drop(endpoint_id)
         for lamp in there.values():
             heard = self._heard.get(lamp.endpoint_id)
             if heard is None or heard.options != lamp.options:
@@ -203,29 +208,41 @@ class MqttDriver:
                     self._keep(lamp)
                 except BadOption as error:
                     log.warning("lamp %s cannot be listened to: %s", lamp.endpoint_id, error)
-        self._unheard.set()
-        if left and (client := self._client) is not None:
-            with contextlib.suppress(aiomqtt.MqttError):  # over the next connection there is none
-                await client.unsubscribe(left, timeout=PUBLISHING)
+        self._changed.set()
 
     async def _subscribe_all(self, client: aiomqtt.Client) -> None:
-        """All lamps over one connection, those that come later too, until cancelled. Directives go on meanwhile."""
+        """All lamps over one connection, those that come later too, until cancelled; and topics that nobody listens to
+        any more are left. Directives go on meanwhile."""
         while True:
-            self._unheard.clear()
+            self._changed.clear()
             try:
+                await self._unsubscribe(client)
                 while lamps := [heard for heard in self._heard.values() if heard.over is not client]:
                     for start in range(0, len(lamps), AT_ONCE):
                         while len(client.messages) > CALM:  # noqa: ASYNC110 (the client has no event for it)
                             await asyncio.sleep(0.02)
                         await self._subscribe(client, lamps[start : start + AT_ONCE])
-                await self._unheard.wait()
+                await self._changed.wait()
             except aiomqtt.MqttError as error:
                 log.warning("lamps not listened to yet: %s", error)
                 await asyncio.sleep(RETRY_FIRST)
 
+    async def _unsubscribe(self, client: aiomqtt.Client) -> None:
+        """Between the look at who listens and the packet nothing waits: who listens from then on subscribes after it.
+        Raises MqttError."""
+        while left := [topic for topic in self._left if topic not in self._listening][:LEFT_AT_ONCE]:
+            self._left.difference_update(left)
+            try:
+                await client.unsubscribe(left, timeout=PUBLISHING)
+            except aiomqtt.MqttError:
+                self._left.update(left)
+                raise
+        self._left.clear()
+
     async def _subscribe(self, client: aiomqtt.Client, lamps: Sequence[Heard]) -> None:
-        """Raises MqttError."""
+        """Not to what was left meanwhile. Raises MqttError."""
         topics = list(dict.fromkeys(topic for heard in lamps for topic in heard.wiring.listens_to))
+        topics = [topic for topic in topics if topic in self._listening]
         if topics:
             if self._protocol == aiomqtt.ProtocolVersion.V5:
                 how = SubscribeOptions(qos=1, noLocal=True)
@@ -245,6 +262,7 @@ class MqttDriver:
                     log.info("broker connected")
                     pause = RETRY_FIRST
                     self._client = client
+                    self._left.clear()
                     self._connected.set()
                     subscribing = asyncio.create_task(self._subscribe_all(client))
                     async for message in client.messages:

@@ -4,9 +4,11 @@ dialects have their tests in `test_dialects`."""
 import asyncio
 import json
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 from pydantic import SecretStr
 
@@ -277,6 +279,70 @@ async def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(mosquitto: Broker) 
     assert versions == [5, 4]
     await end(running)
     server.close()
+
+
+class Listening(MqttDriver):
+    """Keeps what the broker delivers."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(SecretStr(url), time.time)
+        self.delivered: list[str] = []
+
+    def _take(self, topic: str, payload: object) -> None:
+        self.delivered.append(topic)
+        super()._take(topic, payload)
+
+    async def hears(self, broker: Broker, *topics: str) -> set[str]:
+        """Which of these are delivered: all that were said before the last one, which is listened to."""
+        self.delivered.clear()
+        async with aiomqtt.Client(broker.host, broker.port) as client:
+            for topic in topics:
+                await client.publish(topic, '{"state":"ON"}', qos=1)
+        async with asyncio.timeout(20):
+            while topics[-1] not in self.delivered:
+                await asyncio.sleep(0.01)
+        return set(self.delivered)
+
+
+@pytest.mark.parametrize("noticed_by", ["a directive", "the registry", "a lamp that is gone"])
+async def test_topics_that_nobody_listens_to_any_more_are_left(mosquitto: Broker, noticed_by: str) -> None:
+    """Another lamp that listens to one of them goes on; one that begins to is heard."""
+    base = f"left/{uuid.uuid4().hex}"
+
+    def lamp(name: str, state: str) -> Lamp:
+        topics = {"command_topic": f"{base}/{name}/set", "state_topic": f"{base}/{state}"}
+        return Lamp(f"lamp-{name}", "u1", "Lamp", "mqtt", topics | {"availability_topic": f"{base}/gateway"})
+
+    old, new, gateway, other = (f"{base}/{name}" for name in ("old", "new", "gateway", "other"))
+    driver = Listening(mosquitto.url)
+    running = asyncio.create_task(driver.run())
+    async with asyncio.timeout(20):
+        await driver._connected.wait()
+    there = [lamp("one", "old"), lamp("two", "other")]
+    await driver.watch(there)
+    for each in there:
+        await driver.sample(each, None)
+    assert await driver.hears(mosquitto, old, gateway, other) == {old, gateway, other}
+    changed = lamp("one", "new")
+    if noticed_by == "a directive":
+        await driver.sample(changed, None)
+    elif noticed_by == "the registry":
+        await driver.watch([changed, there[1]])
+    else:
+        await driver.watch([there[1]])
+    async with asyncio.timeout(20):
+        while old in await driver.hears(mosquitto, old, gateway, other):
+            pass
+    assert await driver.hears(mosquitto, old, gateway, other) == {gateway, other}
+    await asyncio.gather(*(driver.sample(lamp("one", state), None) for state in ("new", "old", "new", "old")))
+    for _ in range(3):  # to and fro: the last one is what holds
+        await driver.sample(changed, None)
+        await driver.sample(there[0], None)
+    assert await driver.hears(mosquitto, old, gateway, other) == {old, gateway, other}
+    async with asyncio.timeout(20):
+        while new in await driver.hears(mosquitto, new, old):
+            pass
+    await end(running)
 
 
 @pytest.mark.spec("alexa 2.3")
