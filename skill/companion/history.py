@@ -1,4 +1,5 @@
-"""Who switched what: what happens to lamps, written off the hot path and kept for 90 days.
+"""Who switched what: what happens to lamps, written off the hot path and kept for 90 days, of each lamp the newest
+5,000 at most: a lamp that never rests fills no disk.
 
 A lamp that fades is one entry. Every replica hears of a lamp behind the broker, and only the one that commanded it
 knows why: of entries that say the same within a moment one is kept, and a cause that is known goes before "the lamp
@@ -7,11 +8,12 @@ itself". `state` of a row holds, beside the lamp's state, `did` (what changed) a
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,6 +26,8 @@ from skill.storage.cold import Cold
 log = logging.getLogger(__name__)
 
 KEPT = 90 * 86_400  # seconds
+MOST_OF_LAMP = 5000  # entries, some fifty for each of those days
+SLACK = 100  # entries above that before they are looked for, so that few writes do
 QUIET = 1.5  # seconds after which a change is no longer going on
 LONGEST = 30.0  # seconds after which one that goes on is written all the same
 FLICKER = 1.0  # seconds within which even switching on and off is one change
@@ -34,6 +38,7 @@ AT_ONCE = 25  # changes in one unit: on SQLite directives wait for it
 BETWEEN = 0.02  # seconds in which they have their turn
 PRUNE_EVERY = 3600.0  # seconds
 PRUNE_BATCH = 500  # rows
+LAMPS_AT_ONCE = 50  # lamps whose entries are counted in one statement
 
 
 @dataclass(slots=True)
@@ -52,6 +57,7 @@ class History:
         self._service, self._cold = service, cold
         self._going: dict[str, _Going] = {}
         self._over: list[tuple[str, _Going]] = []
+        self._written: Counter[str] = Counter()  # entries of each lamp since its number was looked at
 
     def hear(self, happening: Happening) -> None:
         endpoint_id, before, after, at, cause = happening
@@ -99,19 +105,41 @@ class History:
                 async with self._cold.unit() as session:
                     for endpoint_id, going in some:
                         await _write(session, endpoint_id, going)
+                self._written.update(endpoint_id for endpoint_id, _ in some)
+                await self._bound([lamp for lamp in {lamp for lamp, _ in some} if self._written[lamp] >= SLACK])
             except Exception as error:
                 log.warning("%d changes of lamps were not written: %s", len(some), type(error).__name__)
             await asyncio.sleep(BETWEEN)
 
+    async def _bound(self, lamps: Sequence[str]) -> None:
+        """Of these lamps the newest entries alone stay."""
+        for start in range(0, len(lamps), LAMPS_AT_ONCE):
+            some = lamps[start : start + LAMPS_AT_ONCE]
+            counted = select(HistoryRow.endpoint_id).where(col(HistoryRow.endpoint_id).in_(some))
+            counted = counted.group_by(col(HistoryRow.endpoint_id)).having(func.count() > MOST_OF_LAMP)
+            async with self._cold.unit(write=False) as session:
+                too_many = (await session.exec(counted)).all()
+            for lamp in some:
+                self._written.pop(lamp, None)
+            for endpoint_id in too_many:
+                newest = col(HistoryRow.at).desc(), col(HistoryRow.id).desc()
+                mine = select(col(HistoryRow.id)).where(col(HistoryRow.endpoint_id) == endpoint_id).order_by(*newest)
+                await self._delete(mine.offset(MOST_OF_LAMP))
+
+    async def _delete(self, which: Any) -> None:
+        """A few at a time, so that directives have their turn."""
+        while True:
+            async with self._cold.unit() as session:
+                done = await session.exec(delete(HistoryRow).where(col(HistoryRow.id).in_(which.limit(PRUNE_BATCH))))
+            if done.rowcount < PRUNE_BATCH:
+                return
+            await asyncio.sleep(BETWEEN)
+
     async def _prune(self) -> None:
         oldest = int((self._service.clock() - KEPT) * 1000)
-        old = select(col(HistoryRow.id)).where(col(HistoryRow.at) < oldest).limit(PRUNE_BATCH)
         try:
-            while True:
-                async with self._cold.unit() as session:
-                    done = await session.exec(delete(HistoryRow).where(col(HistoryRow.id).in_(old)))
-                if done.rowcount < PRUNE_BATCH:
-                    return
+            await self._delete(select(col(HistoryRow.id)).where(col(HistoryRow.at) < oldest))
+            await self._bound(list(self._written))
         except Exception as error:
             log.warning("old history was not pruned: %s", type(error).__name__)
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from skill.canonical import LampState
+from skill.companion import history
 from skill.companion.history import History, did
 from skill.models import HistoryRow
 from skill.news import Cause, Happening
@@ -187,6 +188,27 @@ async def test_old_entries_are_pruned(told: Told) -> None:
     told.now += 2 * 86_400
     await told.history._prune()
     assert await told.written() == []
+
+
+@pytest.mark.parametrize("by", ["writing", "the hourly look"])
+async def test_of_each_lamp_the_newest_entries_alone_are_kept(
+    told: Told, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Whoever it belonged to; other lamps keep theirs."""
+    monkeypatch.setattr(history, "MOST_OF_LAMP", 3)
+    monkeypatch.setattr(history, "PRUNE_BATCH", 2)
+    if by == "writing":
+        monkeypatch.setattr(history, "SLACK", 2)
+    busy, calm = await told.lamp(), await told.lamp()
+    told.tell(calm, OFF, ON, apart=3.0)
+    for _ in range(5):
+        told.tell(busy, OFF, ON, OFF, apart=3.0)
+    assert len(await told.written()) == (1 + 3 if by == "writing" else 1 + 10)
+    await told.history._prune()
+    assert len(await told.written()) == 1 + 3
+    rows = await told.history.of("anna", busy, None, 100)
+    assert [row.state["did"] for row in rows] == ["off", "on", "off"]
+    assert max(row.at for row in rows) == round((told.now - 3.0) * 1000)
 
 
 async def test_what_waits_is_written_at_the_end(told: Told) -> None:
