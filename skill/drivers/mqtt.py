@@ -35,9 +35,10 @@ PUBLISHING = 2.0  # seconds for the broker's acknowledgement
 WHOLE = 4.5  # seconds for all of a change, its turn included: within the answer's budget of five
 RETRY_FIRST, RETRY_LONGEST = 0.5, 15.0  # seconds between attempts to connect
 MOST_WAITING = 20_000  # messages that wait to be read: beyond them the oldest go, since later ones say how lamps stand
-AT_ONCE = 40  # lamps that are subscribed in one packet: one round trip each would take a second for a thousand
+AT_ONCE = 20  # lamps that are subscribed in one packet: one round trip each would take a second for a thousand
 LEFT_AT_ONCE = 200  # topics that are left in one packet
-CALM = 1000  # waiting messages above which no further lamps are subscribed
+CALM = 40  # waiting messages above which no further lamps are subscribed: a lamp's echo waits behind all of them
+LOOK = 0.002  # seconds between two looks whether it is calm
 NO_MQTT_5 = 132  # reason code of a broker that refuses the protocol's version
 
 
@@ -220,7 +221,7 @@ class MqttDriver:
                 while lamps := [heard for heard in self._heard.values() if heard.over is not client]:
                     for start in range(0, len(lamps), AT_ONCE):
                         while len(client.messages) > CALM:  # noqa: ASYNC110 (the client has no event for it)
-                            await asyncio.sleep(0.02)
+                            await asyncio.sleep(LOOK)
                         await self._subscribe(client, lamps[start : start + AT_ONCE])
                 await self._changed.wait()
             except aiomqtt.MqttError as error:
