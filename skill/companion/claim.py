@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from skill.companion.languages import N_, _
 from skill.companion.pages import path_of
 from skill.companion.visit import Visit
 from skill.service import Service
@@ -9,7 +10,7 @@ from skill.storage.cold import Cold
 from skill.storage.registry import ClaimRefused, Registry
 
 LONGEST = 64  # characters of a code as typed
-REFUSED = (
+REFUSED = N_(
     "This code claims no lamp. Look at it once more; if it is right, it was used already, or it is too old:"
     " whoever gave it to you can make a new one."
 )
@@ -23,7 +24,7 @@ class ClaimPages:
         """The form, with the code of the link in it. Nothing is claimed by opening a link."""
         visit.demand_person()
         code = visit.request.query_params.get("code", "")[:LONGEST]
-        return visit.page("claim.html", title="Add a lamp", here="claim", code=code, error=None)
+        return visit.page("claim.html", title=_("Add a lamp"), here="claim", code=code, error=None)
 
     async def claim(self, visit: Visit) -> Response:
         """One answer to every code that claims nothing. Whoever sends the form twice is led to their lamp twice."""
@@ -40,8 +41,8 @@ class ClaimPages:
                 lamp = await Registry(session).claim(code, owner, now)
         except ClaimRefused:
             return self._refused(visit, code)
-        notice = "The lamp is yours. What is it called, and where is it?"
+        notice = _("The lamp is yours. What is it called, and where is it?")
         return visit.note(visit.go(f"{path_of(lamp.endpoint_id)}?new=1"), notice=notice, new=lamp.endpoint_id)
 
     def _refused(self, visit: Visit, code: str) -> Response:
-        return visit.page("claim.html", 422, title="Add a lamp", here="claim", code=code, error=REFUSED)
+        return visit.page("claim.html", 422, title=_("Add a lamp"), here="claim", code=code, error=_(REFUSED))

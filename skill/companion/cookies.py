@@ -11,6 +11,7 @@ from starlette.responses import Response
 from skill.sealing import CannotOpen, Sealing
 
 SESSION, FLOW, NOTE = "lampgate_companion", "lampgate_companion_flow", "lampgate_companion_note"
+LANGUAGE = "lampgate_companion_language"
 FLOW_SECONDS = 1800
 """A sign-in may pass by a mail that has to be read."""
 NOTE_SECONDS = 600
@@ -30,7 +31,8 @@ class Cookies:
     def value(self, request: Request, name: str) -> str | None:
         return request.cookies.get(self.name(name))
 
-    def set(self, answer: Response, name: str, value: str, seconds: int) -> None:
+    def set(self, answer: Response, name: str, value: str, seconds: int | None) -> None:
+        """`seconds` None: until the browser is closed."""
         answer.set_cookie(
             self.name(name), value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=self._secure
         )

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from skill.abilities import Abilities
 from skill.canonical import Brightness, Change, Color, Power, Temperature
+from skill.companion.languages import N_, _, _n, moments
 from skill.companion.showing import Shown, shown
 from skill.companion.stream import Live
 from skill.companion.visit import NotThere, Unwanted, Visit, way_back
@@ -29,9 +30,9 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds for a lamp to obey
 MOST_NAMED = 5  # lamps in a sentence
-NO_ANSWER = "This lamp does not answer. Is it switched on at the wall?"
-NO_WAY = "Your lamps cannot be reached right now. Try again in a moment."
-WENT_WRONG = "That did not work. Try again in a moment."
+NO_ANSWER = N_("This lamp does not answer. Is it switched on at the wall?")
+NO_WAY = N_("Your lamps cannot be reached right now. Try again in a moment.")
+WENT_WRONG = N_("That did not work. Try again in a moment.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,11 @@ class Home:
     async def show(self, visit: Visit) -> Response:
         """My lamps, or what this is where nobody is signed in."""
         if visit.session is None:
-            return visit.page("welcome.html", title="Your lamps")
+            return visit.page("welcome.html", title=_("Your lamps"))
         cards = await self.cards(visit.person.owner)
         noted = visit.noted()
         answer = visit.page(
-            "home.html", title="Lamps", here="lamps", rooms=in_rooms(cards), noted=noted, notice=noted.get("notice")
+            "home.html", title=_("Lamps"), here="lamps", rooms=in_rooms(cards), noted=noted, notice=noted.get("notice")
         )
         return visit.read(answer)
 
@@ -132,7 +133,7 @@ class Home:
         except (AlexaError, TimeoutError, OSError) as error:
             log.info("a lamp did not obey: %s", type(error).__name__)
             said = said_of(error)
-        return 409, {"error": said, "lamp": shown(await self._service.lamps.view(owned))}
+        return 409, {"error": _(said), "lamp": shown(await self._service.lamps.view(owned))}
 
     async def room_off(self, visit: Visit) -> Response:
         """All lamps of a room that are on, at once."""
@@ -156,12 +157,14 @@ class Home:
 
 def not_off(names: list[str]) -> str:
     """Short enough for a cookie, however many they are and whatever they are called."""
-    named = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:MOST_NAMED])
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"Not switched off, since it does not answer: {named}{more}."
+    named = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:MOST_NAMED]]
+    if more := len(names) - len(named):
+        named.append(_n("{count} other lamp", "{count} other lamps", more).format(count=more))
+    return _("Not switched off, since there is no answer: {lamps}.").format(lamps=moments.listed(named))
 
 
 def said_of(error: Exception) -> str:
+    """A text that is looked up where it is shown."""
     match error:
         case EndpointUnreachable():
             return NO_ANSWER

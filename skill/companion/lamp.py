@@ -9,6 +9,7 @@ from starlette.responses import Response
 from skill.claiming import claim_url, qr_svg
 from skill.companion.history import History
 from skill.companion.home import Home
+from skill.companion.languages import N_, _
 from skill.companion.pages import path_of
 from skill.companion.past import entries
 from skill.companion.visit import NotThere, Visit
@@ -20,9 +21,12 @@ from skill.storage.registry import Registry
 _SIZE = re.compile(r'<svg[^>]*? width="(\d+)"(?: height="\d+")?')
 LATELY = 4  # entries of its history
 LONGEST_ROOM = 64  # characters
-BAD_NAME = "A name needs letters or digits, 128 characters at most: Alexa has to be able to say it."
-BAD_ROOM = "A room's name has 64 characters at most."
-SUGGESTED = ("Living room", "Kitchen", "Bedroom", "Dining room", "Bathroom", "Office", "Hall", "Garden")
+BAD_NAME = N_("A name needs letters or digits, 128 characters at most: Alexa has to be able to say it.")
+BAD_ROOM = N_("A room’s name has 64 characters at most.")
+SUGGESTED = (
+    N_("Living room"), N_("Kitchen"), N_("Bedroom"), N_("Dining room"), N_("Bathroom"), N_("Office"), N_("Hall"),
+    N_("Garden"),
+)  # fmt: skip
 
 
 def clean(text: str, longest: int) -> str:
@@ -67,7 +71,7 @@ class LampPages:
             title=card.name,
             here="lamps",
             card=card,
-            rooms=[*rooms, *(room for room in SUGGESTED if room not in rooms)],
+            rooms=[*rooms, *(room for room in map(_, SUGGESTED) if room not in rooms)],
             lately=lately,
             noted=noted,
             notice=noted["notice"],
@@ -93,11 +97,11 @@ class LampPages:
         try:
             name = named(form.get("name", ""))
         except ValueError:
-            return await self._page(visit, defaultdict(lambda: None), 422, **tried, name_error=BAD_NAME)
+            return await self._page(visit, defaultdict(lambda: None), 422, **tried, name_error=_(BAD_NAME))
         try:
             room = clean(form.get("room", ""), LONGEST_ROOM)
         except ValueError:
-            return await self._page(visit, defaultdict(lambda: None), 422, **tried, room_error=BAD_ROOM)
+            return await self._page(visit, defaultdict(lambda: None), 422, **tried, room_error=_(BAD_ROOM))
         async with self._cold.unit() as session:
             registry = Registry(session)
             lamp = await registry.lamp(endpoint_id)
@@ -107,12 +111,12 @@ class LampPages:
                 await registry.rename(endpoint_id, name, owner)
             if (room or None) != lamp.room:
                 await registry.move(endpoint_id, room or None, owner)
-        return visit.note(visit.go(path_of(endpoint_id)), notice="Saved.")
+        return visit.note(visit.go(path_of(endpoint_id)), notice=_("Saved."))
 
     async def ask_unclaim(self, visit: Visit) -> Response:
         """What giving the lamp back means, before it is done."""
         card = await self._home.card(visit.lamp, visit.person.owner)
-        return visit.page("unclaim.html", title=f"Remove {card.name}", here="lamps", card=card)
+        return visit.page("unclaim.html", title=_("Remove {lamp}").format(lamp=card.name), here="lamps", card=card)
 
     async def unclaim(self, visit: Visit) -> Response:
         """The lamp is nobody's from now on; the code for the next owner is shown once."""
@@ -132,7 +136,7 @@ class LampPages:
             return visit.go("/")
         return visit.page(
             "unclaimed.html",
-            title="Lamp removed",
+            title=_("Lamp removed"),
             here="lamps",
             code=noted["code"],
             name=noted["name"],
@@ -156,4 +160,4 @@ class LampPages:
         await self._home.card(endpoint_id, visit.person.owner)
         async with self._cold.unit() as session:
             await Registry(session).withdraw(endpoint_id, visit.person.owner)
-        return visit.note(visit.go(f"{path_of(endpoint_id)}#pass-on"), notice="The code no longer works.")
+        return visit.note(visit.go(f"{path_of(endpoint_id)}#pass-on"), notice=_("The code no longer works."))

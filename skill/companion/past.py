@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from starlette.responses import Response
 
 from skill.canonical import LampState
 from skill.companion.history import History
+from skill.companion.languages import N_, _, moments
 from skill.companion.visit import NotThere, Visit
 from skill.drawing import draw
 from skill.lamps import LampView
@@ -17,14 +18,14 @@ from skill.storage.cold import Cold
 from skill.storage.registry import Registry
 
 PAGE = 100  # entries
-WHO = {"alexa": "Alexa", "companion": "This page", "lamp": "At the lamp"}
-DID = {"on": "Switched on", "off": "Switched off", "color": "New colour"}
+WHO = {"alexa": "Alexa", "companion": N_("This page"), "lamp": N_("At the lamp")}
+DID = {"on": N_("Switched on"), "off": N_("Switched off"), "color": N_("New colour")}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`at` is local time of the server, `iso` the same for machines; `light` the colour of what did light then, or
-    None."""
+    """`day` and `clock` are local time of the server, `when` both in short, `iso` the same for machines; `light` the
+    colour of what did light then, or None."""
 
     endpoint_id: str
     name: str
@@ -33,6 +34,7 @@ class Entry:
     did: str
     day: str
     clock: str
+    when: str
     iso: str
     light: str | None
 
@@ -42,16 +44,17 @@ def entries(rows: Iterable[HistoryRow], now: float) -> list[Entry]:
 
 
 def _entry(row: HistoryRow, now: float) -> Entry:
-    at = datetime.fromtimestamp(row.at / 1000).astimezone()
+    at, today = datetime.fromtimestamp(row.at / 1000).astimezone(), datetime.fromtimestamp(now).date()
     state = LampState(**{name: value for name, value in row.state.items() if name in LampState._fields})
     return Entry(
         endpoint_id=row.endpoint_id,
         name=str(row.state.get("name", "")),
-        who=WHO.get(row.cause, row.cause),
+        who=_(WHO.get(row.cause, row.cause)),
         cause=row.cause,
         did=_did(row, state),
-        day=_day(at, now),
-        clock=at.strftime("%H:%M"),
+        day=_near(at.date(), today) or moments.day_of_week(at.date()),
+        clock=moments.clock(at),
+        when=_when(at, today),
         iso=at.isoformat(timespec="seconds"),
         light=_light(state) if state.power else None,
     )
@@ -60,11 +63,11 @@ def _entry(row: HistoryRow, now: float) -> Entry:
 def _did(row: HistoryRow, state: LampState) -> str:
     match row.state.get("did"):
         case "brightness":
-            return f"Set to {state.brightness} %"
+            return _("Set to {percent}").format(percent=moments.percent(state.brightness or 0))
         case "white":
-            return f"White, {state.kelvin} K"
+            return _("White, {kelvin} K").format(kelvin=state.kelvin)
         case what:
-            return DID.get(str(what), "Changed")
+            return _(DID.get(str(what), N_("Changed")))
 
 
 def _light(state: LampState) -> str:
@@ -75,13 +78,17 @@ def _light(state: LampState) -> str:
     return draw(view).colour
 
 
-def _day(at: datetime, now: float) -> str:
-    today = datetime.fromtimestamp(now).astimezone().date()
+def _near(on: date, today: date) -> str | None:
+    if on == today:
+        return _("Today")
+    return _("Yesterday") if on == today - timedelta(days=1) else None
+
+
+def _when(at: datetime, today: date) -> str:
+    """Today it is the time of day alone."""
     if at.date() == today:
-        return "Today"
-    if at.date() == today - timedelta(days=1):
-        return "Yesterday"
-    return at.strftime("%A, %-d %B") + ("" if at.year == today.year else f" {at.year}")
+        return moments.clock(at)
+    return f"{_near(at.date(), today) or moments.short_day(at.date())} {moments.clock(at)}"
 
 
 class PastPages:
@@ -106,7 +113,7 @@ class PastPages:
         return visit.read(
             visit.page(
                 "history.html",
-                title="History",
+                title=_("History"),
                 here="history",
                 days=list(days.items()),
                 mine=mine,
@@ -121,5 +128,5 @@ class PastPages:
         form = await visit.form()
         if form.get("sure") == "yes":
             await self._history.delete(visit.person.owner)
-            return visit.note(visit.go("/history"), notice="Your history is deleted.")
+            return visit.note(visit.go("/history"), notice=_("Your history is deleted."))
         return visit.go("/history")

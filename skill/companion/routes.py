@@ -10,6 +10,7 @@ from skill.companion.cookies import Cookies
 from skill.companion.history import History
 from skill.companion.home import Home
 from skill.companion.lamp import LampPages
+from skill.companion.language_menu import choose
 from skill.companion.past import PastPages
 from skill.companion.sessions import Sessions
 from skill.companion.signing_in import CALLBACK, SIGNED_OUT, SigningIn
@@ -72,6 +73,7 @@ def companion_routes(settings: Settings, service: Service) -> list[BaseRoute]:
         ("POST", "/claim", claims.claim),
         ("GET", "/history", past.show),
         ("POST", "/history/delete", past.delete),
+        ("POST", "/language", choose),
         ("GET", "/sign-in", signing_in.sign_in),
         ("GET", CALLBACK, signing_in.signed_in),
         ("POST", "/sign-out", signing_in.sign_out),

@@ -2,18 +2,22 @@
 
 from typing import TypedDict
 
+from skill.companion.languages import N_
 from skill.drawing import draw
 from skill.lamps import LampView
 
+STATES = {"on": N_("On"), "off": N_("Off"), "offline": N_("Offline"), "unknown": N_("No answer yet")}
+
 
 class Shown(TypedDict):
-    """`colour` and `core` as `#rrggbb`; `light`, `lit` 0-1 as in `skill.drawing`; `hue` 0-360, `saturation` 0-100."""
+    """In no language: a page has the words for each `state`. `colour` and `core` as `#rrggbb`; `light`, `lit` 0-1 as in
+    `skill.drawing`; `hue` 0-360, `saturation` 0-100."""
 
     name: str
     on: bool
     online: bool
     known: bool
-    label: str
+    state: str
     brightness: int
     mode: str
     hue: int
@@ -33,7 +37,7 @@ def shown(view: LampView) -> Shown:
         on=drawing.on,
         online=drawing.online,
         known=known,
-        label=_label(view, drawing.online, known),
+        state=_state(view, drawing.online, known),
         brightness=view.brightness if view.power else 0,
         mode=view.mode,
         hue=round(view.hue) % 360,
@@ -46,9 +50,10 @@ def shown(view: LampView) -> Shown:
     )
 
 
-def _label(view: LampView, online: bool, known: bool) -> str:
+def _state(view: LampView, online: bool, known: bool) -> str:
+    """One of `STATES`."""
     if not online:
-        return "Offline"
+        return "offline"
     if not known:
-        return "No answer yet"
-    return "On" if view.power else "Off"
+        return "unknown"
+    return "on" if view.power else "off"

@@ -11,6 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from skill.companion import backchannel
 from skill.companion.backchannel import NoLogoutToken
 from skill.companion.cookies import FLOW, FLOW_SECONDS, NOTE, SESSION
+from skill.companion.languages import N_, _, current
+from skill.companion.languages.choosing import keep, match, wish
 from skill.companion.oidc import Issuer, IssuerAway, SignInRefused
 from skill.companion.sessions import IDLE, Sessions
 from skill.companion.stream import Live
@@ -23,14 +25,14 @@ from skill.settings import Settings
 log = logging.getLogger(__name__)
 
 CALLBACK, SIGNED_OUT = "/signed-in", "/signed-out"
-AWAY = (
+AWAY = N_(
     "The server that keeps your account does not answer right now. Your lamps stay as they are. Try again in a moment."
 )
 REFUSED = {
-    "access_denied": "You did not sign in. You can do so whenever you like.",
+    "access_denied": N_("You did not sign in. You can do so whenever you like."),
     "temporarily_unavailable": AWAY,
 }
-ELSE = "This sign-in was begun in another browser, has been open for too long, or was finished already."
+ELSE = N_("This sign-in was begun in another browser, has been open for too long, or was finished already.")
 
 
 class SigningIn:
@@ -57,7 +59,9 @@ class SigningIn:
             await self._issuer.look()
             kept: dict[str, Any] = {}
             visit.request.scope["session"] = kept
-            answer: Response = await self._issuer.authorize_redirect(visit.request, self._own + CALLBACK)
+            tag = wish(visit.request, visit.cookies)
+            speak = {"ui_locales": tag} if tag else {}
+            answer: Response = await self._issuer.authorize_redirect(visit.request, self._own + CALLBACK, **speak)
         except IssuerAway:
             return self._away(visit, back)
         visit.cookies.seal(answer, FLOW, {"kept": kept, "next": back}, FLOW_SECONDS)
@@ -65,7 +69,7 @@ class SigningIn:
 
     def _away(self, visit: Visit, back: str) -> Response:
         retry = f"/sign-in?{urlencode({'next': back})}"
-        answer = visit.page("message.html", 503, title="Signing in has to wait", text=AWAY, retry=retry)
+        answer = visit.page("message.html", 503, title=_("Signing in has to wait"), text=_(AWAY), retry=retry)
         answer.headers["retry-after"] = "10"
         return answer
 
@@ -89,7 +93,7 @@ class SigningIn:
             if refused.error not in ("invalid_issuer", "repeated", "mismatching_state"):
                 visit.cookies.forget(answer, FLOW)  # the browser's own answer; anything else leaves its sign-in alone
             return answer
-        name = str(person.get("email") or person.get("name") or person.get("preferred_username") or "You")
+        name = str(person.get("email") or person.get("name") or person.get("preferred_username") or _("You"))
         sid = person.get("sid")
         former = visit.cookies.value(visit.request, SESSION)
         session = await self._sessions.begin(
@@ -98,11 +102,12 @@ class SigningIn:
         answer = visit.go(back)
         visit.cookies.set(answer, SESSION, session.value, IDLE)
         visit.cookies.forget(answer, FLOW)
+        keep(visit.request, answer, visit.cookies, match(str(person.get("locale", ""))), "account")
         return answer
 
     def _refused(self, visit: Visit, text: str, back: str) -> Response:
         retry = f"/sign-in?{urlencode({'next': back})}"
-        return visit.page("message.html", 400, title="You are not signed in", text=text, retry=retry)
+        return visit.page("message.html", 400, title=_("You are not signed in"), text=_(text), retry=retry)
 
     async def sign_out(self, visit: Visit) -> Response:
         """Ends this session, then that at the issuer (RP-Initiated Logout 1.0), if it answers."""
@@ -112,7 +117,9 @@ class SigningIn:
         location = SIGNED_OUT
         try:
             await self._issuer.look()
-            there = await self._issuer.create_logout_url(self._own + SIGNED_OUT, id_token, client_id=self._client_id)
+            there = await self._issuer.create_logout_url(
+                self._own + SIGNED_OUT, id_token, client_id=self._client_id, ui_locales=current().tag
+            )
             location = there["url"]
         except (IssuerAway, RuntimeError):
             location += "?here=1"
@@ -125,7 +132,7 @@ class SigningIn:
         """Where signing out ends."""
         if visit.session is not None:
             return visit.go("/")
-        return visit.page("signed_out.html", title="Signed out", here_alone="here" in visit.request.query_params)
+        return visit.page("signed_out.html", title=_("Signed out"), here_alone="here" in visit.request.query_params)
 
     async def left(self, request: Request) -> Response:
         """Back-channel logout: the issuer names who has left."""

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from skill.companion.cookies import NOTE, NOTE_SECONDS, SESSION, Cookies
+from skill.companion.languages import N_, _, current, speaking
+from skill.companion.languages.choosing import asked, keep, language_of
 from skill.companion.pages import render
 from skill.companion.sessions import IDLE, Session, Sessions
 from skill.forms import Forbidden, Form, read_form, same_origin
@@ -19,9 +21,9 @@ from skill.forms import Forbidden, Form, read_form, same_origin
 log = logging.getLogger(__name__)
 
 LONGEST_WAY_BACK = 300  # characters
-PLACES = frozenset({"", "claim", "lamps", "history"})
-"""Where one may be led after signing in: the first part of the path."""
-OVER = "This page was open for too long, or somebody else signed in here. Load it again."
+PLACES = frozenset({"", "claim", "lamps", "history", "unclaimed", "signed-out"})
+"""Where one may be led after signing in, or choosing a language: the first part of the path."""
+OVER = N_("This page was open for too long, or somebody else signed in here. Load it again.")
 
 
 class NotSignedIn(Exception):
@@ -87,7 +89,18 @@ class Visit:
         return fields
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
-        return render(template, status, person=self.session, **values)
+        return render(template, status, **({"person": self.session, "back": self.here} | values))
+
+    @property
+    def here(self) -> str:
+        """Where choosing a language leads back to: this page, or the one that a form was sent from."""
+        if self.request.method == "POST":
+            came_from = urlsplit(self.request.headers.get("referer", ""))
+            own = f"{came_from.scheme}://{came_from.netloc}" == self.own_origin
+            return way_back(came_from._replace(scheme="", netloc="", fragment="").geturl() if own else None)
+        query = self.request.scope["query_string"].decode("latin-1")
+        path = self.request.scope.get("raw_path", b"/").decode("latin-1").partition("?")[0]
+        return way_back(path + (f"?{query}" if query else ""))
 
     def go(self, path: str) -> Response:
         return RedirectResponse(path, 303)
@@ -123,40 +136,48 @@ class Visits:
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             visit = Visit(request, self._cookies, None, self._own_origin)
-            try:
-                visit.session = await self._sessions.find(self._cookies.value(request, SESSION))
-                answer = await page(visit)
-            except Exception as failure:
-                return _failed(visit, failure)
-            if visit.session is not None and visit.session.renewed and "set-cookie" not in answer.headers:
-                self._cookies.set(answer, SESSION, visit.session.value, IDLE)
+            with speaking(language_of(request, self._cookies)):
+                answer = await self._answer(visit, page)
+                answer.headers["content-language"] = current().tag
+            keep(request, answer, self._cookies, asked(request), "asked")
             return answer
 
         endpoint.__doc__ = page.__doc__
         return endpoint
 
+    async def _answer(self, visit: Visit, page: Page) -> Response:
+        try:
+            visit.session = await self._sessions.find(self._cookies.value(visit.request, SESSION))
+            answer = await page(visit)
+        except Exception as failure:
+            return _failed(visit, failure)
+        if visit.session is not None and visit.session.renewed and "set-cookie" not in answer.headers:
+            self._cookies.set(answer, SESSION, visit.session.value, IDLE)
+        return answer
+
 
 def _failed(visit: Visit, failure: Exception) -> Response:
     if isinstance(failure, NotSignedIn):
         if visit.wants_json or visit.request.headers.get("accept") == "text/event-stream":
-            return _json({"error": "You are signed out. Load the page to sign in again."}, 401)
+            return _json({"error": _("You are signed out. Load the page to sign in again.")}, 401)
         if visit.request.method == "POST":
             return visit.go("/")
         path = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
         return visit.go(f"/sign-in?next={quote(way_back(path), safe='')}")
     if isinstance(failure, Forbidden):
-        status, title, text = 403, "Please load the page again", str(failure)
+        status, title, text = 403, _("Please load the page again"), _(str(failure))
     elif isinstance(failure, NotThere):
-        status, title = 404, "There is nothing here"
-        text = "This lamp is not one of yours, or it is gone."
+        status, title = 404, _("There is nothing here")
+        text = _("This lamp is not one of yours, or it is gone.")
     elif isinstance(failure, Unwanted):
-        status, title, text = 422, "That did not work", "This lamp cannot do that."
+        status, title, text = 422, _("That did not work"), _("This lamp cannot do that.")
     else:
         log.error("%s failed", visit.request.scope.get("path"), exc_info=failure)
-        status, title, text = 503, "That did not work", "Something is out of order here. Nothing is lost: try again."
+        status, title = 503, _("That did not work")
+        text = _("Something is out of order here. Nothing is lost: try again.")
     if visit.wants_json:
         return _json({"error": text}, status)
-    answer = visit.page("message.html", status, title=title, text=text, retry=None)
+    answer = visit.page("message.html", status, title=title, text=text, retry=None, back="/")
     if status == 503:
         answer.headers["retry-after"] = "5"
     return answer

@@ -95,7 +95,7 @@ async def test_switch_dim_name_and_sign_out(
     await place.get_by_role("slider").fill("40")
     if not javascript:
         await place.get_by_role("button", name="Set").click()
-    await expect(place.locator("[data-percent]")).to_have_text("40 %")
+    await expect(place.locator("[data-percent]")).to_have_text("40%")
     await page.get_by_role("button", name="All off").click()
     await expect(place.locator("[data-label]")).to_have_text("Off")
     await place.get_by_role("link", name="Floor lamp").click()
@@ -413,6 +413,33 @@ async def reach(page: Page, companion: Companion, where: str, lamp: str) -> None
             await page.goto(f"{here}/unclaim")
             await page.get_by_role("button", name="Remove the lamp").click()
             await page.locator(".qr").wait_for()
+
+
+@pytest.mark.spec("WCAG 2.2")
+@pytest.mark.parametrize(("language", "direction", "on"), [("ar", "rtl", "مضاء"), ("ja", "ltr", "オン")])
+async def test_pages_in_another_language_and_direction(
+    new_page: Pages, companion: Companion, anna: Person, language: str, direction: str, on: str
+) -> None:
+    lamp = await companion.lamp(anna.sub, "123", room="45")
+    page = await new_page("phone", locale=language, bypass_csp=True)
+    await sign_in(page, companion, anna, "/claim")
+    await page.goto(companion.url)
+    await card(page, lamp).get_by_role("switch").click()
+    await expect(card(page, lamp).locator("[data-label]")).to_have_text(on)
+    await expect(page.locator("[data-percent]")).to_have_text("100%")
+    for path in ("/", f"/lamps/{lamp}", f"/lamps/{lamp}/unclaim", "/claim", "/history", "/lamps/none"):
+        await page.goto(companion.url + path)
+        assert await page.get_attribute("html", "dir") == direction
+        words = re.findall("[A-Za-z]{2,}", await page.inner_text("main"))
+        assert set(words) <= {"Alexa", "QR", "TRG", "HBA", "QWX"}, path
+        assert await violations(page) == [], path
+        await nothing_is_cut_off(page, 390)
+    await page.goto(f"{companion.url}/lamps/{lamp}")
+    await page.locator(".languages summary").click()
+    await nothing_is_cut_off(page, 390)
+    await page.get_by_role("button", name="Deutsch").click()
+    await expect(page.get_by_role("button", name="Speichern")).to_be_visible()
+    assert page.url == f"{companion.url}/lamps/{lamp}"
 
 
 async def test_every_control_is_reached_by_the_keyboard(new_page: Pages, companion: Companion, anna: Person) -> None:

@@ -1,33 +1,56 @@
-"""Every text of authserver in every language."""
+"""Every text of the pages in every language."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from babel.core import Locale
 
 from authserver.languages import TAGS
-from authserver.languages.catalogues import forms_of, path_of, problems, read, strings_of
+from authserver.languages.catalogues import forms_of, problems, read, strings_of
 from development import catalogues
 from tests.browser.every_page import PAGES
 from tests.house.sources import ROOT
 
 TRANSLATED = [tag for tag in TAGS if tag != "en"]
+PAGES_OF = pytest.mark.parametrize("pages", catalogues.ALL.values(), ids=list(catalogues.ALL))
+COMPANION = ROOT / "skill" / "companion" / "templates"
 
 
+@PAGES_OF
 @pytest.mark.parametrize("tag", TRANSLATED)
-def test_a_catalogue_holds_every_text_translated_and_nothing_else(tag: str) -> None:
+def test_a_catalogue_holds_every_text_translated_and_nothing_else(pages: catalogues.Pages, tag: str) -> None:
     """`python -m development.catalogues` brings it in step, `missing TAG` and `fill TAG` translate."""
-    found = {message.id: message for message in read(path_of(tag), tag) if message.id}
-    wanted = [text for text, _files in catalogues.texts().values()]
+    found = {message.id: message for message in read(pages.path_of(tag), tag) if message.id}
+    wanted = [text for text, _files in catalogues.texts(pages).values()]
     assert sorted(map(str, set(found) ^ set(wanted))) == []
     assert [message.id for message in found.values() if message.fuzzy] == []
     assert [message.id for message in found.values() if not all(strings_of(message))] == []
 
 
+@PAGES_OF
 @pytest.mark.parametrize("tag", TRANSLATED)
-def test_a_translation_keeps_placeholders_markup_and_plural_forms(tag: str) -> None:
-    assert [problem for message in read(path_of(tag), tag) if message.id for problem in problems(message, tag)] == []
+def test_a_translation_keeps_placeholders_markup_and_plural_forms(pages: catalogues.Pages, tag: str) -> None:
+    messages = read(pages.path_of(tag), tag)
+    assert [problem for message in messages if message.id for problem in problems(message, tag)] == []
+
+
+@PAGES_OF
+def test_both_services_speak_the_same_languages(pages: catalogues.Pages) -> None:
+    assert sorted(path.name for path in pages.locales.iterdir()) == sorted(tag.replace("-", "_") for tag in TRANSLATED)
+
+
+@pytest.mark.parametrize("template", sorted(COMPANION.glob("*.html")), ids=lambda path: path.name)
+def test_a_page_of_the_companion_has_no_text_outside_the_catalogues(template: Path) -> None:
+    """Between tags, and in attributes that somebody reads or hears."""
+    text = re.sub(
+        r"{% (trans).*?{% end\1 %}|{% block kind %}.*?{% endblock %}|{#.*?#}", "", template.read_text(), flags=re.DOTALL
+    )
+    text = re.sub(r"{{.*?}}|{%.*?%}", "", text, flags=re.DOTALL).replace("Lampgate", "")
+    assert re.findall(r'(?:aria-[a-z]*(?:label|text)|alt|title)="[^"]*[^\W\d][^"]*"', text) == []
+    assert re.findall(r"[^\W\d_]{2,}", re.sub(r"<[^<]*?>", " ", text)) == []
 
 
 @pytest.mark.parametrize("tag", TAGS)

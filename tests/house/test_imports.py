@@ -84,3 +84,10 @@ def test_a_worker_loads_no_passkeys_before_somebody_has_one() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_way_of_directives_loads_no_languages() -> None:
+    """Dates and catalogues are the companion's alone."""
+    script = "import sys, skill.app; print([name for name in sys.modules if name in ('babel', 'skill.companion')])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -3,6 +3,8 @@
 
 document.documentElement.classList.add("js");
 const lamps = new Map();
+const words = JSON.parse(document.body.dataset.words); // every text is the page's, in its language
+const percentOf = (number) => words.percent.replace("{number}", number);
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
 
 // ---- A lamp on the page. While a finger or a command is on its way, what it tells is kept for later.
@@ -38,7 +40,7 @@ class Lamp {
       const lit = this.place.dataset.on === "yes";
       brightness.style.setProperty("--at", lit || this.held ? `calc(${brightness.value / 100} * (100% - 28px) + 14px)` : "0%");
       brightness.style.setProperty("--light", light.getAttribute("color"));
-      brightness.setAttribute("aria-valuetext", `${brightness.value} %`);
+      brightness.setAttribute("aria-valuetext", percentOf(brightness.value));
     }
     if (kelvin) kelvin.setAttribute("aria-valuetext", `${kelvin.value} K`);
   }
@@ -68,7 +70,7 @@ class Lamp {
       if (lamp) this.told = lamp;
       this.complain(error || "");
     } catch {
-      this.complain(document.body.dataset.trouble);
+      this.complain(words.trouble);
     }
   }
 
@@ -106,8 +108,8 @@ class Lamp {
     const { label, percent, offline, light, brightness, kelvin, knob } = this.parts;
     this.place.dataset.on = state.on ? "yes" : "no";
     this.place.dataset.online = state.online ? "yes" : "no";
-    if (label.textContent !== state.label) label.textContent = state.label;
-    if (percent) { percent.textContent = `${state.brightness} %`; percent.hidden = !state.on; }
+    if (label.textContent !== words[state.state]) label.textContent = words[state.state];
+    if (percent) { percent.textContent = percentOf(state.brightness); percent.hidden = !state.on; }
     if (offline) offline.hidden = state.online;
     light.setAttribute("color", state.colour);
     for (const stop of light.querySelectorAll("[data-core]")) stop.setAttribute("stop-color", state.core);
