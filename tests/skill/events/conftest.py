@@ -37,11 +37,13 @@ from tests.skill.talking import Alexa
 QUICK = {
     "skill.service:WATCH_EVERY": 0.1,
     "skill.events.watching:LAMPS_EVERY": 0.05,
-    "skill.events.watching:SETTLING": 0.6,
+    "skill.events.watching:SETTLING": 0.45,
+    "skill.events.watching:FIRST_WORDS": 0.3,
+    "skill.events.watching:TICK": 0.02,
     "skill.events.sending:LOOK_EVERY": 0.05,
     "skill.events.sending:RETRY_FIRST": 0.05,
     "skill.events.grants:AFTER_LINKING": 200,
-    "skill.events.amazon:EXCHANGE_PATIENCE": 2.0,
+    "skill.events.amazon:EXCHANGE_PATIENCE": 1.5,
 }
 """Pauses that production takes longer, of the services here. `test_pauses.py` holds how the true ones stand to each
 other."""
@@ -130,7 +132,7 @@ async def until(what: Callable[[], Any], within: float = 20.0) -> Any:
     deadline = time.monotonic() + within
     while not (found := await _given(what())):
         assert time.monotonic() < deadline, "it did not happen"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     return found
 
 

@@ -160,7 +160,7 @@ async def test_S25_a_fade_is_one_report_of_its_end(linked: User, bulb: Bulb, lam
     """That goes on for longer than a lamp must rest."""
     for brightness in range(5, 255, 10):
         await bulb.say(state="ON", brightness=brightness)
-        await asyncio.sleep(0.04)
+        await asyncio.sleep(0.03)
     await bulb.say(brightness=204)
     (report,) = await until(lambda: linked.told(lamp))
     assert report.changed == {"powerState": "ON", "brightness": 80}

@@ -136,6 +136,7 @@ async def test_S22_a_turn_begins_anew_for_who_still_has_it_and_for_nobody_else(c
 @pytest.fixture(autouse=True)
 def _soon_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching_module, "SETTLING_BY_HAND", 0.1)
+    monkeypatch.setattr(watching_module, "TICK", 0.02)
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ async def changes(cold: Cold, count: int) -> list[dict[str, Any]]:
     deadline = time.monotonic() + 10
     while len(rows := await waiting(cold)) != count:
         assert time.monotonic() < deadline, [row.body for row in rows]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     return [row.body for row in rows]
 
 
@@ -205,7 +206,7 @@ async def test_S22_an_unsent_report_is_replaced_and_falls_away_when_nothing_is_l
     watching.hear(happening(lamp, ON._replace(online=False)))
     deadline = time.monotonic() + 10
     while (rows := await waiting(cold))[0].message_id == first.message_id and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     (second,) = rows
     assert second.body["changed"] == ["brightness", "connectivity", "powerState"]
     watching.hear(happening(lamp, OFF))
@@ -225,7 +226,7 @@ async def test_S22_of_a_report_that_may_have_arrived_everything_is_told_again(co
     deadline = time.monotonic() + 10
     while (row := (await waiting(cold))[0]).message_id == taken.message_id:
         assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     properties = row.body["message"]["event"]["payload"]["change"]["properties"]
     assert {each["name"]: each["value"] for each in properties} == {"powerState": "OFF", "brightness": 0}
 
@@ -254,7 +255,7 @@ async def test_S25_of_many_that_judge_the_same_change_one_reports_it(cold: Cold)
     for each in judges:
         each.hear(happening(lamp, ON))
     await changes(cold, 1)
-    await asyncio.sleep(0.7)  # the others judge it, too
+    await asyncio.sleep(0.5)  # the others judge it, too
     for task in tasks:
         await end(task)
     assert len(await waiting(cold)) == 1
