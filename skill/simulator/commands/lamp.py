@@ -76,6 +76,9 @@ def simulate_lamp(
         "supported_color_modes": supported_color_modes, "color_temp_kelvin": color_temp_kelvin,
     }  # fmt: skip
     options = {key: value for key, value in given.items() if value is not None}
+    for option, value in ({"name": name} | options).items():
+        if isinstance(value, str) and not value.isprintable():  # bytes that are no UTF-8 are neither
+            raise typer.BadParameter("cannot be printed", param_hint=f"--{option.replace('_', '-')}")
     url = _broker(broker)
     if endpoint and (options or count > 1):
         raise typer.BadParameter("a registered lamp has its options in the registry", param_hint="--endpoint")

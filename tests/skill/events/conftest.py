@@ -11,7 +11,8 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from sqlmodel import select
+from sqlalchemy import update
+from sqlmodel import col, select
 
 from skill.canonical import LampState
 from skill.events.amazon import Amazon
@@ -109,6 +110,18 @@ class User:
     async def has_tried(self) -> bool:
         """And was not answered."""
         return any(row.last_error for row in await self.waiting())
+
+    async def hold_up(self) -> None:
+        """Nothing more of the user is sent until `go_on`: the gateway wants an hour's rest, and nothing overtakes."""
+        self.at_amazon.gateway_fault = lambda: (503, {}, {"Retry-After": "3600"})
+        await self.lamp("Held up")
+        await until(self.has_tried)
+
+    async def go_on(self) -> None:
+        cold = Cold(self.skill.settings["SKILL_DATABASE_URL"])
+        async with cold.unit() as session:
+            await session.exec(update(EventRow).where(col(EventRow.owner) == self.sub).values(due_at=0))
+        await cold.close()
 
     async def nothing_waits(self) -> None:
         async def nothing() -> bool:

@@ -77,7 +77,7 @@ async def test_S23_the_report_describes_the_lamp_as_discovery_does(linked: User)
 @pytest.mark.spec("S23")
 async def test_S23_what_was_undone_is_not_told_and_what_was_rolled_back_neither(linked: User) -> None:
     """While the gateway is away: many names of a lamp are told as the last, a lamp that is gone as nothing but that."""
-    linked.at_amazon.gateway_fault = lambda: (503, {}, {"Retry-After": "1"})
+    await linked.hold_up()
     url = linked.skill.settings["SKILL_DATABASE_URL"]
     renamed, removed = await linked.lamp("First"), await linked.lamp("Second")
     for name in ("Second", "Third", "Fourth"):
@@ -90,6 +90,7 @@ async def test_S23_what_was_undone_is_not_told_and_what_was_rolled_back_neither(
             await registry.rename(renamed, "Never")
             raise RuntimeError
     linked.at_amazon.gateway_fault = None
+    await linked.go_on()
     await until(lambda: linked.told(renamed, TOLD) and linked.told(removed, GONE))
     names = [each.message["event"]["payload"]["endpoints"][0]["friendlyName"] for each in linked.told(renamed, TOLD)]
     assert names == ["Fourth"]

@@ -51,12 +51,15 @@ async def test_S22_a_token_that_is_never_taken_is_not_renewed_without_end(linked
 
 @pytest.mark.spec("S22", "alexa 1.8")
 async def test_S22_a_403_drops_the_grant_and_what_waits(linked: User, at_amazon: AlexaEvents) -> None:
+    await linked.hold_up()
+    lamps = [await linked.lamp(f"Lamp {number}") for number in range(2)]
+    assert len(await linked.waiting()) == 3
     at_amazon.gateway_fault = lambda: exception(403, "SKILL_DISABLED_EXCEPTION")
-    lamps = [await linked.lamp(f"Lamp {number}") for number in range(3)]
-    await until(lambda: of(at_amazon, lamps[0]) == [403])
-    at_amazon.gateway_fault = None
+    await linked.go_on()
     await linked.nothing_waits()
-    assert [of(at_amazon, lamp) for lamp in lamps] == [[403], [], []]
+    at_amazon.gateway_fault = None
+    assert [each.status for each in at_amazon.received[-2:]] == [503, 403]
+    assert [of(at_amazon, lamp) for lamp in lamps] == [[], []]
     assert "has disabled the skill" in linked.skill.log()
     endpoints = await linked.alexa.discover(linked.token)
     assert not endpoints[0]["capabilities"][1]["properties"]["proactivelyReported"]

@@ -273,6 +273,8 @@ async def test_a_discoverable_lamp_is_found_and_registered_as_it_is(
     [
         (["simulate", "lamp"], "which broker"),
         (["simulate", "lamp", "--broker", "http://x"], "mqtt://"),
+        (["simulate", "lamp", "--broker", "mqtt://x", "--name", "\udcff"], "--name"),
+        (["simulate", "lamp", "--broker", "mqtt://x", "--thing", "\x1b[2J", "--dialect", "aws_shadow"], "--thing"),
         (["simulate", "lamp", "--broker", "mqtt://x", "--dialect", "tasmota", "--topic", "a/#"], "--topic"),
         (["simulate", "lamp", "--broker", "mqtt://x", "--topic", "a"], "no use for it"),
         (["simulate", "lamp", "--broker", "mqtt://x", "--count", "2", "--command-topic", "a"], "{n}"),
