@@ -1,19 +1,22 @@
 """`POST /oauth2/token` (RFC 6749 §3.2)."""
 
 import logging
+from contextlib import suppress
 
-from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
+from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from authserver import greenlets
+from authserver.oauth.client_auth import basic_credentials
 from authserver.oauth.errors import DPOP_NONCE
 from authserver.oauth.refresh_token import UnknownKeyError
 from authserver.oauth.requests import ProtocolRequest, header, read_form, refuse_query
 from authserver.oauth.responses import json_response, unavailable
 from authserver.oauth.server import GRANT_TYPES
 from authserver.services import Services
+from authserver.storage.database import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ async def token(request: Request) -> Response:
     except UnknownKeyError:
         return unavailable(60)
     if answer.status != 200:  # an operator with "unable to link" finds the reason here; no code or token is in it
-        asking = getattr(protocol_request.client, "client_id", None) or parameters.get("client_id", "")[:128]
+        asking = await _who(services, protocol_request)
         log.info("token: %s refused to client %r: %s", grant_type, asking, dict(answer.body).get("error"))
     headers = {name: value for name, value in answer.headers.items() if name in TOLD}
     if protocol_request.proof is not None and (
@@ -57,6 +60,20 @@ async def token(request: Request) -> Response:
     ):
         headers[DPOP_NONCE] = nonce
     return json_response(dict(answer.body), answer.status, headers)
+
+
+async def _who(services: Services, request: ProtocolRequest) -> str:
+    """Which client's operator shall look; '' where nobody knows. Of a Basic header only the id of a client that there
+    is: it may hold id and secret the wrong way round, and no log shall tell a secret."""
+    if request.client is not None:
+        return str(request.client.client_id)
+    if sent := request.parameters.get("client_id"):
+        return sent[:128]
+    with suppress(InvalidClientError, StorageError):
+        basic = basic_credentials(request.headers.get("Authorization", ""))
+        if basic is not None and await services.clients.get(basic[0]) is not None:
+            return basic[0]
+    return ""
 
 
 async def token_endpoint(scope: Scope, receive: Receive, send: Send) -> None:

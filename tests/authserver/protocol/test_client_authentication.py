@@ -224,6 +224,22 @@ async def test_any_parameter_twice_in_a_post_is_an_invalid_request(
     assert_refused(answer, "invalid_request")
 
 
+@pytest.mark.spec("alexa 1.4")
+async def test_the_log_says_whose_secret_was_wrong_and_tells_none(
+    server: Server, alexa: Asker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Alexa says "unable to link": the operator looks here whether it was this client's secret that was mistyped."""
+    caplog.set_level("INFO", "authserver.oauth.endpoints.token")
+    for client_id, secret in ((alexa.client_id, "mistyped"), (alexa.secret, alexa.client_id)):  # the wrong way round
+        header = {"authorization": basic(client_id, secret)}
+        assert_unproven(await server.post(TOKEN, form_for(TOKEN), header))
+    wrong_secret, swapped = caplog.messages[-2:]
+    assert f"refused to client '{alexa.client_id}': invalid_client" in wrong_secret
+    assert "refused to client '': invalid_client" in swapped
+    assert alexa.secret not in caplog.text
+    assert "mistyped" not in caplog.text
+
+
 @pytest.mark.spec("security 6.14", "security 6.15", "RFC 6749 §2.3.1", "RFC 6749 §3.2", "security 4.token-url")
 @pytest.mark.parametrize("query", ["grant_type=refresh_token", "client_secret=x", "client_id=x", "x", "=", "&"])
 async def test_parameters_in_the_query_of_the_token_endpoint_are_refused(
