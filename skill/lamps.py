@@ -1,7 +1,7 @@
 """Whose lamp it is, and how it stands."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Container, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -15,6 +15,10 @@ from skill.storage.store import Store
 
 MOST_LAMPS = 300
 """Of one user (contract 2.2): Alexa takes no more."""
+MOST_SHOWN = 10_000
+"""Of one user, on pages and over HTTP."""
+UNUSABLE = Sample(LampState(power=None, last_brightness=None, online=False), 0.0, 0)
+"""Of a lamp whose options say what no lamp can: nobody commands it, so it is as one that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +97,16 @@ class Lamps:
         """Oldest first, one more than Alexa takes where there are too many, so that the caller can tell."""
         return [lamp for lamp, _ in await self._store.lamps_of(owner, MOST_LAMPS + 1)]
 
-    async def views(self, owner: str) -> list[LampView]:
-        """Every lamp of the user, drawn as off and unknown where it cannot be reached."""
-        found = await self._store.lamps_of(owner, MOST_LAMPS)
+    async def views(self, owner: str, only: Container[str] | None = None) -> list[LampView]:
+        """Every lamp of the user, or those of them that are named, drawn as off and unknown where it cannot be
+        reached."""
+        found = await self._store.lamps_of(owner, MOST_SHOWN)
         return await asyncio.gather(
-            *(self._view(lamp, self._drivers.get(lamp.driver), stored) for lamp, stored in found)
+            *(
+                self._view(lamp, self._drivers.get(lamp.driver), stored)
+                for lamp, stored in found
+                if only is None or lamp.endpoint_id in only
+            )
         )
 
     async def view(self, owned: OwnedLamp) -> LampView:
@@ -112,7 +121,16 @@ class Lamps:
             sample = await driver.sample(lamp, stored)
         except AlexaError:
             sample = Sample(LampState(power=None, last_brightness=None), 0.0, 0)
-        return view_of(lamp, sample)
+        return view_of(lamp, sample if usable(lamp) else UNUSABLE)
+
+
+def usable(lamp: Lamp) -> bool:
+    """Whether its options say what a lamp can."""
+    try:
+        Abilities.of(lamp.driver, lamp.options)
+    except ValueError:
+        return False
+    return True
 
 
 def view_of(lamp: Lamp, sample: Sample) -> LampView:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from skill.abilities import Abilities
 from skill.canonical import Brightness, Change, Color, Power, Temperature
+from skill.companion.choosing import Wish, choose
 from skill.companion.languages import N_, _, _n, moments
 from skill.companion.showing import Shown, shown
 from skill.companion.stream import Live
@@ -18,7 +19,7 @@ from skill.companion.visit import NotThere, Unwanted, Visit, way_back
 from skill.drawing import Kind, kind_of
 from skill.errors import AlexaError, BridgeUnreachable, EndpointUnreachable, NoSuchEndpoint
 from skill.forms import Form
-from skill.lamps import LampView, view_of
+from skill.lamps import MOST_LAMPS, LampView, view_of
 from skill.models import LampRow
 from skill.news import Cause
 from skill.patience import Patience
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds for a lamp to obey
 MOST_NAMED = 5  # lamps in a sentence
+SWITCHED = Abilities(brightness=False, color=False, kelvin=None)
 NO_ANSWER = N_("This lamp does not answer. Is it switched on at the wall?")
 NO_WAY = N_("Your lamps cannot be reached right now. Try again in a moment.")
 WENT_WRONG = N_("That did not work. Try again in a moment.")
@@ -37,7 +39,7 @@ WENT_WRONG = N_("That did not work. Try again in a moment.")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A lamp as its card shows it."""
+    """A lamp as its card shows it. One that is not `usable` is set up as no lamp can be, and takes no commands."""
 
     endpoint_id: str
     name: str
@@ -46,6 +48,7 @@ class Card:
     abilities: Abilities
     shown: Shown
     row: LampRow
+    usable: bool = True
 
 
 def command(form: Form, abilities: Abilities) -> Change:
@@ -74,11 +77,15 @@ class Home:
     def __init__(self, service: Service, cold: Cold, live: Live) -> None:
         self._service, self._cold, self._live = service, cold, live
 
-    async def cards(self, owner: str) -> list[Card]:
+    async def cards(self, owner: str, rows: Iterable[LampRow]) -> list[Card]:
+        """Of these lamps, as far as they have not gone meanwhile."""
+        wanted = {row.endpoint_id: row for row in rows}
+        views = {view.endpoint_id: view for view in await self._service.lamps.views(owner, wanted)} if wanted else {}
+        return [_card(row, views[endpoint_id]) for endpoint_id, row in wanted.items() if endpoint_id in views]
+
+    async def _rows(self, owner: str) -> Sequence[LampRow]:
         async with self._cold.unit(write=False) as session:
-            rows = await Registry(session).lamps(owner)
-        views = {view.endpoint_id: view for view in await self._service.lamps.views(owner)}
-        return [card for row in rows if (card := _card(row, views.get(row.endpoint_id))) is not None]
+            return await Registry(session).lamps(owner)
 
     async def card(self, endpoint_id: str, owner: str) -> Card:
         """Raises NotThere for another's lamp as for none."""
@@ -86,24 +93,26 @@ class Home:
             row = await Registry(session).lamp(endpoint_id)
         if row is None or row.owner != owner:
             raise NotThere
-        lamps = self._service.lamps
-        try:
-            owned = await lamps.owned(endpoint_id, owner)
-            card = _card(row, await lamps.view(owned))
-        except NoSuchEndpoint as error:
-            raise NotThere from error
-        if card is None:
-            raise NotThere
-        return card
+        for card in await self.cards(owner, [row]):
+            return card
+        raise NotThere
 
     async def show(self, visit: Visit) -> Response:
         """My lamps, or what this is where nobody is signed in."""
         if visit.session is None:
             return visit.page("welcome.html", title=_("Your lamps"))
-        cards = await self.cards(visit.person.owner)
+        owner = visit.person.owner
+        part = choose(await self._rows(owner), Wish.of(visit.request.query_params))
         noted = visit.noted()
         answer = visit.page(
-            "home.html", title=_("Lamps"), here="lamps", rooms=in_rooms(cards), noted=noted, notice=noted.get("notice")
+            "home.html",
+            title=_("Lamps"),
+            here="lamps",
+            rooms=in_rooms(await self.cards(owner, part.rows)),
+            part=part,
+            most_of_alexa=MOST_LAMPS,
+            noted=noted,
+            notice=noted.get("notice"),
         )
         return visit.read(answer)
 
@@ -139,20 +148,27 @@ class Home:
         """All lamps of a room that are on, at once."""
         form = await visit.form()
         owner, room = visit.person.owner, form.get("room", "")
-        cards = [card for card in await self.cards(owner) if (card.room or "") == room and card.shown["on"]]
+        rows = [row for row in await self._rows(owner) if (row.room or "") == room]
+        cards = [card for card in await self.cards(owner, rows) if card.shown["on"]]
         done = await asyncio.gather(*(self._obey(card.endpoint_id, owner, {"do": "off"}) for card in cards))
         failed = [card.name for card, (status, _) in zip(cards, done, strict=True) if status != 200]
-        answer = visit.go("/")
+        answer = visit.go(way_back(form.get("back")))
         if failed:
             visit.note(answer, notice=not_off(failed))
         return answer
 
     async def live(self, visit: Visit) -> Response:
-        """The stream of a page; 204 where there are too many."""
-        if not self._live.room_for(visit.person):
+        """The stream of a page, for what it shows: one lamp, a part of them or all; 204 where there are too many."""
+        person, asked = visit.person, visit.request.query_params
+        if not self._live.room_for(person):
             return Response(status_code=204)
+        only = None
+        if "lamp" in asked:
+            only = frozenset({asked["lamp"]})
+        elif "page" in asked:
+            only = frozenset(row.endpoint_id for row in choose(await self._rows(person.owner), Wish.of(asked)).rows)
         headers = {"x-accel-buffering": "no"}  # nginx would keep events back
-        return StreamingResponse(self._live.events(visit.person), headers=headers, media_type="text/event-stream")
+        return StreamingResponse(self._live.events(person, only), headers=headers, media_type="text/event-stream")
 
 
 def not_off(names: list[str]) -> str:
@@ -173,15 +189,13 @@ def said_of(error: Exception) -> str:
     return WENT_WRONG
 
 
-def _card(row: LampRow, view: LampView | None) -> Card | None:
-    """None where the lamp went meanwhile, or its set-up cannot be used."""
+def _card(row: LampRow, view: LampView) -> Card:
+    usable = True
     try:
         abilities = Abilities.of(row.driver, row.options)
     except ValueError:
-        return None
-    if view is None:
-        return None
-    return Card(row.endpoint_id, row.name, row.room, kind_of(row.name), abilities, shown(view), row)
+        abilities, usable = SWITCHED, False
+    return Card(row.endpoint_id, row.name, row.room, kind_of(row.name), abilities, shown(view), row, usable)
 
 
 def in_rooms(cards: Iterable[Card]) -> list[tuple[str | None, list[Card]]]:

@@ -47,6 +47,14 @@ def named(text: str) -> str:
     return name
 
 
+def _spoken(name: str) -> str:
+    """As Alexa calls it; empty where she cannot."""
+    try:
+        return friendly_name(name)
+    except NotDescribable:
+        return ""
+
+
 class LampPages:
     def __init__(self, service: Service, cold: Cold, home: Home, history: History, public_url: str) -> None:
         self._service, self._cold, self._home, self._history = service, cold, home, history
@@ -76,7 +84,7 @@ class LampPages:
             noted=noted,
             notice=noted["notice"],
             tried=defaultdict(lambda: None, tried),
-            spoken=friendly_name(card.name),
+            spoken=_spoken(card.name),
             offered_until=card.row.claim_expires_at if card.row.claim_digest else None,
             offer=offer,
             offer_qr=self._qr(offer),

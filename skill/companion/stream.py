@@ -14,7 +14,7 @@ from skill.canonical import Sample
 from skill.companion.sessions import Session, Sessions
 from skill.companion.showing import Shown, shown
 from skill.errors import AlexaError
-from skill.lamps import view_of
+from skill.lamps import usable, view_of
 from skill.news import Happening
 from skill.service import Service
 from skill.transport import server_is_leaving
@@ -30,10 +30,11 @@ MOST_OF_PERSON, MOST = 12, 2000  # streams
 
 
 class Stream:
-    """`known` is what the page was told last; `waiting` what it has not been told yet, the newest of each lamp."""
+    """`known` is what the page was told last; `waiting` what it has not been told yet, the newest of each lamp. `only`
+    are the lamps that the page shows, None is all that there are and come."""
 
-    def __init__(self, session: Session) -> None:
-        self.owner, self.digest = session.owner, session.digest
+    def __init__(self, session: Session, only: frozenset[str] | None) -> None:
+        self.owner, self.digest, self.only = session.owner, session.digest, only
         self.known: dict[str, Shown] = {}
         self.waiting: dict[str, Shown | None] = {}
         self.told = asyncio.Event()
@@ -75,7 +76,7 @@ class Live:
 
     def _tell(self, stream: Stream, endpoint_id: str, now: Shown | None) -> None:
         """None: it is no longer theirs."""
-        if stream.known.get(endpoint_id) == now:
+        if stream.known.get(endpoint_id) == now or not (stream.only is None or endpoint_id in stream.only):
             return
         if now is None:
             self._forget(stream, endpoint_id)
@@ -124,7 +125,7 @@ class Live:
         for stream in list(self._showing.get(happening.endpoint_id, ())):
             if found is None or found[0].owner != stream.owner:
                 self._tell(stream, happening.endpoint_id, None)
-            else:
+            elif usable(found[0]):
                 sample = Sample(happening.after, happening.at, 0)
                 self._tell(stream, happening.endpoint_id, shown(view_of(found[0], sample)))
 
@@ -152,8 +153,9 @@ class Live:
         """A lamp that is waited for, and one that cannot be asked, is no other person's concern."""
         overtaken: set[str] = set()
         self._overtaken.append(overtaken)
+        asked = self._shown_to(owner)
         try:
-            now = await self._views(owner)
+            now = await self._views(owner, asked)
         except Exception as error:
             log.warning("lamps not looked at: %s", type(error).__name__)
             return
@@ -162,23 +164,30 @@ class Live:
         for stream in self._streams:  # as they are by now: one that went meanwhile stays forgotten
             if stream.owner == owner:
                 for endpoint_id in (stream.known.keys() | now.keys()) - overtaken:
-                    self._tell(stream, endpoint_id, now.get(endpoint_id))
+                    if asked is None or endpoint_id in asked:
+                        self._tell(stream, endpoint_id, now.get(endpoint_id))
 
-    async def _views(self, owner: str) -> dict[str, Shown]:
-        return {view.endpoint_id: shown(view) for view in await self._service.lamps.views(owner)}
+    def _shown_to(self, owner: str) -> frozenset[str] | None:
+        """What any page of theirs shows."""
+        shown_there = [stream.only for stream in self._streams if stream.owner == owner]
+        wanted = [only for only in shown_there if only is not None]
+        return frozenset(one for only in wanted for one in only) if len(wanted) == len(shown_there) else None
 
-    async def events(self, session: Session) -> AsyncIterator[bytes]:
+    async def _views(self, owner: str, only: frozenset[str] | None) -> dict[str, Shown]:
+        return {view.endpoint_id: shown(view) for view in await self._service.lamps.views(owner, only)}
+
+    async def events(self, session: Session, only: frozenset[str] | None = None) -> AsyncIterator[bytes]:
         """Events `lamps`: endpoint id to how it is shown, null where it is gone; all of them first. Ends with the
         browser, with the session and with the server."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LONGEST
         beat = loop.time() + HEARTBEAT
-        stream = Stream(session)
+        stream = Stream(session, only)
         self._streams.add(stream)
         try:
             yield b"retry: 1000\n\n"
             try:
-                for endpoint_id, now in (await self._views(session.owner)).items():
+                for endpoint_id, now in (await self._views(session.owner, only)).items():
                     self._tell(stream, endpoint_id, now)
                 if not stream.waiting:  # a page that shows lamps of before has to hear that there are none
                     yield b"event: lamps\ndata: {}\n\n"

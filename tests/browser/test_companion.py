@@ -81,6 +81,29 @@ async def state_of(page: Page, companion: Companion, lamp: str) -> dict[str, Any
     return found
 
 
+async def test_a_lamp_that_is_set_up_as_none_can_be_lets_the_page_stay(
+    new_page: Pages, companion: Companion, anna: Person
+) -> None:
+    lamp, broken = await companion.lamp(anna.sub, "Floor lamp"), await companion.lamp(anna.sub, "Broken lamp")
+    async with open_registry(companion.skill.settings["SKILL_DATABASE_URL"]) as registry:
+        row = await registry.lamp(broken)
+        assert row is not None
+        row.options = {"capabilities": ["heat"]}
+    page, other = await new_page("desktop"), await new_page("desktop")
+    await sign_in(page, companion, anna)
+    await sign_in(other, companion, anna, f"/lamps/{broken}")
+    loaded: list[str] = []
+    for each in (page, other):
+        each.on("load", lambda which: loaded.append(which.url))
+        await each.reload()
+    await expect(card(page, broken).get_by_role("switch")).to_be_disabled()
+    await expect(other.get_by_text("set up in a way that cannot work")).to_be_visible()
+    async with open_registry(companion.skill.settings["SKILL_DATABASE_URL"]) as registry:
+        await registry.plug(lamp, False)
+    await expect(card(page, lamp).locator("[data-label]")).to_have_text("Offline")  # the stream tells of all lamps
+    assert len(loaded) == 2, loaded
+
+
 @SHAPES
 async def test_switch_dim_name_and_sign_out(
     new_page: Pages, companion: Companion, anna: Person, view: str, javascript: bool
@@ -251,7 +274,7 @@ async def test_without_an_answer_the_control_goes_back_even_where_nothing_was_to
 ) -> None:
     lamp = await companion.lamp(anna.sub, "Far lamp")
     page = await new_page("phone")
-    await page.route("**/live", lambda route: route.fulfill(status=503))
+    await page.route("**/live*", lambda route: route.fulfill(status=503))
 
     async def abort(route: Route) -> None:
         await (route.abort() if route.request.method == "POST" else route.continue_())
@@ -278,7 +301,7 @@ async def test_a_page_listens_again_after_it_was_refused(new_page: Pages, compan
         refused += 1
         await (route.fulfill(status=502) if refused <= 2 else route.continue_())
 
-    await page.route("**/live", refuse)
+    await page.route("**/live*", refuse)
     await sign_in(page, companion, anna, f"/lamps/{lamp}")
     await expect(page.locator("[data-lost]")).to_be_visible()
     await companion.unplug(lamp)

@@ -1,11 +1,16 @@
 """My lamps: seen, commanded, named, and nobody else's."""
 
+import html
 import json
+import re
 
 import pytest
 
+from skill.companion.choosing import PAGE
 from skill.companion.home import not_off
 from skill.companion.languages import LANGUAGES, speaking
+from skill.lamps import MOST_LAMPS
+from skill.storage.registry import open_registry
 from tests.running.companion import Companion, Visitor
 from tests.running.linking import Person
 
@@ -26,6 +31,48 @@ async def test_lamps_stand_in_their_rooms_with_the_controls_that_they_have(compa
         await visitor.get(f"/lamps/{plain}")
         assert "data-wheel" not in visitor.page
         assert "data-kelvin" not in visitor.page
+
+
+async def test_more_lamps_than_a_page_takes_are_found_page_by_page_and_by_name_or_room(companion: Companion) -> None:
+    """All of them, past what Alexa takes, too; the stream of a page tells of what it shows."""
+    person, count = companion.person(), MOST_LAMPS + 5
+    async with open_registry(companion.skill.settings["SKILL_DATABASE_URL"]) as registry:
+        for number in range(count):
+            row = await registry.add(person.sub, f"Lamp {number}", "simulated", {})
+            row.room = "Attic" if number == 0 else "Cellar" if number < PAGE else None
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(person)
+        seen: list[str] = []
+        while True:
+            assert f"of {count}." in visitor.page
+            assert f"Alexa takes {MOST_LAMPS} lamps" in visitor.page
+            shown = re.findall('data-lamp="([^"]+)"', visitor.page)
+            assert 0 < len(shown) <= PAGE
+            seen += shown
+            later = re.search('rel="next" href="([^"]+)"', visitor.page)
+            if later is None:
+                break
+            await visitor.get(html.unescape(later[1]))
+        assert len(seen) == len(set(seen)) == count
+        assert 'rel="prev"' in visitor.page
+        assert f"of {count}." in (await visitor.get("/?page=999")).text
+        await visitor.get("/")
+        assert visitor.page.count('action="/rooms/off"') == 2, "of rooms that stand there whole"
+        await visitor.get("/?page=2")
+        assert 'action="/rooms/off"' not in visitor.page
+        await visitor.get("/?find=ATTIC")
+        assert re.findall("data-name>([^<]+)<", visitor.page) == ["Lamp 0"]
+        lamp = re.findall('data-lamp="([^"]+)"', visitor.page)[0]
+        assert 'name="back" value="/?find=ATTIC"' in visitor.page
+        await visitor.act(f"/lamps/{lamp}", do="on", back="/?find=ATTIC")
+        assert 'aria-checked="true"' in visitor.page
+        assert 'value="/rooms' not in visitor.page
+        await visitor.act("/rooms/off", room="Attic", back="/?find=ATTIC")
+        assert 'aria-checked="false"' in visitor.page
+        page = (await visitor.get("/?find=%3Cb%3Enowhere")).text
+        assert "data-lamp" not in page
+        assert f"Show all {count} lamps" in page
+        assert "<b>nowhere" not in page
 
 
 async def test_forms_command_without_a_script(companion: Companion, anna: Person) -> None:

@@ -1,6 +1,8 @@
 """What a page hears: its person's lamps, at once, and nobody else's."""
 
 import asyncio
+import html
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +10,7 @@ from contextlib import asynccontextmanager
 import aiomqtt
 import orjson
 
+from skill.storage.registry import open_registry
 from tests.running.broker import Broker
 from tests.running.companion import Companion, Visitor
 from tests.running.linking import Person
@@ -44,9 +47,9 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(visitor: Visitor) -> AsyncIterator[Heard]:
+async def listening(visitor: Visitor, path: str = "/live") -> AsyncIterator[Heard]:
     heard = Heard()
-    async with visitor.client.stream("GET", f"{visitor.url}/live", timeout=60) as answer:
+    async with visitor.client.stream("GET", f"{visitor.url}{path}", timeout=60) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         reading = asyncio.create_task(heard.read(answer.aiter_lines()))
@@ -57,6 +60,13 @@ async def listening(visitor: Visitor) -> AsyncIterator[Heard]:
         finally:
             reading.cancel()
             await asyncio.wait([reading])
+
+
+def live_of(visitor: Visitor) -> str:
+    """Where the page that was read last hears of its lamps."""
+    found = re.search('data-live="([^"]+)"', visitor.page)
+    assert found
+    return html.unescape(found[1])
 
 
 async def test_a_command_is_heard_by_the_other_pages_of_its_person_and_by_no_others(
@@ -73,6 +83,37 @@ async def test_a_command_is_heard_by_the_other_pages_of_its_person_and_by_no_oth
             await asyncio.sleep(2.5)  # past the slow look
             assert bens in elsewhere.events[0]
             assert all(set(event) <= set(elsewhere.events[0]) and lamp not in event for event in elsewhere.events)
+
+
+async def test_a_page_hears_of_what_it_shows_whatever_a_lamp_is_set_up_as(companion: Companion) -> None:
+    """A lamp that is told of and not shown, or shown and not told of, would have the page loaded again for ever."""
+    person = companion.person()
+    plain = await companion.lamp(person.sub, "Plain lamp")
+    topics = {"command_topic": "broken/set", "state_topic": "broken/state"}
+    setups: list[tuple[str, dict[str, object]]] = [
+        ("simulated", {"capabilities": ["heat"]}),
+        ("mqtt", topics | {"capabilities": ["temperature"], "kelvin_range": [9000, 1]}),
+        ("mqtt", {"command_topic": "bro/#/ken"}),
+        ("heliograph", {}),
+    ]
+    broken = [await companion.lamp(person.sub, f"Broken {number}", driver="heliograph") for number in range(4)]
+    async with open_registry(companion.skill.settings["SKILL_DATABASE_URL"]) as registry:
+        for lamp, (driver, options) in zip(broken, setups, strict=True):
+            row = await registry.lamp(lamp)
+            assert row is not None
+            row.driver, row.options = driver, options
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(person)
+        shown = set(re.findall('data-lamp="([^"]+)"', visitor.page))
+        assert shown == {plain, *broken}
+        async with listening(visitor, live_of(visitor)) as heard:
+            assert set(heard.events[0]) == shown
+        for lamp in broken:
+            assert (await visitor.get(f"/lamps/{lamp}")).status_code == 200
+            async with listening(visitor, live_of(visitor)) as heard:
+                assert set(heard.events[0]) == {lamp}
+            assert (await visitor.post(f"/lamps/{lamp}", JSON, do="on")).status_code >= 400
+        await visitor.act(f"/lamps/{lamp}/name", name="Set up anew", room="")
 
 
 async def test_what_another_replica_does_to_a_simulated_lamp_is_seen_soon(companion: Companion, anna: Person) -> None:

@@ -232,6 +232,7 @@ for (const place of document.querySelectorAll("[data-lamp]")) lamps.set(place.da
 let stream = null;
 let pause = 1; // seconds until a stream that was refused is asked for again
 const lost = document.querySelector("[data-lost]");
+const shown = document.querySelector("[data-live]"); // what this page shows, where that is not all
 
 function listen() {
   if (document.hidden || !lamps.size) {
@@ -239,7 +240,7 @@ function listen() {
     return;
   }
   if (stream) return;
-  stream = new EventSource("/live");
+  stream = new EventSource(shown ? shown.dataset.live : "/live");
   let first = true;
   stream.addEventListener("open", () => { first = true; pause = 1; if (lost) lost.hidden = true; });
   stream.addEventListener("lamps", (event) => {
