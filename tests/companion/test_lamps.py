@@ -61,7 +61,7 @@ async def test_more_lamps_than_a_page_takes_are_found_page_by_page_and_by_name_o
         await visitor.get("/?page=2")
         assert 'action="/rooms/off"' not in visitor.page
         await visitor.get("/?find=ATTIC")
-        assert re.findall("data-name>([^<]+)<", visitor.page) == ["Lamp 0"]
+        assert re.findall("data-name><bdi>([^<]+)<", visitor.page) == ["Lamp 0"]
         lamp = re.findall('data-lamp="([^"]+)"', visitor.page)[0]
         assert 'name="back" value="/?find=ATTIC"' in visitor.page
         await visitor.act(f"/lamps/{lamp}", do="on", back="/?find=ATTIC")
@@ -71,7 +71,7 @@ async def test_more_lamps_than_a_page_takes_are_found_page_by_page_and_by_name_o
         assert 'aria-checked="false"' in visitor.page
         page = (await visitor.get("/?find=%3Cb%3Enowhere")).text
         assert "data-lamp" not in page
-        assert f"Show all {count} lamps" in page
+        assert "Show all lamps" in page
         assert "<b>nowhere" not in page
 
 
