@@ -39,7 +39,7 @@ $(FOREIGN)/node_modules/.package-lock.json: $(FOREIGN)/package-lock.json
 	@sh development/clients.sh $(FOREIGN)
 
 test: install-dev system clients check ## every check and every test
-	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder $(PYTEST)
+	$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 check: install-dev ## format, lint, types, imports, generated files
 	$(BIN)/ruff format --check .
