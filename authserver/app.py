@@ -11,6 +11,8 @@ from functools import partial
 
 from fastapi import FastAPI
 from sqlmodel import select
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,7 +30,7 @@ from authserver.oauth import keys
 from authserver.oauth.backchannel import worker
 from authserver.oauth.clients import Clients, RegisteredClient, registered
 from authserver.oauth.dynamic import initial_access
-from authserver.oauth.endpoints.routes import machine_paths, oauth_routes
+from authserver.oauth.endpoints.routes import machine_paths, method_not_allowed, oauth_routes
 from authserver.oauth.endpoints.token import token_endpoint
 from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
 from authserver.oauth.resources import Resources
@@ -141,6 +143,16 @@ async def prepare_patiently(settings: Settings, app: FastAPI, clock: Clock) -> S
             await asyncio.sleep(0.5)
 
 
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    """For a program as it reads errors, for a person as a page that is not there."""
+    allowed = str((getattr(error, "headers", None) or {}).get("Allow", ""))
+    if request.url.path in machine_paths(request.app.state.settings.issuer_path):
+        return method_not_allowed(allowed)
+    answer = await pages.not_found(request)
+    answer.status_code, answer.headers["Allow"] = 405, allowed
+    return answer
+
+
 class Application(FastAPI):
     """Token requests take the short way past what pages need (FastAPI's middleware, matching, wrapping): an eighth of a
     refresh. The boundary stands on that way too, and the endpoint is the same."""
@@ -234,6 +246,7 @@ def build(settings: Settings, clock: Clock = unix_now) -> Application:
         *pages.routes(settings),
     ]
     app.add_exception_handler(404, pages.not_found)
+    app.add_exception_handler(405, _not_allowed)
     free_paths = ("/healthz", "/readyz", f"{settings.issuer_path}/static/")
     admission = partial(
         Admission,

@@ -42,6 +42,7 @@ from authserver.settings import Settings
 __all__ = ["Look", "busy_page", "error_page", "form_post_page", "not_found", "routes"]
 
 PAGES: dict[str, tuple[list[str], Callable[[Request], Awaitable[Response]]]] = {
+    "/": (["GET"], signed_in.signed_in),
     "/login": (["GET", "POST"], login.login),
     "/signup": (["GET", "POST"], signup.signup),
     "/confirm": (["GET", "POST"], confirm.confirm),

@@ -1,4 +1,4 @@
-"""`/signed-in`: where a sign-in ended before people had a page of their own. Bookmarks still lead here."""
+"""`/`, which people type, and `/signed-in`, where a sign-in once ended: bookmarks still lead there."""
 
 from starlette.requests import Request
 from starlette.responses import Response

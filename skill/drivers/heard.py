@@ -17,7 +17,8 @@ class Heard:
     """`messages` counts those that told a state. `requested` is what was last asked for, while the lamp may still echo
     it. `told` is what others were last told of the lamp. `there` is what each of its topics says of its being there:
     away where one says so. `over` is the connection over which it is listened to, `asked` whether it was asked for its
-    state over that one. `turn` is held by the directive that is being obeyed."""
+    state over that one, `said` whether it told its state over that one: what was known before may have changed while
+    nobody listened. `turn` is held by the directive that is being obeyed."""
 
     endpoint_id: str
     options: Mapping[str, Any]
@@ -30,6 +31,7 @@ class Heard:
     there: dict[str, bool] = field(default_factory=dict)
     over: object = None
     asked: bool = False
+    said: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -45,6 +47,7 @@ class Heard:
             if state is not None:
                 self.state, self.at = self._with_value(state), at
                 self.messages += 1
+                self.said = True
                 self.news.set()
 
     def _with_value(self, state: LampState) -> LampState:
@@ -60,14 +63,19 @@ class Heard:
     def forget(self) -> None:
         """The connection is lost: what was said of being there holds no longer."""
         self.there.clear()
-        self.over, self.asked = None, False
+        self.over, self.asked, self.said = None, False, False
         self.state = self.state._replace(online=None)
         self.news.set()
+
+    @property
+    def may_be_there(self) -> bool:
+        """It says so, or never says it."""
+        return self.state.online is True or not self.wiring.codec.availability_topics
 
     async def settled(self) -> None:
         """Until the lamp's retained messages are in, as far as it has topics for them."""
         codec = self.wiring.codec
-        while (codec.state_topics and self.at == 0.0) or (codec.availability_topics and self.state.online is None):
+        while (codec.state_topics and not self.said) or (codec.availability_topics and self.state.online is None):
             self.news.clear()
             await self.news.wait()
 

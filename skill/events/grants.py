@@ -134,8 +134,14 @@ class Grants:
         """Whether or not somebody still waits for it: the refresh token before may be used up."""
         renewal = asyncio.create_task(self._renewed(grant))
         self._renewals.add(renewal)
-        renewal.add_done_callback(self._renewals.discard)
+        renewal.add_done_callback(self._over)
         return await asyncio.shield(renewal)
+
+    def _over(self, renewal: "asyncio.Task[Held]") -> None:
+        """How it ended is for whoever waits; nobody may."""
+        self._renewals.discard(renewal)
+        if not renewal.cancelled():
+            renewal.exception()
 
     async def _renewed(self, grant: EventGrantRow) -> Held:
         try:

@@ -12,7 +12,7 @@ from tests.running.linking import PASSWORD, Alexa
 from tests.running.reading import Browser
 from tests.running.service import Service
 
-pytestmark = [pytest.mark.usefixtures("in_production"), pytest.mark.alone]
+pytestmark = pytest.mark.usefixtures("in_production")
 
 PEOPLE = 50  # who sign in at once
 

@@ -43,6 +43,7 @@ class Bulb:
         return Lamp(f"lamp-{uuid.uuid4().hex}", "u1", "Bulb", "mqtt", {k: v for k, v in wired.items() if v})
 
     async def __aenter__(self) -> "Bulb":
+        self._ready.clear()
         self._task = asyncio.create_task(self._run())
         await asyncio.wait_for(self._ready.wait(), 20)
         return self
@@ -93,6 +94,7 @@ class Plugged:
         return Lamp(self.endpoint_id, "u1", "Bulb", "mqtt", self.firmware.options)
 
     async def __aenter__(self) -> "Plugged":
+        self._ready.clear()
         self._task = asyncio.create_task(self._run())
         await asyncio.wait_for(self._ready.wait(), 20)
         return self

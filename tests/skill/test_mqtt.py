@@ -382,3 +382,59 @@ async def test_S15_a_broker_that_is_lost_before_the_lamp_confirms_is_said_at_onc
         with pytest.raises(BridgeUnreachable):
             await asked
         assert time.monotonic() - started < 1, "the lamp's two seconds are not waited for"
+
+
+async def lose_the_broker(broker: Broker, driver: MqttDriver) -> None:
+    """And nothing that it kept comes back."""
+    client = driver._client
+    broker.kill()
+    broker.start()
+    async with asyncio.timeout(20):
+        while driver._client in (None, client):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.spec("alexa 6.2", "S15")
+async def test_S15_what_was_known_over_another_connection_confirms_nothing(tmp_path: Path) -> None:
+    """The lamp stood as is asked now, and is not there to be asked: it may have been switched meanwhile."""
+    broker = Broker(tmp_path)
+    broker.start()
+    driver = MqttDriver(SecretStr(broker.url), time.time)
+    running = asyncio.create_task(driver.run())
+    async with Bulb(broker) as bulb:
+        lamp = bulb.lamp()
+        await driver.apply(lamp, Brightness(96))
+        await lose_the_broker(broker, driver)
+    with pytest.raises(EndpointUnreachable):
+        await driver.apply(lamp, Brightness(96))
+    bulb.state["brightness"] = 18
+    async with bulb:
+        assert (await driver.apply(lamp, Brightness(96))).state.brightness == 96
+        assert bulb.state["brightness"] == 245
+    await end(running)
+    broker.stop()
+
+
+@pytest.mark.spec("alexa 6.2")
+async def test_a_lamp_that_says_nothing_new_is_believed_to_stand_as_it_did(
+    driver: MqttDriver, mosquitto: Broker
+) -> None:
+    """It keeps no state at the broker, never says that it is there, and answers only to what changes it."""
+
+    def quietly(state: dict[str, Any], command: dict[str, Any]) -> dict[str, Any] | None:
+        return state | command if state | command != state else None
+
+    async with Bulb(mosquitto, quietly) as bulb:
+        lamp = bulb.lamp(availability_topic="")
+        await driver.apply(lamp, Brightness(96))
+        async with aiomqtt.Client(mosquitto.host, mosquitto.port) as client:
+            await client.publish(f"{bulb.base}/state", None, qos=1, retain=True)
+        client_before = driver._client
+        assert client_before is not None
+        await client_before.__aexit__(None, None, None)  # the connection alone is lost
+        async with asyncio.timeout(20):
+            while driver._client in (None, client_before):
+                await asyncio.sleep(0.01)
+        assert (await driver.apply(lamp, Brightness(96))).state.brightness == 96
+        assert len(bulb.commands) == 2
+        assert (await driver.apply(lamp, Brightness(40))).state.brightness == 40

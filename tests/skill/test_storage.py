@@ -24,6 +24,7 @@ from skill.storage.engine import open_engine
 from skill.storage.migrations import migrate
 from skill.storage.registry import Registry, open_registry
 from skill.storage.store import Store, open_store
+from tests.running.bridge import directive
 from tests.skill.alexa_rules import check_answer
 
 
@@ -162,9 +163,8 @@ def lamps(store: Store) -> Lamps:
 
 
 async def discover(lamps: Lamps, owner: str) -> list[str]:
-    directive = Directive(DISCOVER, None, None, None, {})
-    answer = await HANDLERS[DISCOVER](directive, Caller(owner, "alexa"), lamps)
-    check_answer({}, json.loads(json.dumps(answer)))
+    answer = await HANDLERS[DISCOVER](Directive(DISCOVER, None, None, None, {}), Caller(owner, "alexa"), lamps)
+    check_answer(directive(*DISCOVER, "a token"), json.loads(json.dumps(answer)))
     return [each["friendlyName"] for each in answer["event"]["payload"]["endpoints"]]
 
 

@@ -14,6 +14,7 @@ from authserver.oauth.endpoints.register import register
 from authserver.oauth.endpoints.revoke import revoke
 from authserver.oauth.endpoints.token import token
 from authserver.oauth.endpoints.userinfo import userinfo
+from authserver.oauth.responses import error_response
 
 #: what programs call, from any origin: errors are JSON
 MACHINE = {
@@ -48,6 +49,11 @@ def machine_paths(issuer_path: str) -> frozenset[str]:
     return frozenset(
         {issuer_path + path for path in MACHINE} | {f"/.well-known/oauth-authorization-server{issuer_path}"}
     )
+
+
+def method_not_allowed(allowed: str) -> Response:
+    """RFC 9110 §15.5.6, in the form of every other error of a path that programs call."""
+    return error_response("invalid_request", f"This endpoint takes {allowed}", 405, {"Allow": allowed})
 
 
 def oauth_routes(issuer_path: str) -> list[BaseRoute]:

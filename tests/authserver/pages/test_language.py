@@ -216,7 +216,9 @@ async def test_a_choice_needs_a_form_of_ours_and_a_language_that_there_is(people
         answer = await linking.browser.client.post(linking.url("/language"), data=data, headers=headers)
         assert "set-cookie" not in answer.headers
     assert (await stored(people, user)).attributes == {}
-    assert (await linking.browser.client.get(linking.url("/language"))).status_code == 405
+    unknown = await linking.browser.client.get(linking.url("/language"))
+    assert (unknown.status_code, unknown.headers["allow"]) == (405, "POST")
+    assert "There is no such page" in unknown.text
 
 
 async def test_a_choice_changes_no_linking_of_another_browser(new_linking: Linkings) -> None:

@@ -276,6 +276,7 @@ async def test_only_post_is_taken(server: Server, alexa: Asker, path: str, metho
     answer = await server.http.request(method, path + query)
     assert answer.status_code == 405
     assert "POST" in answer.headers["allow"]
+    assert method == "HEAD" or answer.json()["error"] == "invalid_request"
     assert alexa.secret not in answer.text
 
 
