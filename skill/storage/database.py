@@ -9,7 +9,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA busy_timeout=5000",
     "PRAGMA foreign_keys=ON",
 )
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The revision that this code was written for: the newest in `alembic/skill/versions`."""
 
 _REVISION = "SELECT version_num FROM alembic_version"

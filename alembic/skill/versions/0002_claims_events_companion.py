@@ -19,8 +19,7 @@ depends_on: None = None
 log = logging.getLogger(__name__)
 
 COUNTED = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-LAMP = {"claim_digest": True, "discovered_as": True, "broker_user": False, "claimed_with": False}
-"""Columns with an index, and whether it is unique."""
+LAMP = ("claim_digest", "discovered_as", "broker_user")
 
 
 def upgrade() -> None:
@@ -29,15 +28,14 @@ def upgrade() -> None:
         sa.Column("claimed_at", sa.BigInteger()),
         sa.Column("claim_digest", sa.LargeBinary(32)),
         sa.Column("claim_expires_at", sa.BigInteger()),
-        sa.Column("claimed_with", sa.LargeBinary(32)),
         sa.Column("discovered_as", sa.String(512)),
         sa.Column("details", sa.JSON(none_as_null=True)),
         sa.Column("broker_user", sa.String(128)),
         sa.Column("broker_verifier", sa.String(256)),
     ):
         op.add_column("lamp", column)
-    for name, unique in LAMP.items():
-        op.create_index(f"ix_lamp_{name}", "lamp", [name], unique=unique)
+    for name in LAMP:
+        op.create_index(f"ix_lamp_{name}", "lamp", [name], unique=name != "broker_user")
     op.execute("UPDATE lamp SET claimed_at = created_at")
     _tables_of_lamps()
     _tables_of_events()
@@ -176,7 +174,6 @@ def downgrade() -> None:
         "broker_user",
         "discovered_as",
         "details",
-        "claimed_with",
         "claim_expires_at",
         "claim_digest",
         "claimed_at",

@@ -50,7 +50,7 @@ async def test_lamps_of_before_are_claimed_and_the_older_of_two_has_their_topic(
                     "at": at,
                 },
             )
-    assert await migrate(database_url) == ("0001", "0002")
+    assert await migrate(database_url) == ("0001", "0003")
     async with engine.connect() as connection:
         rows = await connection.execute(text("SELECT topic, endpoint_id FROM lamp_topic"))
         topics = dict(rows.all())
@@ -76,5 +76,5 @@ async def test_lamps_of_before_are_claimed_and_the_older_of_two_has_their_topic(
         assert names == {"endpoint_id", "owner", "name", "driver", "options", "created_at"}
         left = (await connection.execute(text("SELECT count(*) FROM lamp"))).scalar_one()
         assert left == 4
-    assert await migrate(database_url) == ("0001", "0002")
+    assert await migrate(database_url) == ("0001", "0003")
     await engine.dispose()
