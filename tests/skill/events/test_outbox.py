@@ -383,11 +383,8 @@ async def test_S22_a_report_that_was_under_way_is_not_repeated_to_who_has_the_la
     assert not await Outbox(cold).holds(taken)
 
 
-async def test_a_database_that_does_not_answer_is_not_waited_for_without_end(
-    database_url: str, database_kind: str
-) -> None:
-    if database_kind != "postgresql":
-        pytest.skip("SQLite waits for locks alone, and five seconds")
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)  # SQLite waits for locks alone
+async def test_a_database_that_does_not_answer_is_not_waited_for_without_end(database_url: str) -> None:
     cold = Cold(database_url, patience=0.5)
     with pytest.raises(TimeoutError):
         async with cold.unit(write=False) as session:
@@ -397,11 +394,8 @@ async def test_a_database_that_does_not_answer_is_not_waited_for_without_end(
     await cold.close()
 
 
-async def test_the_cold_path_leaves_connections_to_directives(
-    cold: Cold, database_kind: str, postgres: Postgres
-) -> None:
-    if database_kind != "postgresql":
-        pytest.skip("SQLite has no connections to run out of")
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)  # SQLite has none to run out of
+async def test_the_cold_path_leaves_connections_to_directives(cold: Cold, postgres: Postgres) -> None:
 
     async def work() -> str:
         async with cold.unit(write=False) as session:
@@ -441,11 +435,8 @@ async def test_an_error_of_the_database_names_no_values(cold: Cold) -> None:
     assert "a-secret" not in str(refused.value)
 
 
-async def test_a_connection_that_the_database_ended_is_nobodys_trouble(
-    cold: Cold, database_kind: str, postgres: Postgres
-) -> None:
-    if database_kind != "postgresql":
-        pytest.skip("SQLite has no connections to end")
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)  # SQLite has none to end
+async def test_a_connection_that_the_database_ended_is_nobodys_trouble(cold: Cold, postgres: Postgres) -> None:
     async with cold.unit(write=False) as session:
         (name,) = (await session.execute(text("SELECT current_database()"))).one()
     postgres.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
