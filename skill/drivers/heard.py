@@ -1,4 +1,4 @@
-"""What a lamp behind the broker said so far, and whether that is what was asked of it. Nothing is sent here."""
+"""What a lamp behind the broker said so far. Nothing is sent here."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skill.canonical import Change, LampState
-from skill.drivers.codecs.codec import Wanted
 from skill.drivers.wiring import Wiring
 
 UNKNOWN = LampState(power=None, last_brightness=None)
@@ -80,22 +79,9 @@ class Heard:
             await self.news.wait()
 
 
-def agrees(state: LampState, want: Wanted) -> bool:
-    """In all that was said, but for which colour: a lamp that cannot show it says which one it shows instead."""
-    if state.power != want.power or (want.brightness is not None and state.last_brightness != want.brightness):
-        return False
-    return state.mode == ("color" if want.colour else "white" if want.kelvin else state.mode)
-
-
 def colour_of(state: LampState) -> tuple[object, ...]:
     """Which colour, or which white."""
     return ("color", state.hue, state.saturation) if state.mode == "color" else ("white", state.kelvin)
-
-
-def shines_alike(state: LampState, want: Wanted) -> bool:
-    if want.colour is not None:
-        return (state.hue, state.saturation) == want.colour
-    return want.kelvin is None or state.kelvin == want.kelvin
 
 
 def without_what_is_set(change: Change, state: LampState, target: LampState) -> LampState:

@@ -16,9 +16,10 @@ from pydantic import SecretStr
 
 from skill.canonical import Change, Color, Lamp, LampState, Sample
 from skill.drivers.codecs import BadOption, Message
-from skill.drivers.codecs.codec import Wanted, wanted
+from skill.drivers.codecs.codec import wanted
 from skill.drivers.connection import connection
-from skill.drivers.heard import UNKNOWN, Heard, agrees, colour_of, shines_alike, without_what_is_set
+from skill.drivers.echo import confirmed
+from skill.drivers.heard import UNKNOWN, Heard, without_what_is_set
 from skill.drivers.wiring import Wiring
 from skill.errors import BridgeUnreachable, EndpointUnreachable, InternalError
 from skill.news import Cause, Happening, News
@@ -27,8 +28,6 @@ from skill.storage.store import Clock
 
 log = logging.getLogger(__name__)
 
-CONFIRMATION = 2.0  # seconds for the lamp's echo
-SETTLING = 0.3  # seconds more for a lamp that echoed all but the colour: it may be one that it cannot show
 RETAINED = 0.3  # seconds for what the broker kept, after the first subscription
 CONNECTING = 1.0  # seconds that a directive waits for a broker that is being connected
 PUBLISHING = 2.0  # seconds for the broker's acknowledgement
@@ -87,7 +86,7 @@ class MqttDriver:
         try:
             client = await self._publish(heard.wiring.codec.encode(target, before))
             if heard.wiring.wait_for_echo:
-                await self._confirmed(heard, wanted(target, before), said, client)
+                await confirmed(heard, wanted(target, before), said, lambda: self._client is not client)
             else:
                 heard.state, heard.at = target._replace(online=heard.state.online), self._clock()
             by = cause
@@ -112,34 +111,6 @@ class MqttDriver:
         now = self._clock()
         at = at or now
         return Sample(state, at, max(0, round((now - at) * 1000)))
-
-    async def _confirmed(self, heard: Heard, want: Wanted, said: int, client: aiomqtt.Client) -> None:
-        """By an echo of all that was asked, or of all but a colour that came out otherwise; a lamp that told over this
-        connection that it stands so already need not say it again. One that has told nothing over it may have been
-        switched meanwhile: it is believed to stand as it did only where it is there and still says nothing. `said` is
-        how many messages came before the command, `client` the connection that took it."""
-        until = asyncio.get_running_loop().time() + CONFIRMATION
-        was = colour_of(heard.state)
-
-        def obeyed() -> bool:
-            return agrees(heard.state, want) and shines_alike(heard.state, want)
-
-        try:
-            async with asyncio.timeout_at(until) as deadline:
-                while not (heard.said and obeyed()):
-                    if heard.state.online is False:
-                        raise EndpointUnreachable("The lamp went offline.")
-                    if self._client is not client:
-                        raise BridgeUnreachable("The broker was lost before the lamp confirmed.")
-                    heard.news.clear()
-                    await heard.news.wait()
-                    if agrees(heard.state, want) and colour_of(heard.state) != was:
-                        deadline.reschedule(min(until, asyncio.get_running_loop().time() + SETTLING))
-        except TimeoutError:
-            if not heard.said and obeyed() and heard.may_be_there:
-                return
-            if heard.messages == said or not agrees(heard.state, want):
-                raise EndpointUnreachable("The lamp did not confirm in time.") from None
 
     async def _publish(self, message: Message) -> aiomqtt.Client:
         client = await self._broker()

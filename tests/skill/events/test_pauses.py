@@ -2,14 +2,14 @@
 
 import pytest
 
-from skill.drivers import mqtt
+from skill.drivers import echo
 from skill.events import amazon, grants, sending, watching
 from skill.storage.outbox import LEASE
 
 
 @pytest.mark.spec("S25")
 def test_S25_a_lamp_rests_for_longer_than_a_command_waits_for_its_echo() -> None:
-    assert watching.SETTLING > mqtt.CONFIRMATION + mqtt.SETTLING
+    assert watching.SETTLING > echo.CONFIRMATION + echo.SETTLING
     assert watching.TICK < watching.FIRST_WORDS < watching.SETTLING < watching.SETTLING_LONGEST
 
 
