@@ -105,7 +105,7 @@ class User:
 
     async def waiting(self) -> list[EventRow]:
         """What is still to be sent for the user."""
-        return await self.rows(select(EventRow).where(EventRow.owner == self.sub))
+        return await self.rows(select(EventRow).where(EventRow.owner == self.sub).order_by(col(EventRow.id)))
 
     async def has_tried(self) -> bool:
         """And was not answered."""
