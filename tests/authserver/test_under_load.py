@@ -26,24 +26,26 @@ async def _sign_in(alexa: Alexa, number: int) -> int:
         return (await browser.press(page, "sign_in", username=f"nobody-{number}@example.org", password=PASSWORD)).status
 
 
-@pytest.mark.spec("A17", "cognito 9.26", "decision 3")
-async def test_tokens_come_in_time_while_fifty_people_sign_in(authserver: Service) -> None:
-    """p99 under 1 s, never over the 4.5 s that Alexa waits. A sign-in may be told to come again, never to fail."""
-    alexa = add_alexa(authserver)
-    linked = await alexa.link(add_person(authserver))
-    crowd = [asyncio.create_task(_sign_in(alexa, number)) for number in range(PEOPLE)]
-    times = []
-    while len(times) < 200 or not all(task.done() for task in crowd):
-        begun = time.perf_counter()
-        answer = await alexa.refresh(linked.refresh_token)
-        times.append(time.perf_counter() - begun)
-        assert answer.status_code == 200, answer.text
-    times.sort()
-    assert times[int(len(times) * 0.99)] < 1.0
-    assert times[-1] < 4.5
-    statuses = await asyncio.gather(*crowd)
-    assert set(statuses) <= {422, 429, 503}, statuses
-    assert 422 in statuses, "no sign-in was judged, so nothing was hashed"
+@pytest.mark.alone
+class TestTheClock:
+    @pytest.mark.spec("A17", "cognito 9.26", "decision 3")
+    async def test_tokens_come_in_time_while_fifty_people_sign_in(self, authserver: Service) -> None:
+        """p99 under 1 s, never over the 4.5 s that Alexa waits. A sign-in may be told to come again, never to fail."""
+        alexa = add_alexa(authserver)
+        linked = await alexa.link(add_person(authserver))
+        crowd = [asyncio.create_task(_sign_in(alexa, number)) for number in range(PEOPLE)]
+        times = []
+        while len(times) < 200 or not all(task.done() for task in crowd):
+            begun = time.perf_counter()
+            answer = await alexa.refresh(linked.refresh_token)
+            times.append(time.perf_counter() - begun)
+            assert answer.status_code == 200, answer.text
+        times.sort()
+        assert times[int(len(times) * 0.99)] < 1.0
+        assert times[-1] < 4.5
+        statuses = await asyncio.gather(*crowd)
+        assert set(statuses) <= {422, 429, 503}, statuses
+        assert 422 in statuses, "no sign-in was judged, so nothing was hashed"
 
 
 @pytest.mark.spec("A17", "performance 3.7")
