@@ -115,7 +115,7 @@ async def test_S14_a_lamp_of_every_dialect_that_lost_its_current_is_unreachable_
         started = time.monotonic()
         with pytest.raises(EndpointUnreachable):
             await driver.apply(lamp, Power(on=True))
-        assert time.monotonic() - started < 0.2
+        assert time.monotonic() - started < 1, "the lamp's two seconds are not waited for"
 
 
 @pytest.mark.spec("alexa 2.6", "S16")

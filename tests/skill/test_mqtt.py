@@ -119,7 +119,7 @@ async def test_S14_a_lamp_whose_last_will_came_is_unreachable_at_once(driver: Mq
         started = time.monotonic()
         with pytest.raises(EndpointUnreachable):
             await driver.apply(lamp, Power(on=True))
-        assert time.monotonic() - started < 0.2
+        assert time.monotonic() - started < 1, "the lamp's two seconds are not waited for"
         sample = await driver.sample(lamp, None)
         assert (sample.state.online, sample.state.brightness) == (False, 42)
 

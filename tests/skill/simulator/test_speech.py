@@ -138,7 +138,7 @@ def test_a_lamp_whose_name_holds_a_number_word_is_found() -> None:
 def test_a_hostile_sentence_is_read_quickly() -> None:
     import time
 
-    began = time.perf_counter()
+    began = time.process_time()
     understand("set the brightness of the " * 8 + " to by at " * 20, NAMES)
     understand("make " + "a " * 95 + "brighter", NAMES)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
