@@ -38,6 +38,7 @@ clients: system $(FOREIGN)/node_modules/.package-lock.json ## the OAuth clients 
 $(FOREIGN)/node_modules/.package-lock.json: $(FOREIGN)/package-lock.json
 	@sh development/clients.sh $(FOREIGN)
 
+test: export PYTHONDONTWRITEBYTECODE = # hundreds of processes are started: each module is compiled once
 test: install-dev system clients check ## every check and every test
 	$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder $(PYTEST)
 

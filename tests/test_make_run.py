@@ -63,20 +63,16 @@ def test_what_is_secret_is_readable_by_its_owner_alone(first: MakeRun) -> None:
         assert stat.S_IMODE((first.var / name).stat().st_mode) == 0o600
 
 
-def test_a_second_start_keeps_the_data(first: MakeRun) -> None:
+def test_a_second_start_keeps_the_data_and_sigterm_stops_all_too(first: MakeRun) -> None:
     before = first.demo, (first.var / "secret-key").read_text()
     with again(first) as second:
         assert second.demo == before[0]
         assert lamps(second) == sorted(before[0]["lamps"].values())
         assert before[0]["user"]["password"] in second.printed()
-    assert (first.var / "secret-key").read_text() == before[1]
-
-
-def test_sigterm_stops_all_too(first: MakeRun) -> None:
-    with again(first) as run:
-        at_work = run.services()
-        assert run.stop(signal.SIGTERM) == 0
+        at_work = second.services()
+        assert second.stop(signal.SIGTERM) == 0
         assert not any(is_alive(pid) for pid in at_work)
+    assert (first.var / "secret-key").read_text() == before[1]
 
 
 def test_ctrl_c_stops_a_background_job_of_a_shell(first: MakeRun) -> None:
@@ -103,9 +99,16 @@ def test_a_service_that_dies_stops_the_other_with_a_clear_message(first: MakeRun
     assert f"{['authserver', 'skill'][number]} ended with status" in run.printed()
 
 
-def test_the_services_end_when_the_supervisor_is_killed(first: MakeRun) -> None:
+def test_a_second_run_on_the_same_folder_is_refused_and_the_services_end_when_the_supervisor_is_killed(
+    first: MakeRun,
+) -> None:
     with again(first) as run:
+        other = MakeRun(first.var)
+        other.start(wait=False)
+        assert other.wait() == 1
+        assert "running already" in other.printed()
         at_work = run.services()
+        assert len(at_work) == 2
         assert run.process is not None
         run.process.kill()
         run.process.wait()
@@ -125,14 +128,6 @@ def test_a_busy_port_is_named(first: MakeRun, which: str) -> None:
         run.start(wait=False)
         assert run.wait() == 1
     assert f"Port {run.ports[which]} is in use" in run.printed()
-
-
-def test_a_second_run_on_the_same_folder_is_refused(first: MakeRun) -> None:
-    with again(first):
-        other = MakeRun(first.var)
-        other.start(wait=False)
-        assert other.wait() == 1
-        assert "running already" in other.printed()
 
 
 def test_a_start_that_was_broken_off_is_completed_by_the_next(first: MakeRun) -> None:
