@@ -57,7 +57,7 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
 
 def jwt_response(token: str, media_type: str, headers: dict[str, str] | None = None) -> Response:
     """A signed answer."""
-    return Response(token, 200, {**NO_STORE, **CORS, **(headers or {})}, media_type)
+    return Response(token, 200, {**NO_STORE, **CORS, **(EXPOSED | headers if headers else {})}, media_type)
 
 
 def error_response(error: str, description: str, status: int = 400, headers: dict[str, str] | None = None) -> Response:

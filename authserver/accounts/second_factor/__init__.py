@@ -35,8 +35,10 @@ def allowed(settings: Settings) -> tuple[str, ...]:
 
 
 def levels(settings: Settings) -> list[str]:
-    """The `acr` values that a sign-in with a password can have here."""
+    """The `acr` values that a sign-in can have here."""
     reached = [assurance.acr_of(["pwd"])]
+    if settings.relying_party_id:  # else there are no passkeys
+        reached.append(assurance.acr_of(["swk"]))
     reached += [assurance.acr_of(["pwd", *FACTORS[name].amr]) for name in allowed(settings)]
     return sorted({level for level in reached if level})
 

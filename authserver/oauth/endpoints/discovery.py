@@ -99,6 +99,6 @@ async def jwks(request: Request) -> Response:
     """The public keys (RFC 7517 §5), prebuilt. Verifiers look keys up by `kid` and come again for an unknown one."""
     services: Services = request.app.state.services
     headers = {"Cache-Control": "public, max-age=300", "ETag": services.keys.etag, **CORS}
-    if request.headers.get("if-none-match") == services.keys.etag:
+    if services.keys.etag in request.headers.get("if-none-match", ""):  # one of several, or weakened on the way
         return Response(None, 304, headers)
     return Response(services.keys.jwks, 200, headers, "application/json")

@@ -1,5 +1,7 @@
 """Where each endpoint lies."""
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -31,6 +33,17 @@ MACHINE = {
 }
 
 
+READ = "Authorization, Content-Type, DPoP"  # headers that this server reads
+#: names of headers, as a browser lists them
+HEADERS = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}){0,30}")
+
+
+def _allowed_headers(asked: str) -> str:
+    """Whatever a browser asks for: programs in it send more than this server reads (`x-amz-user-agent` by Amplify,
+    `traceparent` by whoever traces), and none of it opens anything here."""
+    return f"{READ}, {asked}" if HEADERS.fullmatch(asked) else READ
+
+
 async def preflight(request: Request) -> Response:
     """A browser's CORS question; answered for any origin, without credentials (contracts/cognito.md row 25)."""
     headers = {
@@ -38,7 +51,7 @@ async def preflight(request: Request) -> Response:
         "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE"
         if request.url.path.endswith(REGISTER)
         else "GET, POST",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, DPoP",
+        "Access-Control-Allow-Headers": _allowed_headers(request.headers.get("access-control-request-headers", "")),
         "Access-Control-Max-Age": "86400",
     }
     return Response(None, 204, headers)
@@ -63,7 +76,7 @@ def oauth_routes(issuer_path: str) -> list[BaseRoute]:
         routes.append(Route(issuer_path + path, endpoint, methods=methods))
         routes.append(Route(issuer_path + path, preflight, methods=["OPTIONS"]))
     if issuer_path:
-        routes.append(
-            Route(f"/.well-known/oauth-authorization-server{issuer_path}", openid_configuration, methods=["GET"])
-        )
+        before = f"/.well-known/oauth-authorization-server{issuer_path}"
+        routes.append(Route(before, openid_configuration, methods=["GET"]))
+        routes.append(Route(before, preflight, methods=["OPTIONS"]))
     return routes

@@ -11,6 +11,7 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from authlib.oidc.discovery import get_well_known_url as openid_place
 
+from authserver.accounts import second_factor
 from authserver.models import User
 from tests.authserver.protocol.harness import Asker, Server, claims_of, settings_for
 from tests.conftest import NewDatabase
@@ -110,6 +111,21 @@ async def test_the_metadata_have_their_members_in_their_forms_and_no_others(serv
     assert "public" in read["subject_types_supported"]
 
 
+@pytest.mark.spec("oidcc config", "OpenID Connect Discovery §3")
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, ["loa:1", "loa:3", "loa:4"]),
+        ({"second_factor": "off"}, ["loa:1", "loa:3"]),
+        ({"second_factor": "off", "issuer": "https://192.0.2.1"}, ["loa:1"]),
+    ],
+    ids=["all", "passkeys-alone", "passwords-alone"],
+)
+def test_the_metadata_tell_how_sure_a_sign_in_can_be_here(changed: dict[str, str], told: list[str]) -> None:
+    """A passkey is two factors at once, whether the operator allows others or not."""
+    assert second_factor.levels(settings_for("sqlite://", **changed)) == told
+
+
 CANONICAL = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 
 
@@ -142,8 +158,10 @@ async def test_the_keys_are_public_distinct_and_cacheable(server: Server) -> Non
         assert {"kty", "kid", "alg", "use"} <= set(key)
         assert key["use"] == "sig"
         assert not {"d", "p", "q", "dp", "dq", "qi", "k", "oth"} & set(key)
-    again = await server.http.get(JWKS, headers={"if-none-match": answer.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    etag = answer.headers["etag"]
+    for known in (etag, f"W/{etag}", f'"other", {etag}'):  # RFC 9110 §13.1.2, compared weakly
+        again = await server.http.get(JWKS, headers={"if-none-match": known})
+        assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.spec("cognito 9.32", "RFC 7518 §3.3")
@@ -169,6 +187,19 @@ async def test_scripts_of_any_origin_may_ask_without_credentials(server: Server,
     assert asked.headers["access-control-allow-origin"] == "*"
 
 
+@pytest.mark.spec("cognito 9.25")
+@pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/userInfo", OPENID])
+async def test_programs_in_browsers_may_send_headers_that_nobody_here_reads(server: Server, path: str) -> None:
+    """Amplify names itself at the token endpoint; a page that is traced adds headers to whatever it asks."""
+    asked = "content-type,x-amz-user-agent,traceparent"
+    answer = await server.http.options(path, headers={"access-control-request-headers": asked})
+    allowed = {name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")}
+    assert {"authorization", "content-type", "dpop", "x-amz-user-agent", "traceparent"} <= allowed
+    for wrong in ("a: b", "x;y", "<script>", "x" * 5000, ",".join(["a"] * 500)):
+        answer = await server.http.options(path, headers={"access-control-request-headers": wrong})
+        assert answer.headers["access-control-allow-headers"] == "Authorization, Content-Type, DPoP"
+
+
 @pytest.mark.spec("security 6.57", "cognito 9.25")
 @pytest.mark.parametrize("path", ["/oauth2/authorize", "/login", "/signup", "/consent"])
 async def test_scripts_of_other_origins_read_no_page(server: Server, alexa: Asker, path: str) -> None:
@@ -190,6 +221,9 @@ async def test_an_issuer_with_a_path_is_found_at_both_places(under_a_path: Serve
         read = await metadata_at(server, place)
         assert read["issuer"] == server.settings.issuer
         assert read["token_endpoint"] == f"{server.settings.issuer}/oauth2/token"
+        asked = {"access-control-request-headers": "mcp-protocol-version"}
+        preflight = await server.http.options(place, headers=asked)
+        assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, "*")
     assert (await server.http.get(OPENID)).status_code == 404
     assert (await server.http.get("/oauth2/authorize")).status_code == 404
     assert (await server.http.post("/oauth2/token")).status_code == 404
