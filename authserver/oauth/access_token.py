@@ -1,22 +1,25 @@
 """Our own access tokens, presented to us (userinfo)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 
-from authserver.oauth.keys import KeyRing
+from authserver.oauth.keys import KeyRing, LoadedKey, PastKey
 
-LONGEST = 8192  # characters
+LONGEST = 32_768  # characters: an ID token tells all that a person has, and twenty attributes have room for 2048 each
 
 
-def signed_by_us(keys: KeyRing, value: str) -> jwt.Token | None:
-    """A JWT that a published key of ours has signed, of whatever kind and age; None for anything else."""
+def signed_by_us(keys: KeyRing, value: str, *, in_the_past: bool = False) -> jwt.Token | None:
+    """A JWT that a published key of ours has signed, of whatever kind and age; None for anything else. `in_the_past`:
+    or one that has expired since, for what opens nothing."""
     if len(value) > LONGEST or value.count(".") != 2 or "=" in value:
         return None
     try:
         kid = jws.extract_compact(value.encode()).headers().get("kid")
-        key = next((key for key in keys.keys if key.kid == kid), None)
+        known: Sequence[LoadedKey | PastKey] = (*keys.keys, *keys.past) if in_the_past else keys.keys
+        key = next((key for key in known if key.kid == kid), None)
         if key is None:
             return None
         token = jwt.decode(value, key.key, algorithms=[key.alg])

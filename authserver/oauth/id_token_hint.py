@@ -18,14 +18,15 @@ class Hint:
 
 
 def read(keys: KeyRing, issuer: str, client_id: str, value: str) -> Hint | None:
-    """None where nothing was sent. An expired token is as good as a young one: it opens nothing.
+    """None where nothing was sent. An expired token is as good as a young one, and one of an expired key: it opens
+    nothing, and a client may hold it for longer than a key is published.
 
     Raises `InvalidRequestError` for anything that is not an ID token of ours for this client: access tokens, other
     clients' tokens, tokens of a kind that is yet to come (contracts/security.md 6.51, 6.69).
     """
     if not value:
         return None
-    token = signed_by_us(keys, value)
+    token = signed_by_us(keys, value, in_the_past=True)
     if token is None or token.header.get("typ") != "JWT":
         raise InvalidRequestError("id_token_hint is not an ID token of this server")
     claims = token.claims

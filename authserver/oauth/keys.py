@@ -9,6 +9,7 @@ what they fetch may be some minutes old itself, from a cache on the way or a rep
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -23,7 +24,8 @@ from authserver.secret_values import SealError, SecretKey, SecretKeys
 from authserver.settings import Settings, SettingsError
 from authserver.storage.changes import announce
 
-ALGORITHMS = ("RS256", "ES256", "EdDSA")
+KINDS: dict[str, Any] = {"RS256": RSAKey, "ES256": ECKey, "EdDSA": OKPKey}
+ALGORITHMS = tuple(KINDS)
 LONGEST_TOKEN = 86_400  # seconds; the upper bound of every token lifetime that can be set
 LINGERING = 600  # seconds that a key stays beyond its last token: clocks differ, of replicas and of verifiers
 SEAL = "signing key"
@@ -46,6 +48,15 @@ class LoadedKey:
 
 
 @dataclass(frozen=True)
+class PastKey:
+    """The public half of a key that has expired: it tells that a token was ours, and opens nothing."""
+
+    kid: str
+    alg: str
+    key: Key = field(repr=False)
+
+
+@dataclass(frozen=True)
 class KeyRing:
     """What one process holds; replaced as a whole when the ring changes."""
 
@@ -53,6 +64,7 @@ class KeyRing:
     jwks: bytes
     etag: str
     pairwise_key: SecretKey | None = field(default=None, repr=False)
+    past: tuple[PastKey, ...] = ()
     _signing: dict[str, tuple[int, LoadedKey]] = field(default_factory=dict, repr=False, compare=False)
 
     def ready(self, client: Client, now: int) -> None:
@@ -132,13 +144,7 @@ def _open(row: SigningKey, secret_keys: SecretKeys) -> LoadedKey:
             private = secret_key.unseal(SEAL, row.private_sealed, row.kid)
         except SealError:
             continue
-        key: Key
-        if row.alg == "RS256":
-            key = RSAKey.import_key(private)
-        elif row.alg == "ES256":
-            key = ECKey.import_key(private)
-        else:
-            key = OKPKey.import_key(private)
+        key: Key = KINDS[row.alg].import_key(private)
         return LoadedKey(row.kid, row.alg, key, row.signs_from, row.expires_at, Signer(row.alg, row.kid, key))
     raise SettingsError(
         f"signing key {row.kid} cannot be opened with AUTHSERVER_SECRET_KEY; set the key that this database was made "
@@ -164,7 +170,12 @@ async def load(session: AsyncSession, secret_keys: SecretKeys, now: int, known: 
         for row in live
     )
     etag = f'"{hashlib.sha256(jwks).hexdigest()[:32]}"'
-    return KeyRing(keys, jwks, etag, await pairwise.load(session, secret_keys))
+    past = tuple(
+        PastKey(row.kid, row.alg, KINDS[row.alg].import_key(row.public_jwk))
+        for row in rows
+        if row.revoked_at is None and row.expires_at is not None and row.expires_at <= now
+    )
+    return KeyRing(keys, jwks, etag, await pairwise.load(session, secret_keys), past)
 
 
 def check_value(secret_key: SecretKey) -> str:

@@ -8,7 +8,6 @@ whoever came here wants to sign out.
 import logging
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 from authlib.oidc.rpinitiated import EndSessionEndpoint
@@ -17,6 +16,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from authserver.models import Session
 from authserver.oauth.access_token import signed_by_us
 from authserver.oauth.clients import RegisteredClient
+from authserver.oauth.redirects import with_query
 from authserver.oauth.requests import ProtocolRequest
 from authserver.oauth.server import OAuthServer
 
@@ -54,7 +54,7 @@ class EndSession(EndSessionEndpoint):  # type: ignore[misc]
     def _validate_id_token_hint(self, id_token_hint: str) -> dict[str, Any]:
         """An ID token of ours and no other token. It may have expired (§2: a recent session), but no longer ago than a
         session may last: an old one from a log or a backup leads nowhere (CVE-2026-16206)."""
-        token = signed_by_us(self.server.keys, id_token_hint)
+        token = signed_by_us(self.server.keys, id_token_hint, in_the_past=True)
         claims: dict[str, Any] = token.claims if token is not None and token.header.get("typ") == "JWT" else {}
         expires = claims.get("exp")
         if (
@@ -107,6 +107,4 @@ def _sid(oauth: OAuthServer, client: RegisteredClient | None, told: object) -> s
 
 def with_state(uri: str, state: str) -> str:
     """The registered URI untouched, with `state` as it came (§2)."""
-    if not state:
-        return uri
-    return uri + ("&" if urlsplit(uri).query else "?") + urlencode({"state": state}, quote_via=quote)
+    return with_query(uri, {"state": state}) if state else uri

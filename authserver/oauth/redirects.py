@@ -72,7 +72,12 @@ def response_uri(redirect_uri: str, issuer: str, state: str | None, parameters: 
     if state:
         answer["state"] = state
     answer["iss"] = issuer
-    return redirect_uri + ("&" if urlsplit(redirect_uri).query else "?") + urlencode(answer, quote_via=quote)
+    return with_query(redirect_uri, answer)
+
+
+def with_query(uri: str, parameters: Mapping[str, str]) -> str:
+    """These appended to a registered URI, whose own query, an empty one too, stays (RFC 6749 §3.1.2)."""
+    return uri + ("&" if "?" in uri else "?") + urlencode(parameters, quote_via=quote)
 
 
 def registration_problem(redirect_uri: str) -> str | None:

@@ -201,4 +201,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         if isinstance(error, InvalidClientError):
             error.status_code = 401
         status, body, headers = error()
-        return Answer(status, body, dict(headers))
+        told = dict(headers)
+        if challenge := told.get("WWW-Authenticate"):  # RFC 7617 §2: the realm, which Authlib leaves out, is REQUIRED
+            told["WWW-Authenticate"] = challenge.replace("Basic ", 'Basic realm="clients", ', 1)
+        return Answer(status, body, told)

@@ -33,7 +33,7 @@ def assert_proven(answer: httpx2.Response) -> None:
 
 def assert_unproven(answer: httpx2.Response) -> None:
     assert_refused(answer, "invalid_client", 401)
-    assert answer.headers["www-authenticate"].startswith("Basic ")
+    assert answer.headers["www-authenticate"].startswith('Basic realm="clients", error="invalid_client"')  # RFC 7617 §2
     assert "secret" not in answer.json()["error_description"]
 
 

@@ -104,6 +104,24 @@ async def test_a_new_key_is_published_before_it_signs_and_the_old_one_stays_unti
     assert await published(own) == [second]
 
 
+@pytest.mark.spec("OpenID Connect Core §3.1.2.1", "oidcc id-token-hint", "decision 9")
+async def test_a_hint_is_one_for_longer_than_its_key_is_published_unless_that_was_stolen(own: Server) -> None:
+    """A client that was away over the weekend sends the ID token that it has; nothing is opened by that."""
+    client, person = await own.add_client(first_party=True), await own.add_person()
+    tokens = await client.linked(person)
+    hint, kid = tokens["id_token"], header_of(tokens["id_token"])["kid"]
+    await rotate(own)
+    own.clock.advance(LEAD + DAY + keys.LINGERING)
+    await reload(own)
+    assert kid not in await published(own)
+    asked, cookie = client.authorization(prompt="none", id_token_hint=hint), await own.signed_in(person)
+    assert "code=" in (await own.authorize(asked, **cookie)).headers["location"]
+    assert (await own.userinfo(tokens["access_token"])).status_code == 401
+    await revoke(own, kid)
+    await reload(own)
+    assert "error=invalid_request" in (await own.authorize(asked, **cookie)).headers["location"]
+
+
 @pytest.mark.spec("A28", "decision 9", "cognito 9.34")
 async def test_a_verifier_with_keys_of_two_hours_ago_never_meets_an_unknown_one(own: Server) -> None:
     """API Gateway caches a JWKS for two hours."""

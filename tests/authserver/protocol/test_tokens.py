@@ -255,3 +255,13 @@ async def test_the_signature_is_over_what_was_sent(server: Server, confidential:
     assert jws.extract_compact(token.encode()).headers()["kid"] in {key.kid for key in server.services.keys.keys}
     assert_refused(await confidential.refresh(token))
     assert body
+
+
+@pytest.mark.spec("OpenID Connect Core §3.1.2.1", "oidcc id-token-hint")
+async def test_an_id_token_of_somebody_with_much_to_tell_is_a_hint_as_any_other(server: Server) -> None:
+    person = await server.add_person(attributes={f"custom:note{number}": "n" * 2048 for number in range(5)})
+    client = await server.add_client(first_party=True, scopes=["openid", "profile"])
+    hint = (await client.linked(person))["id_token"]
+    assert len(hint) > 10_000
+    asked = client.authorization(prompt="none", id_token_hint=hint)
+    assert "code=" in (await server.authorize(asked, **await server.signed_in(person))).headers["location"]
