@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from authlib.oauth2.rfc9101.errors import InvalidRequestObjectError, RequestNotSupportedError
 
-from authserver.oauth.client_jwt import ClientJwt, JwtError, UnsignedError
+from authserver.oauth.client_jwt import LONGEST_LIFE, SKEW, ClientJwt, JwtError, UnsignedError
 from authserver.oauth.client_keys import ClientKeys
 from authserver.oauth.clients import RegisteredClient
 
@@ -53,11 +53,26 @@ def _check(found: ClientJwt, issuer: str, client: RegisteredClient, now: int) ->
     if any("\0" in name or "\0" in _text(name, value) for name, value in claims.items()):
         raise JwtError("holds a NUL character")
     found.check_times(now, must_expire=client.row.require_signed_request_object)
+    if client.row.require_signed_request_object:
+        _check_life(found, now)
+
+
+def _check_life(found: ClientJwt, now: int) -> None:
+    """FAPI 2.0 Message Signing §5.3.1: `nbf` is there and no longer ago than an hour, and `exp` within an hour of it.
+    Raises `JwtError`."""
+    begins, expires = found.time("nbf"), found.time("exp") or 0
+    if begins is None:
+        raise JwtError("has no nbf")
+    if begins < now - LONGEST_LIFE - SKEW or expires > begins + LONGEST_LIFE:
+        raise JwtError(f"has an nbf more than {LONGEST_LIFE} seconds ago, or lives longer than that")
 
 
 def _text(name: str, value: Any) -> str:
     """As it would stand in the query: numbers in digits, `claims` and the like as JSON, several `resource`s divided by
-    spaces (RFC 8707 §2)."""
+    spaces (RFC 8707 §2). Raises `JwtError` for what is nested so deeply that it is read and cannot be written."""
     if name == "resource" and isinstance(value, list):
         return " ".join(map(str, value))
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    try:
+        return value if isinstance(value, str) else orjson.dumps(value).decode()
+    except TypeError as error:
+        raise JwtError("holds a claim that is nested too deeply") from error

@@ -240,6 +240,16 @@ DOES_NOT_APPLY: dict[str, str] = {
     "oidcc idtoken-unsigned": "no key ring has `none`, no client can ask for it, and the metadata do not tell it",
     "oidcc scope-claims-at-userinfo-alone": "Cognito puts what the granted scopes open into its ID tokens, too, and "
     "clients that move here read it there; the suite warns of it, and what nobody asked for is in neither place",
+    "oidcc 3rd-party-init-login": "nothing here begins a sign-in for an application; links to one are the operator's",
+    "oidcc frontchannel-logout": "browsers give a frame of another site no cookie; clients are told by back-channel "
+    "logout, and the metadata name nothing else",
+    "oidcc session-management": "browsers give that frame no cookie, either; the metadata name none",
+    "OIDC Dynamic without-pkce": "whoever registers itself uses PKCE (RFC 9700 §2.1.1, docs/adr/0040); the suite's "
+    "dynamic plan sends none, so that it is the one plan that cannot be run as it is",
+    "security 3.jarm": "`iss` and a code that is bound to its client, verifier and key are what the security profile "
+    "asks for; signed answers are no part of it",
+    "security 3.rar": "scopes, `resource` and `claims` say it",
+    "security 3.mtls": "a proxy in front ends TLS; `private_key_jwt` and DPoP are the profile's other way",
     "security 4.fragment": "it guards tokens in fragments, of which there are none without the implicit grant; Alexa "
     "and Cognito's clients expect the bare redirect URI",
     "security 4.revoke-access-takes-refresh": "an access token ends alone while its grant lives, so that nobody is "
@@ -257,7 +267,7 @@ CHECKS: dict[str, dict[str, str]] = {
     "authserver, as OpenID certifies a Basic OP": BASIC_OP,
     "authserver, as OpenID certifies metadata and logout": CONFIG | LOGOUT,
     "authserver, as OpenID certifies dynamic registration": DYNAMIC,
-    "authserver, as FAPI 2.0 wants pushed requests, client assertions and DPoP": FAPI,
+    "authserver, as FAPI 2.0 wants pushed and signed requests, client assertions and DPoP": FAPI,
     "authserver, as OAuch attacks it": OAUCH,
 }
 

@@ -1,4 +1,5 @@
-"""What OpenID's certification suite checks, module by module: Basic OP, Config, logout, and dynamic registration."""
+"""What OpenID's certification suite checks, module by module: Basic OP, also with posted answers, Config, logout, and
+dynamic registration."""
 
 BASIC_OP = {
     "oidcc every-module": "Whatever the flow: sane metadata, keys of distinct ids, a way of authentication that is "
@@ -47,6 +48,10 @@ BASIC_OP = {
     "oidcc refresh-token": "A refresh answers in full, its ID token tells of the same sign-in, tokens are long and of "
     "the right characters, and another client's refresh token is `invalid_grant`.",
     "oidcc ensure-request-with-valid-pkce-succeeds": "A request with S256 never fails for it.",
+    "oidcc formpost": "With `response_mode=form_post` the code is posted with state and `iss`,",
+    "oidcc formpost-errors": "and so are errors, what somebody put into a state among them, and none of it is markup.",
+    "oidcc formpost-steps": "So it is at the end of sign-in and consent.",
+    "oidcc 3rd-party-init-login": "A sign-in begins at the client's `initiate_login_uri`.",
     "oidcc session-cookie-lax": "The session's cookie comes along from a client's page: `SameSite=Lax`, not `Strict`.",
 }
 
@@ -57,6 +62,8 @@ CONFIG = {
 }
 
 LOGOUT = {
+    "oidcc frontchannel-logout": "Clients are told by frames in a page of ours.",
+    "oidcc session-management": "Clients watch the session from a frame of ours.",
     "oidcc rp-initiated-logout": "With a hint and a registered address the person is signed out and led there with the "
     "state; then `prompt=none` fails.",
     "oidcc rp-initiated-logout-discovery": "The metadata name the endpoint.",
@@ -94,6 +101,8 @@ DYNAMIC: dict[str, str] = {
     "OIDC Dynamic sector-identifier": "A sector that lists every redirect URI is one for all its clients.",
     "OIDC Dynamic sector-identifier-bad": "One that does not is refused.",
     "OIDC Dynamic request-uri-unsigned": "No `request_uri` of its own is fetched.",
+    "OIDC Dynamic request-uri-rs256": "Nor one with a signed request.",
+    "OIDC Dynamic without-pkce": "It asks for codes without PKCE, as every module of this plan does.",
     "OIDC Dynamic request-object-rs256": "A request object that it has signed counts.",
     "oidcc server-key-rotation": "After a rotation the new key is published, and the old one still is.",
 }

@@ -1,4 +1,5 @@
-"""What FAPI 2.0 demands of pushed requests, client assertions and DPoP, and what the security tester OAuch tries."""
+"""What FAPI 2.0 demands of pushed and signed requests, client assertions and DPoP, and what the security tester OAuch
+tries."""
 
 FAPI = {
     "security 3.par-once": "A pushed request ends in one answer: a code or an error, once.",
@@ -8,6 +9,18 @@ FAPI = {
     "security 3.par-method": "Only POST pushes.",
     "security 3.par-request-uri": "A reference cannot be pushed.",
     "security 3.par-alone": "Beside the reference nothing need be repeated, and nothing that is counts.",
+    "security 3.par-demanded": "Who must push is refused with a plain link.",
+    "security 3.par-redirect-uri": "Nothing with another redirect URI or response type is pushed.",
+    "security 3.jar-demanded": "Who must sign its requests is refused without a signature, when pushing too.",
+    "security 3.jar-life": "Such a request says from when and until when it counts: an hour, begun within the last.",
+    "security 3.jar-aud": "Its audience is the issuer, alone or among others.",
+    "security 3.jar-alg": "Unsigned ones, and those of another key or algorithm, are not taken.",
+    "security 3.jar-outside": "What stands beside it, a state among it, does not count.",
+    "security 3.jarm": "Answers through the browser are signed where a client wants that.",
+    "security 3.rar": "`authorization_details` say what is asked for.",
+    "security 3.mtls": "Clients prove themselves, and hold their tokens, by their certificate.",
+    "security 3.introspection-jwt": "Introspection is signed for whoever asks for that.",
+    "security 3.issuer": "Every answer names the issuer.",
     "security 3.pkce-required": "Who must use PKCE is refused without a challenge, when pushing too.",
     "security 3.pkce-plain": "`plain` is refused.",
     "security 3.pkce-verifier": "A missing and a wrong verifier are `invalid_grant`.",
@@ -27,6 +40,8 @@ FAPI = {
     "security 3.dpop-times": "`nbf` and `exp` of a proof count where they are there.",
     "security 3.dpop-jkt-par": "A pushed `dpop_jkt` that is not the key of the proof beside it is refused.",
     "security 3.dpop-jkt-token": "A code that is bound to a key is refused with a proof by another, and without one.",
+    "security 3.dpop-nonce": "Where nonces are demanded, a proof without one is told which, and uses nothing up.",
+    "security 3.dpop-refresh": "A public client's refresh token is good with its key alone.",
     "security 3.dpop-resource": "UserInfo and the skill refuse proofs for another token, request or moment, by another "
     "key, and used ones.",
     "security 3.dpop-demanded": "A client that must prove its key gets no bearer token, and a bound token opens "

@@ -40,7 +40,7 @@ def page_of(server: Server, answer: object) -> Page:
     return Page(server.settings.issuer, answer)  # type: ignore[arg-type]
 
 
-@pytest.mark.spec("OAuth 2.0 Form Post Response Mode §2", "security 6.41", "security 6.42")
+@pytest.mark.spec("oidcc formpost", "OAuth 2.0 Form Post Response Mode §2", "security 6.41", "security 6.42")
 async def test_the_code_is_posted_with_state_and_issuer(server: Server, person: User) -> None:
     client = await server.add_client(first_party=True)
     asked = client.authorization(response_mode="form_post", state=NASTY)
@@ -53,7 +53,9 @@ async def test_the_code_is_posted_with_state_and_issuer(server: Server, person: 
     assert set(given) == {"code", "iss"}
 
 
-@pytest.mark.spec("OAuth 2.0 Form Post Response Mode §2", "CVE-2026-42849", "RFC 6749 §4.1.2.1")
+@pytest.mark.spec(
+    "oidcc formpost-errors", "OAuth 2.0 Form Post Response Mode §2", "CVE-2026-42849", "RFC 6749 §4.1.2.1"
+)
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
@@ -137,7 +139,7 @@ async def test_alexa_is_answered_in_the_query_whatever_a_link_says(people: Peopl
                  "login_required")  # fmt: skip
 
 
-@pytest.mark.spec("OAuth 2.0 Form Post Response Mode §2", "A08", "security 6.46")
+@pytest.mark.spec("oidcc formpost-steps", "OAuth 2.0 Form Post Response Mode §2", "A08", "security 6.46")
 @pytest.mark.parametrize("decision", ["allow", "deny"])
 async def test_at_the_end_of_the_pages_the_answer_is_posted(
     people: People, form_linking: Linking, decision: str

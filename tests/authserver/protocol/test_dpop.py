@@ -289,7 +289,7 @@ async def test_of_twenty_uses_of_one_proof_at_once_one_succeeds(public: Asker, p
     assert seen == {(200, None): 1, (400, "invalid_dpop_proof"): 19}
 
 
-@pytest.mark.spec("RFC 9449 §5", "security 6.70")
+@pytest.mark.spec("security 3.dpop-refresh", "RFC 9449 §5", "security 6.70")
 async def test_the_refresh_token_of_a_public_client_is_of_no_use_without_the_key(
     server: Server, public: Asker, person: User, key: ProvingKey
 ) -> None:

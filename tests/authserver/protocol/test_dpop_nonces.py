@@ -27,7 +27,7 @@ async def strict(database_kind: str, new_database: NewDatabase) -> AsyncIterator
         yield server
 
 
-@pytest.mark.spec("RFC 9449 §8", "RFC 9449 §8.2")
+@pytest.mark.spec("security 3.dpop-nonce", "RFC 9449 §8", "RFC 9449 §8.2")
 async def test_a_proof_without_the_nonce_is_told_which_and_consumes_nothing(strict: Server, key: ProvingKey) -> None:
     person, client = await strict.add_person(), await strict.add_client("public")
     prover = Prover(client, key)
@@ -61,7 +61,7 @@ async def test_a_nonce_lasts_some_minutes_and_the_next_comes_with_the_answer(str
     assert (await prover.ask(await prover.code(person), prover.proof(nonce=second))).status_code == 200
 
 
-@pytest.mark.spec("RFC 9449 §9")
+@pytest.mark.spec("security 3.dpop-nonce", "RFC 9449 §9")
 async def test_at_userinfo_it_is_401_with_a_challenge(strict: Server, key: ProvingKey) -> None:
     person, client = await strict.add_person(), await strict.add_client("public")
     prover = Prover(client, key)

@@ -281,7 +281,7 @@ async def test_a_machines_token_is_its_clients(server: Server, confidential: Ask
     assert told(await confidential.introspect(token)) == INACTIVE
 
 
-@pytest.mark.spec("RFC 9701 §4", "RFC 9701 §5", "security 6.69")
+@pytest.mark.spec("security 3.introspection-jwt", "RFC 9701 §4", "RFC 9701 §5", "security 6.69")
 @pytest.mark.parametrize("alg", [None, "ES256"])
 async def test_a_signed_answer_is_for_whoever_asked_and_for_nothing_else(
     server: Server, person: User, alg: str | None

@@ -44,7 +44,7 @@ async def test_only_what_was_signed_counts(server: Server, person: User, alg: st
     assert tokens.json()["scope"] == "openid"
 
 
-@pytest.mark.spec("RFC 9101 §6.3")
+@pytest.mark.spec("security 3.jar-outside", "RFC 9101 §6.3")
 async def test_what_was_not_signed_is_not_there(server: Server, person: User) -> None:
     client = await Holder.add(server, first_party=True)
     value = client.request_object(state=None, nonce=None)
@@ -97,7 +97,11 @@ WRONG: dict[str, Callable[[Holder], str]] = {
     "no-signature": lambda client: client.request_object().rpartition(".")[0] + ".",
     "five-parts": lambda client: "a.b.c.d.e",
     "text": lambda client: "text",
-    "empty": lambda client: "",
+    "deep": lambda client: signed(
+        {"alg": "ES256", "kid": client.signing.kid},
+        json.dumps(claims_of(client.request_object()) | {"claims": json.loads("[" * 500 + "]" * 500)}).encode(),
+        client.signing.key,
+    ),
     "long": lambda client: client.request_object(state="s" * 20_000),
     "array": lambda client: signed({"alg": "ES256", "kid": client.signing.kid}, b"[1]", client.signing.key),
     "surrogate": lambda client: signed(
@@ -106,7 +110,15 @@ WRONG: dict[str, Callable[[Holder], str]] = {
 }
 
 
-@pytest.mark.spec("RFC 9101 §6.2", "RFC 9101 §6.3", "RFC 9101 §10.8", "RFC 8725 §3.11", "security 6.69")
+@pytest.mark.spec(
+    "security 3.jar-alg",
+    "security 3.jar-aud",
+    "RFC 9101 §6.2",
+    "RFC 9101 §6.3",
+    "RFC 9101 §10.8",
+    "RFC 8725 §3.11",
+    "security 6.69",
+)
 @pytest.mark.parametrize("make", WRONG.values(), ids=WRONG)
 async def test_an_object_that_is_not_in_order_is_a_page_or_an_error_at_a_registered_address(
     server: Server, make: Callable[[Holder], str]
@@ -121,7 +133,7 @@ async def test_an_object_that_is_not_in_order_is_a_page_or_an_error_at_a_registe
     assert_let_in(await server.authorize(link(client, client.request_object())), server)
 
 
-@pytest.mark.spec("security 6.52", "RFC 9101 §10.2", "oidcc unsigned-request-object")
+@pytest.mark.spec("security 3.jar-alg", "security 6.52", "RFC 9101 §10.2", "oidcc unsigned-request-object")
 async def test_an_object_without_a_signature_or_with_a_borrowed_one_is_never_taken(server: Server) -> None:
     client = await Holder.add(server, signing("RS256"), require_signed_request_object=False)
     claims = claims_of(client.request_object())
@@ -150,7 +162,7 @@ async def test_an_object_and_a_reference_at_once_are_refused(server: Server) -> 
     assert_error(answer, client, "request_uri_not_supported")
 
 
-@pytest.mark.spec("RFC 9101 §6.3")
+@pytest.mark.spec("security 3.jar-aud", "RFC 9101 §6.3")
 @pytest.mark.parametrize("aud", ["list", "single"])
 async def test_the_audience_may_be_one_of_several_and_a_clock_a_little_ahead(server: Server, aud: str) -> None:
     client, now = await Holder.add(server), server.clock()
@@ -161,15 +173,25 @@ async def test_the_audience_may_be_one_of_several_and_a_clock_a_little_ahead(ser
     )
 
 
-@pytest.mark.spec("RFC 9101 §10.5")
+@pytest.mark.spec("security 3.jar-demanded", "security 3.jar-life", "RFC 9101 §10.5")
 async def test_a_client_that_must_sign_is_refused_without_and_must_say_until_when(server: Server, person: User) -> None:
     client = await Holder.add(server, require_signed_request_object=True, first_party=True)
     cookie = await server.signed_in(person)
     assert_error(await server.authorize(client.authorization(), **cookie), client, "invalid_request")
     assert_refused(await server.post(PAR, client.authorization() | client.proof()), "invalid_request")
     beside = {"redirect_uri": CALLBACK, "state": "xyz"}
-    endless = client.request_object(exp=None)
-    assert_error(await server.authorize(link(client, endless, **beside)), client, "invalid_request_object")
+    now = server.clock()
+    for times in (
+        {"exp": None},
+        {"nbf": None},
+        {"nbf": now - 4200},
+        {"nbf": now - 600, "exp": now + 3300},
+    ):  # FAPI 2.0 Message Signing §5.3.1
+        wrong = client.request_object(**times)
+        assert_error(await server.authorize(link(client, wrong, **beside)), client, "invalid_request_object")
+        assert_refused(await server.post(PAR, {"request": wrong} | client.proof()), "invalid_request_object")
+    early = client.request_object(nbf=now - 1800, exp=now + 1800)
+    assert "code" in answered(await server.authorize(link(client, early), **cookie), CALLBACK)
     answer = await server.authorize(link(client, client.request_object()), **cookie)
     assert "code" in answered(answer, CALLBACK)
     lax = await Holder.add(server)

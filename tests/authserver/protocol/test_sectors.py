@@ -194,6 +194,7 @@ async def test_a_client_that_registered_itself_changes_its_keys_as_it_likes(deve
 
 
 @pytest.mark.spec(
+    "OIDC Dynamic request-uri-rs256",
     "OIDC Dynamic request-uri-unsigned",
     "OIDC Dynamic request-object-rs256",
     "RFC 9101 §6",
