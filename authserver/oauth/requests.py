@@ -60,6 +60,11 @@ def once(values: Mapping[str, list[str]]) -> dict[str, str]:
     return {name: found[0] for name, found in values.items()}
 
 
+def sent(parameters: dict[str, str]) -> dict[str, str]:
+    """RFC 6749 §3.1, §3.2: parameters sent without a value MUST be treated as if they were omitted."""
+    return {name: value for name, value in parameters.items() if value} if "" in parameters.values() else parameters
+
+
 def header(request: Request, name: bytes) -> str:
     """The first of this name (in small letters), '' for none: a tenth of what Starlette's mapping costs."""
     headers: list[tuple[bytes, bytes]] = request.scope["headers"]
@@ -106,8 +111,13 @@ def refuse_query(request: Request) -> None:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The parameters of a form POST, each once. Raises subclasses of `InvalidRequestError`."""
+    """The fields of a form POST, each once. Raises subclasses of `InvalidRequestError`."""
     return once(parse(await read_body(request)))
+
+
+async def read_parameters(request: Request) -> dict[str, str]:
+    """The parameters that a program sends, each once. Raises as `read_form`."""
+    return sent(await read_form(request))
 
 
 class ProtocolRequest(OAuth2Request):  # type: ignore[misc]

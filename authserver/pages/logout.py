@@ -15,7 +15,7 @@ from authserver.languages import N_
 from authserver.oauth import logout
 from authserver.oauth.errors import PageError
 from authserver.oauth.logout import LogoutRequest
-from authserver.oauth.requests import once, parse, read_form
+from authserver.oauth.requests import once, parse, read_form, sent
 from authserver.pages.forms import check_origin, check_token, session_cookie, session_token
 from authserver.pages.language import settle
 from authserver.pages.render import go, page, services_of
@@ -72,8 +72,8 @@ def _leave(request: Request, asked: LogoutRequest) -> Response:
 
 
 def _parameters(request: Request) -> dict[str, str]:
-    """Each once. Raises `InvalidRequestError`."""
-    return once(parse(request.scope["query_string"]))
+    """Each once, those that have a value. Raises `InvalidRequestError`."""
+    return sent(once(parse(request.scope["query_string"])))
 
 
 def is_seen(request: Request) -> bool:

@@ -1,5 +1,7 @@
 """`GET` and `POST /oauth2/authorize` (RFC 6749 §3.1): checks the request and sends the browser to the page it needs."""
 
+from urllib.parse import quote, urlencode
+
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,14 +15,15 @@ from authserver.oauth.requests import parse, read_body
 from authserver.oauth.responses import NO_STORE, STRICT
 from authserver.services import Services
 
+LONGEST_LINK = 8000  # characters of a query, which every proxy lets through
 MOST_INTERACTIONS = 10  # cookies of one browser; the oldest tabs start over
 
 
 async def _parameters(request: Request) -> dict[str, list[str]]:
-    """Raises `PageError`: nothing is known yet of where an answer could go."""
+    """Those that have a value (RFC 6749 §3.1). Raises `PageError`: nothing is known yet of where an answer could go."""
     try:
         encoded = await read_body(request) if request.method == "POST" else request.scope["query_string"]
-        return parse(encoded)
+        return {name: values for name, values in parse(encoded).items() if any(values)}
     except InvalidRequestError as error:
         status = error.status_code or 400
         if status == 413 and request.method != "POST":
@@ -35,7 +38,10 @@ async def authorize(request: Request) -> Response:
     request is kept as an interaction and the browser goes to the first page that is missing, or straight back."""
     services: Services = request.app.state.services
     oauth, now = services.oauth, services.clock()
-    found = await incoming.read(oauth, await _parameters(request), now)
+    values = await _parameters(request)
+    if link := _link(request, services, values):
+        return _answer(request, link)
+    found = await incoming.read(oauth, values, now)
     to = found.to
     try:
         if found.error is not None:
@@ -79,6 +85,18 @@ async def authorize(request: Request) -> Response:
             samesite="lax",
         )
     return response
+
+
+def _link(request: Request, services: Services, values: dict[str, list[str]]) -> str:
+    """The same request as a link, where a client's own page has posted it: the browser gives our cookie
+    (`SameSite=Lax`) to a navigation, and not to a form of another site, and who is signed in would seem to be nobody.
+    '' for any other, and for one that is too long for a link."""
+    if request.method != "POST" or request.headers.get("sec-fetch-site") != "cross-site":
+        return ""
+    if sessions.cookie_name(services.settings) in request.cookies:
+        return ""
+    query = urlencode(values, doseq=True, quote_via=quote)
+    return f"{services.oauth.issuer}/oauth2/authorize?{query}" if len(query) <= LONGEST_LINK else ""
 
 
 async def _error(request: Request, found: Incoming, error: OAuth2Error) -> Response:

@@ -14,7 +14,7 @@ from authserver.oauth import resources, user_codes
 from authserver.oauth.client_auth import METHODS
 from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.grants.device_code import GRANT_TYPE
-from authserver.oauth.requests import ProtocolRequest, read_form, refuse_query
+from authserver.oauth.requests import ProtocolRequest, read_parameters, refuse_query
 from authserver.oauth.responses import error_response, json_response
 from authserver.oauth.server import OAuthServer
 from authserver.secret_values import digest, random_token
@@ -114,7 +114,7 @@ async def device_authorization(request: Request) -> Response:
     address = request.client.host if request.client else ""
     try:
         refuse_query(request)
-        parameters = await read_form(request)
+        parameters = await read_parameters(request)
     except OAuth2Error as error:
         answer = oauth.handle_error_response(None, error)
         return json_response(dict(answer.body), answer.status)

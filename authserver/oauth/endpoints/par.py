@@ -12,7 +12,7 @@ from authserver.oauth.clients import RegisteredClient
 from authserver.oauth.dpop.binding import authorization_key
 from authserver.oauth.dpop.proof import Proof
 from authserver.oauth.errors import InvalidDpopProofError, PageError
-from authserver.oauth.requests import ProtocolRequest, once, parse, read_body, refuse_query
+from authserver.oauth.requests import ProtocolRequest, once, parse, read_body, refuse_query, sent
 from authserver.oauth.responses import error_response, json_response
 from authserver.oauth.spent import spend
 from authserver.services import Services
@@ -55,7 +55,7 @@ async def _form(request: Request) -> dict[str, str]:
     """Each parameter once, but for `resource` (RFC 8707 §2). Raises `InvalidRequestError`."""
     values = parse(await read_body(request))
     several = values.pop("resource", None)
-    return once(values) | (incoming.collapse({"resource": several})[0] if several else {})
+    return sent(once(values) | (incoming.collapse({"resource": several})[0] if several else {}))
 
 
 async def _strangers_wait(services: Services, request: Request, now: int) -> int:

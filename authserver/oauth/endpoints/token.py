@@ -12,7 +12,7 @@ from authserver import greenlets
 from authserver.oauth.client_auth import basic_credentials
 from authserver.oauth.errors import DPOP_NONCE
 from authserver.oauth.refresh_token import UnknownKeyError
-from authserver.oauth.requests import ProtocolRequest, header, read_form, refuse_query
+from authserver.oauth.requests import ProtocolRequest, header, read_parameters, refuse_query
 from authserver.oauth.responses import json_response, unavailable
 from authserver.oauth.server import GRANT_TYPES
 from authserver.services import Services
@@ -30,7 +30,7 @@ async def token(request: Request) -> Response:
     oauth = services.oauth
     try:
         refuse_query(request)
-        parameters = await read_form(request)
+        parameters = await read_parameters(request)
         grant_type = parameters.get("grant_type")
         if not grant_type:
             raise InvalidRequestError("grant_type is missing")

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.oauth.refresh_token import UnknownKeyError
-from authserver.oauth.requests import ProtocolRequest, read_form, refuse_query
+from authserver.oauth.requests import ProtocolRequest, read_parameters, refuse_query
 from authserver.oauth.responses import Answer, json_response, unavailable
 from authserver.services import Services
 
@@ -21,7 +21,7 @@ async def answered(
         asked = ProtocolRequest(
             "POST",
             f"{oauth.issuer}{path}",
-            await read_form(request),
+            await read_parameters(request),
             services.clock(),
             authorization=request.headers.get("authorization", ""),
         )

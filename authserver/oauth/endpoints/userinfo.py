@@ -10,7 +10,7 @@ from authserver.oauth.dpop import resource
 from authserver.oauth.dpop.resource import Presented, refused
 from authserver.oauth.errors import DPOP_NONCE, InsufficientScopeError, InvalidTokenError
 from authserver.oauth.requested_claims import singly_named
-from authserver.oauth.requests import read_form
+from authserver.oauth.requests import read_parameters
 from authserver.oauth.responses import error_response, json_response, jwt_response
 from authserver.oauth.userinfo import claims_of_scope
 from authserver.services import Services
@@ -20,7 +20,7 @@ async def presented_token(request: Request) -> Presented:
     """From the header, or a form body (RFC 6750 §2.1, §2.2); never from the query. Raises `InvalidRequestError`."""
     in_header = resource.in_header(request.headers.get("authorization", ""))
     if request.method == "POST" and request.headers.get("content-type", "").startswith("application/x-www-form"):
-        in_body = (await read_form(request)).get("access_token", "")
+        in_body = (await read_parameters(request)).get("access_token", "")
         if in_body and in_header.token:
             raise InvalidRequestError("The token is given twice")
         return Presented(in_body) if in_body else in_header

@@ -300,7 +300,6 @@ async def test_two_ways_at_once_are_an_invalid_request(server: Server) -> None:
         {"client_assertion_type": ASSERTION_TYPE.upper()},
         {"client_assertion": ""},
         {"client_id": "nobody"},
-        {"client_id": ""},
     ],
     ids=str,
 )

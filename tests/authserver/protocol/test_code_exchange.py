@@ -239,7 +239,7 @@ async def test_who_cannot_prove_to_be_the_client_cannot_burn_its_code(
     ("code", "error"),
     [
         (None, "invalid_request"),
-        ("", "invalid_grant"),
+        ("", "invalid_request"),
         ("A" * 43, "invalid_grant"),
         ("x" * 129, "invalid_grant"),
         ("x" * 60_000, "invalid_grant"),

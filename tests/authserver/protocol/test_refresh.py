@@ -334,7 +334,6 @@ def forged(token: str) -> dict[str, str]:
         "space": f"{token} ",
         "line-feed": f"{token}\n",
         "upper": token.upper(),
-        "empty": "",
         "very-long": token + "A" * 50_000,
         "a-jwt": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.",
         "not-ascii": "\u00e4\u20ac",

@@ -13,7 +13,6 @@ from tests.running.answerer import Answerer, json_of
     ("asked", "error"),
     [
         ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
-        ({"request": ""}, "request_not_supported"),
         ({"request_uri": "https://client.example.org/request.jwt"}, "request_uri_not_supported"),
         ({"request_uri": "http://169.254.169.254/latest/meta-data"}, "request_uri_not_supported"),
         ({"request_uri": "file:///etc/passwd"}, "request_uri_not_supported"),

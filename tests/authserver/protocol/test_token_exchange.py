@@ -89,7 +89,6 @@ async def test_it_lives_no_longer_than_the_one_before(server: Server, clock: Clo
         {"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"},
         {"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
         {"requested_token_type": "urn:ietf:params:oauth:token-type:id_token"},
-        {"requested_token_type": ""},
         {"actor_token": "x", "actor_token_type": ACCESS_TOKEN},
         {"actor_token_type": ACCESS_TOKEN},
     ],
