@@ -12,6 +12,7 @@ from authserver.models import Activity
 from authserver.secret_values import random_token
 
 KEPT = 90 * 86_400  # seconds
+JUST_NOW = 300  # seconds
 
 
 class Kind(StrEnum):
@@ -66,3 +67,14 @@ async def recent(session: AsyncSession, sub: str, most: int, *, after: str = "")
             )
         )
     return (await session.exec(query.limit(most))).all()
+
+
+async def just_happened(session: AsyncSession, sub: str, kind: Kind, now: int) -> bool:
+    """For a page that says that something was done: whoever makes somebody open a link can make it say nothing that is
+    not so."""
+    found = await session.exec(
+        select(Activity.activity_id)
+        .where(Activity.sub == sub, Activity.kind == kind, col(Activity.at) > now - JUST_NOW)
+        .limit(1)
+    )
+    return found.first() is not None

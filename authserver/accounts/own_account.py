@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts import activity, administration, attempts, lockout, sessions, usernames
+from authserver.accounts import activity, administration, assurance, attempts, lockout, sessions, usernames
 from authserver.accounts.activity import Kind
 from authserver.accounts.browser import Browser
 from authserver.accounts.lockout import NO_PASSES, Admitted, Passes
@@ -148,6 +148,9 @@ async def change_password(
     has what applications hold, Alexa's links apart (`administration.set_password`). In the caller's unit of work, which
     has not looked for the session before: whoever ends sessions holds the account first.
 
+    A password typed is a sign-in where no more is asked for. Where a second factor was proved it is not: what was fresh
+    stays as fresh as it was, or an old session and the password would remove the other factor.
+
     Raises `OutdatedError` when the password, or this browser's session, is no longer the one that was there.
     """
     now = around.clock()
@@ -161,9 +164,13 @@ async def change_password(
     letter = letters.password_changed_mail(around.settings, user.email, now, locale=user.locale)
     await outbox.post(session, letter, user.sub, now)
     await activity.note(session, user.sub, Kind.PASSWORD_CHANGED, now, Browser(cookies, user_agent, address))
-    return await sessions.create(
+    made, cookie = await sessions.create(
         around.settings, session, now, user, amr=browser.amr, cookies=cookies, user_agent=user_agent, address=address
     )
+    if assurance.is_strong(browser.amr):
+        made.signed_in_at, made.expires_at = browser.signed_in_at, browser.expires_at
+        await session.flush()
+    return made, cookie
 
 
 async def change_username(
@@ -206,11 +213,13 @@ async def delete_account(around: Surroundings, session: AsyncSession, proof: Pro
 
 
 async def speak(session: AsyncSession, user: User, tag: str, now: int) -> None:
-    """From now on this person is written to in that language (BCP 47), and applications that may read it are told."""
+    """From now on this person is written to in that language (BCP 47), and applications that may read it are told. The
+    account is held first; nothing happens to one that is gone."""
     if user.locale == tag:
         return
-    found = await session.get(User, user.sub, with_for_update={"key_share": True}, populate_existing=True)
+    held = update(User).where(col(User.sub) == user.sub).values(updated_at=now)
+    await session.exec(held.execution_options(synchronize_session=False))
+    found = await session.get(User, user.sub, populate_existing=True)
     if found is not None:
         found.attributes = {**found.attributes, "locale": tag}
-        found.updated_at = now
         session.add(found)

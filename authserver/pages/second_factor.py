@@ -58,6 +58,7 @@ class Standing:
         return Place(
             f"second-factor{self.visit.query}",
             self.visit.csrf,
+            owner=self.visit.interaction.interaction_id,
             back="",
             in_sign_in=True,
             redirect_uri=self.visit.redirect_uri,
@@ -132,9 +133,7 @@ async def _shown(request: Request, session: AsyncSession, at: Standing) -> Respo
         offered = setting_up.choices(request, ())
         name = asked.get("set_up", "")
         if name in offered:
-            shown = await setting_up.form_page(
-                request, session, at.place, at.user, name, anew=True, sent="sent" in asked
-            )
+            shown = await setting_up.form_page(request, session, at.place, at.user, name, sent="sent" in asked)
             if shown is not None:
                 return shown
         return setting_up.choice_page(request, at.place, at.user, offered)
@@ -217,7 +216,7 @@ async def _set_up(request: Request, form: dict[str, str], at: Standing) -> Respo
     services, name = services_of(request), form.get("method", "")
     if name not in setting_up.choices(request, ()):
         return go(f"{services.settings.issuer}/second-factor{at.visit.query}")
-    right = await setting_up.check(request, at.user, name, form.get("code", ""))
+    right = await setting_up.check(request, at.place, at.user, name, form.get("code", ""))
     async with services.database.unit(keep_on=KEEP_ON) as session:
         again = await standing(request, session, form)
         if not isinstance(again, Standing):

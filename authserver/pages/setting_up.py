@@ -25,11 +25,13 @@ HERE = (totp.NAME, email_code.NAME)
 
 @dataclass(frozen=True)
 class Place:
-    """Where it happens. `action`: the path of the forms below the issuer, with its query; `back`: the path of the way
-    out, '' for none; `in_sign_in`: somebody is asked to before they are signed in."""
+    """Where it happens. `action`: the path of the forms below the issuer, with its query; `owner`: the interaction or
+    the session that it happens in, and no other; `back`: the path of the way out, '' for none; `in_sign_in`: somebody
+    is asked to before they are signed in."""
 
     action: str
     csrf: str
+    owner: str
     back: str
     in_sign_in: bool = False
     redirect_uri: str = ""
@@ -68,17 +70,17 @@ async def form_page(
     user: User,
     name: str,
     *,
-    anew: bool = False,
     refused: Refusal | None = None,
     sent: bool = False,
 ) -> Response | None:
-    """The form of a factor that is being set up, in the caller's unit of work; None when it is set up already, or has
-    not begun. `anew`: with a new secret."""
+    """The form of a factor that is being set up, in the caller's unit of work; None when it is set up already, or
+    what was typed is of none that has begun."""
     services = services_of(request)
     shown: dict[str, object] = {"secret": "", "address": "", "picture": ""}
     if name == totp.NAME:
-        begin = totp.begin if anew else totp.begun
-        secret = await begin(services, session, user)
+        if refused is not None and not await totp.waits(session, user):
+            return None
+        secret = await totp.begin(services, session, user, place.owner)
         if secret is None:
             return None
         text, address = totp.text_of(secret), totp.address_for_apps(services.settings, user, secret)
@@ -107,7 +109,7 @@ def picture(address: str) -> Markup:
     return Markup(code.svg_inline(dark="#000", light="#fff", border=3, omitsize=True, svgclass=None, lineclass=None))  # noqa: S704
 
 
-async def check(request: Request, user: User, name: str, typed: str) -> Right | Refusal:
+async def check(request: Request, place: Place, user: User, name: str, typed: str) -> Right | Refusal:
     """The code that proves that it works. Guesses gain nothing: whoever types has the secret, or the mail, before
     them."""
     services, address = services_of(request), network_address(request)
@@ -116,7 +118,7 @@ async def check(request: Request, user: User, name: str, typed: str) -> Right | 
         now = services.clock()
         if wait := await attempts.count_address(services.hot, services.settings, services.secret_keys, address, now):
             return Refusal(Reason.TOO_MANY, wait)
-        found = await totp.check(services, user, typed, confirmed=False)
+        found = await totp.check_begun(services, user, typed, place.owner)
     else:
         found = await email_code.check(services, user, user.sub, typed, address, setting_up=True)
     return Refusal(Reason(found.value)) if isinstance(found, CodeRefusal) else found

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import devices as rules
-from authserver.accounts.activity import Kind, note
+from authserver.accounts.activity import Kind, just_happened, note
 from authserver.accounts.devices import SignedInDevice
 from authserver.languages import current
 from authserver.pages import texts
@@ -56,6 +56,7 @@ async def _shown(request: Request, found: Owner) -> Response:
     now = services.clock()
     async with services.database.unit() as session:
         alive = await rules.signed_in(services.settings, services.secret_keys, session, now, found.user, found.browser)
+        ended = await just_happened(session, found.user.sub, Kind.SIGNED_OUT_DEVICES, now)
     shown = [
         Shown(
             one,
@@ -67,7 +68,7 @@ async def _shown(request: Request, found: Owner) -> Response:
         for one in alive
     ]
     done, notice = request.query_params.get("done"), ""
-    if done == "device":
+    if done == "device" and ended:
         notice = _("That device is signed out.")
     elif done == "devices" and len(alive) == 1:
         notice = _("All other devices are signed out.")

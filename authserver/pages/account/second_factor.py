@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authserver.accounts import second_factor, sessions
+from authserver.accounts.activity import Kind, just_happened
 from authserver.accounts.second_factor import FACTORS, asking, changes, email_code, recovery_codes
 from authserver.accounts.second_factor.asking import Refusal
 from authserver.accounts.second_factor.changes import NeededError
@@ -46,7 +47,7 @@ async def row(request: Request, session: AsyncSession, user: User) -> Row | None
 
 
 def _place(found: Owner) -> Place:
-    return Place(PAGE, found.csrf, back=PAGE)
+    return Place(PAGE, found.csrf, owner=found.browser.digest.hex(), back=PAGE)
 
 
 async def _shown(request: Request, found: Owner) -> Response:
@@ -55,9 +56,7 @@ async def _shown(request: Request, found: Owner) -> Response:
         held = await second_factor.held(services.settings, session, found.user)
         name = asked.get("set_up", "")
         if name in setting_up.choices(request, held.set_up):
-            shown = await setting_up.form_page(
-                request, session, _place(found), found.user, name, anew=True, sent="sent" in asked
-            )
+            shown = await setting_up.form_page(request, session, _place(found), found.user, name, sent="sent" in asked)
             if shown is not None:
                 return shown
         return await _overview(request, session, found)
@@ -70,7 +69,13 @@ async def _overview(
     held = await second_factor.held(services.settings, session, found.user)
     since = {name: await FACTORS[name].since(session, found.user) for name in held.set_up}
     left = await recovery_codes.left(session, found.user)
-    notices = {"added": _("It is set up."), "removed": _("It is removed.")}
+    notices = {
+        "added": (Kind.SECOND_FACTOR_ADDED, _("It is set up.")),
+        "removed": (Kind.SECOND_FACTOR_REMOVED, _("It is removed.")),
+    }
+    kind, notice = notices.get(asked.get("done", ""), (None, ""))
+    if needed or wait or not kind or not await just_happened(session, found.user.sub, kind, services.clock()):
+        notice = ""
     return page(
         request,
         "account_second_factor.html",
@@ -85,7 +90,7 @@ async def _overview(
         needed=needed,
         required=services.settings.second_factor == "required",
         mail_error=texts.wait(wait) if wait else "",
-        notice=notices.get(asked.get("done", ""), "") if not needed and not wait else "",
+        notice=notice,
     )
 
 
@@ -132,7 +137,7 @@ async def _set_up(request: Request, found: Owner, form: dict[str, str]) -> Respo
         held = await second_factor.held(services.settings, session, found.user)
     if name not in setting_up.choices(request, held.set_up):
         return go(f"{issuer}/{PAGE}")
-    right = await setting_up.check(request, found.user, name, form.get("code", ""))
+    right = await setting_up.check(request, _place(found), found.user, name, form.get("code", ""))
     if isinstance(right, Refusal):
         async with services.database.unit() as session:
             shown = await setting_up.form_page(request, session, _place(found), found.user, name, refused=right)

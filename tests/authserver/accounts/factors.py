@@ -44,10 +44,10 @@ async def with_app(people: People, user: User) -> tuple[App, list[str]]:
     shows now is fresh."""
     services = people.services
     async with services.database.unit() as session:
-        secret = await totp.begin(services, session, user)
+        secret = await totp.begin(services, session, user, "here")
     assert secret is not None
     app = App(people, secret)
-    right = await totp.check(services, user, app.code(), confirmed=False)
+    right = await totp.check_begun(services, user, app.code(), "here")
     assert isinstance(right, totp.RightCode), right
     async with services.database.unit() as session:
         assert await right.consume(session, people.clock())

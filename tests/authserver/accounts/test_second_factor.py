@@ -90,8 +90,9 @@ async def test_a_secret_is_sealed_for_its_owner_and_counts_for_nothing_before_it
     user, other = await people.add(), await people.add()
     services = people.services
     async with services.database.unit() as session:
-        first = await totp.begin(services, session, user)
-        second = await totp.begin(services, session, user)
+        first = await totp.begin(services, session, user, "there")
+        second = await totp.begin(services, session, user, "here")
+        assert await totp.begin(services, session, user, "here") == second
         assert (await second_factor.held(services.settings, session, user)).set_up == ()
     assert first is not None
     assert second is not None
@@ -112,10 +113,9 @@ async def test_a_second_set_up_leaves_the_app_that_is_used_alone(people: People)
     user = await people.add()
     app, _ = await with_app(people, user)
     async with people.services.database.unit() as session:
-        assert await totp.begin(people.services, session, user) is None
-        assert await totp.begun(people.services, session, user) is None
+        assert await totp.begin(people.services, session, user, "here") is None
     assert isinstance(await totp.check(people.services, user, app.code()), totp.RightCode)
-    assert await totp.check(people.services, user, app.code(), confirmed=False) == CodeRefusal.WRONG
+    assert await totp.check_begun(people.services, user, app.code(), "here") == CodeRefusal.WRONG
 
 
 @pytest.mark.spec("decision 9", "security 6.75")

@@ -92,6 +92,21 @@ async def test_an_address_that_was_never_confirmed_is_confirmed_first(people: Pe
     assert page.url == linking.url("/account")
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/account/second-factor?done=removed", "It is removed."),
+        ("/account/second-factor?done=added", "It is set up."),
+        ("/account/devices?done=device", "That device is signed out."),
+    ],
+)
+async def test_whoever_makes_somebody_open_a_link_makes_the_page_say_nothing_that_is_not_so(
+    people: People, linking: Linking, path: str, text: str
+) -> None:
+    await at_home(linking, await people.add(), path.partition("?")[0])
+    assert text not in (await linking.browser.open(linking.url(path))).text
+
+
 async def test_an_account_without_links_says_how_one_begins_and_that_one_is_signed_in_nowhere_else(
     people: People, linking: Linking
 ) -> None:

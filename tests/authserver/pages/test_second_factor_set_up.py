@@ -106,11 +106,36 @@ async def test_setting_up_cannot_be_skipped_and_a_secret_without_a_code_counts_f
             assert sent.status in (303, 422), fields
             assert "set-cookie" not in sent.answer.headers, fields
         again = await linking.browser.open(linking.url(f"{PATH}{query}&set_up=totp"))
-        assert secret_on(again) != first
-        refused = await linking.browser.press(again, "set_up", code=App(people, first).code())
+        assert secret_on(again) == first, "a phone that loads the page again after a look at the app"
+        refused = await linking.browser.press(again, "set_up", code=App(people, first).wrong())
         assert refused.status == 422
-        assert secret_on(refused) == secret_on(again)
+        assert secret_on(refused) == first
         await nothing_happened(linking, user)
+
+
+@pytest.mark.spec("security 6.48", "CVE-2026-49448")
+async def test_whoever_knows_the_password_slips_no_secret_of_theirs_into_somebody_elses_set_up(
+    people: People, linking: Linking, new_linking: Linkings
+) -> None:
+    user, stranger = await people.add(), new_linking()
+    with settings(people, second_factor="required"):
+        page = await linking.signed_in(user.email)
+        query = f"?interaction={interaction_of(page)}&set_up=totp"
+        shown = await linking.browser.open(linking.url(PATH + query))
+        theirs = f"?interaction={interaction_of(await stranger.signed_in(user.email))}&set_up=totp"
+        known = secret_on(await stranger.browser.open(stranger.url(PATH + theirs)))
+        assert known != secret_on(shown)
+        refused = await linking.browser.press(shown, "set_up", code=App(people, known).code())
+        assert refused.status == 422
+        own = secret_on(refused)
+        assert own not in (known, secret_on(shown))
+        late = await stranger.browser.open(stranger.url(PATH + theirs))
+        assert secret_on(late) != own
+        again = await linking.browser.open(linking.url(PATH + query))
+        page = await linking.browser.press(again, "set_up", code=App(people, secret_on(again)).code())
+        assert len(codes_on(page)) == 10
+        await finished(linking, await go_on(linking, page))
+        assert secret_on(again) not in (known, secret_on(late))
 
 
 async def test_twenty_set_ups_at_once_make_one_session_and_one_set_of_codes(people: People, linking: Linking) -> None:
@@ -179,6 +204,37 @@ async def test_who_signed_in_long_ago_signs_in_again_with_both(people: People, l
     page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
     page = await verify(linking, page, app.code())
     assert page.url == linking.url(HOME)
+
+
+@pytest.mark.spec("security 6.47", "security 6.59")
+async def test_a_new_password_in_an_old_session_is_no_fresh_sign_in_of_whoever_has_a_second_factor(
+    people: People, linking: Linking
+) -> None:
+    """Else an old session and the password would remove the app."""
+    user = await people.add()
+    app, _ = await with_app(people, user)
+    page = await linking.browser.open(linking.url(HOME))
+    page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+    assert (await verify(linking, page, app.code())).url == linking.url(HOME)
+    [before] = await sessions_of(people, user)
+    people.clock.advance(people.server.settings.fresh_sign_in)
+    page = await linking.browser.open(linking.url("/account/password"))
+    page = await linking.browser.press(page, "save", present_password=PASSWORD, password=NEW)
+    assert "Your new password holds." in page.text
+    [after] = await sessions_of(people, user)
+    assert (after.signed_in_at, after.expires_at) == (before.signed_in_at, before.expires_at)
+    page = await linking.browser.open(linking.url(HOME))
+    page = await linking.browser.press(page, "sign_in", username=user.email, password=NEW)
+    assert asks(page, "totp")
+
+
+async def test_a_new_password_is_a_fresh_sign_in_of_whoever_has_no_more(people: People, linking: Linking) -> None:
+    user = await people.add()
+    await at_home(linking, user)
+    people.clock.advance(people.server.settings.fresh_sign_in)
+    page = await linking.browser.open(linking.url("/account/password"))
+    await linking.browser.press(page, "save", present_password=PASSWORD, password=NEW)
+    assert (await linking.browser.open(linking.url(HOME))).url == linking.url(HOME)
 
 
 async def test_a_remembered_browser_changes_nothing_without_the_second_factor(people: People, linking: Linking) -> None:
