@@ -77,7 +77,9 @@ ENDS = bindparam("ends", type_=BigInteger())
 RESTS = bindparam("rests", type_=BigInteger())
 HURRY = bindparam("hurry", type_=Boolean())
 LONGEST = bindparam("longest", type_=Integer())
-OVER = ATTEMPTS.c.expires_at <= AT
+#: it would end an hour after whatever begins now: counted by a clock that was wrong, it must lock nobody out until then
+AHEAD = ATTEMPTS.c.expires_at > ENDS + literal_column("3600")
+OVER = or_(ATTEMPTS.c.expires_at <= AT, AHEAD)
 
 
 def _counting(again: Mapping[str, ColumnElement[Any]], admitted: ColumnElement[bool]) -> Any:
@@ -105,7 +107,9 @@ _FAILURES: ColumnElement[int] = case((OVER, ONE), else_=ATTEMPTS.c.failures + ON
 
 #: parameters: name, at, ends, rests (after the first one), most, longest
 COUNT_SIGN_IN = Statement(
-    _counting({"failures": _FAILURES, "locked_until": _rest_after(_FAILURES)}, ATTEMPTS.c.locked_until <= AT)
+    _counting(
+        {"failures": _FAILURES, "locked_until": _rest_after(_FAILURES)}, or_(AHEAD, ATTEMPTS.c.locked_until <= AT)
+    )
 )
 
 _COUNT_WITHIN = _counting(
@@ -115,7 +119,7 @@ _COUNT_WITHIN = _counting(
         "expires_at": case((OVER, ENDS), else_=ATTEMPTS.c.expires_at),
         "locked_until": RESTS,
     },
-    and_(or_(OVER, ATTEMPTS.c.failures < MOST), or_(HURRY, ATTEMPTS.c.locked_until <= AT)),
+    and_(or_(OVER, ATTEMPTS.c.failures < MOST), or_(AHEAD, HURRY, ATTEMPTS.c.locked_until <= AT)),
 )
 
 #: parameters: name, at, ends, rests, most, hurry

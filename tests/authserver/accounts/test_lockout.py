@@ -78,6 +78,23 @@ async def test_where_one_has_signed_in_before_strangers_lock_nobody_out(people: 
 
 
 @pytest.mark.spec("security 6.63")
+async def test_a_clock_that_was_a_year_ahead_locks_nobody_out_afterwards(people: People) -> None:
+    user, ahead = await people.add(), 365 * DAY
+    people.clock.advance(ahead)
+    try:
+        await attack(people, user.email)
+        await people.use_up_network()
+        assert await People(people.server).sign_in(user.email) == Refusal(Reason.LOCKED, 1)
+    finally:
+        people.clock.advance(-ahead)
+    assert isinstance(await people.sign_in(user.email), SignedIn)
+    await attack(people, user.email)
+    refused = await people.sign_in(user.email)
+    assert isinstance(refused, Refusal), "and it counts as ever"
+    assert refused.reason is Reason.LOCKED
+
+
+@pytest.mark.spec("security 6.63")
 async def test_a_known_device_fails_ten_times_and_is_then_as_good_as_any_other(people: People) -> None:
     user = await people.add()
     cookies = await known_browser(people, user.sub)
