@@ -23,6 +23,7 @@ from authserver.models import (
     DeviceCode,
     EmailChange,
     Grant,
+    Interaction,
     KnownDevice,
     Mail,
     Passkey,
@@ -238,11 +239,19 @@ async def remove(session: AsyncSession, user: User, now: int) -> None:
 
     Sign-ups and recoveries first, as whoever completes one takes them before the account. Then the account is held, as
     by `set_password`, with a lock that an exchange in flight passes. Authorization codes go before the account: the
-    exchange holds its code and then needs the account.
+    exchange holds its code and then needs the account. Interactions before sessions, as whoever agrees takes them.
+
+    A linking that is under way goes on without it: another account signs in there.
     """
     await forget_sign_ups(session, user.email_canonical)
     await forget_recoveries(session, user.email_canonical)
     await session.exec(select(User.sub).where(User.sub == user.sub).with_for_update(key_share=True))
+    await session.exec(
+        update(Interaction)
+        .where(col(Interaction.sub) == user.sub, col(Interaction.client_id).is_not(None))
+        .values(sub=None, session_digest=None, consented=False)
+        .execution_options(synchronize_session=False)
+    )
     await _sign_out_everywhere(session, user, now)
     await session.exec(delete(AuthorizationCode).where(col(AuthorizationCode.sub) == user.sub))
     await session.exec(delete(DeviceCode).where(col(DeviceCode.sub) == user.sub))

@@ -5,12 +5,14 @@ that cookie, or under another session than the one that signed in, starts over (
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.responses import Response
 
 from authserver.accounts import assurance, attempts, entry
 from authserver.languages import N_
@@ -28,6 +30,7 @@ from authserver.storage.statements import model_of
 #: `auth_not_before` that only a sign-in made within the interaction satisfies: those are bound, and no other is young
 #: enough. A comparison of seconds would let one of the same second through (`prompt=login`).
 OWN_SIGN_IN = 2**62
+MOST = 10  # interactions of one browser
 HINTED_SUB = "hinted_sub"  # in a request: whom `id_token_hint` names
 NOT_HINTED = "not_hinted"  # beside it: "Not you?", said whoever is here
 START_OVER = N_("This sign-in page is no longer valid. Go back to the app you came from and start again.")
@@ -100,6 +103,18 @@ def is_another(interaction: Interaction, session: Session, user: User) -> bool:
 def cookie_name(settings: Settings, interaction_id: str) -> str:
     """One cookie for each interaction, so that two tabs do not disturb each other."""
     return f"{'__Host-' if settings.secure else ''}authserver_interaction_{interaction_id}"
+
+
+def keep(settings: Settings, cookies: Mapping[str, str], response: Response, interaction_id: str, cookie: str) -> None:
+    """The browser, which came with `cookies`, holds this interaction too, and at most `MOST`: its oldest tabs start
+    over. Whoever makes it open our pages again and again must not make it send more than a server takes."""
+    options: dict[str, Any] = {"path": "/", "secure": settings.secure, "httponly": True, "samesite": "lax"}
+    ours = re.compile(re.escape(cookie_name(settings, "")) + "[A-Za-z0-9_-]+")  # a neighbour may name one anything
+    held = [name for name in cookies if ours.fullmatch(name)]
+    for name in held[: max(0, len(held) - MOST + 1)]:
+        response.delete_cookie(name, **options)
+    name = cookie_name(settings, interaction_id)
+    response.set_cookie(name, cookie, max_age=settings.interaction_lifetime, **options)
 
 
 def csrf_token(secret_key: SecretKey, interaction_id: str, cookie_value: str) -> str:

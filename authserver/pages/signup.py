@@ -39,6 +39,8 @@ async def signup(request: Request) -> Response:
     form = await read_post(request)
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
+        if visit.step is not Step.SIGN_IN:
+            return await onward(request, session, visit)
     email, username = form.get("email", ""), form.get("username", "")
     typed: dict[str, Any] = {"email": email, "username": username}
     begun = await sign_up.begin(

@@ -203,12 +203,7 @@ class Began:
     def keep(self, request: Request, response: Response) -> Response:
         """The same answer, with the cookie."""
         settings = services_of(request).settings
-        response.set_cookie(
-            interactions.cookie_name(settings, self.interaction_id),
-            self.cookie,
-            max_age=settings.interaction_lifetime,
-            **sessions.cookie_options(settings),
-        )
+        interactions.keep(settings, request.cookies, response, self.interaction_id, self.cookie)
         return response
 
 

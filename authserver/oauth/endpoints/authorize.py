@@ -16,7 +16,6 @@ from authserver.oauth.responses import NO_STORE, STRICT
 from authserver.services import Services
 
 LONGEST_LINK = 8000  # characters of a query, which every proxy lets through
-MOST_INTERACTIONS = 10  # cookies of one browser; the oldest tabs start over
 
 
 async def _parameters(request: Request) -> dict[str, list[str]]:
@@ -73,17 +72,7 @@ async def authorize(request: Request) -> Response:
         location = await authorization.advance(oauth, session, interaction, browser, user)
     response = _answer(request, location)
     if interaction.completed_at is None:
-        name = interactions.cookie_name(services.settings, interaction.interaction_id)
-        _forget_old_tabs(request, response, services)
-        response.set_cookie(
-            name,
-            cookie,
-            max_age=services.settings.interaction_lifetime,
-            path="/",
-            secure=services.settings.secure,
-            httponly=True,
-            samesite="lax",
-        )
+        interactions.keep(services.settings, request.cookies, response, interaction.interaction_id, cookie)
     return response
 
 
@@ -110,13 +99,6 @@ async def _error(request: Request, found: Incoming, error: OAuth2Error) -> Respo
             await pushed.consume(session, {pushed.NAME: found.pushed}, services.clock())
     mode = mode_of(found.to, found.parameters)
     return _answer(request, reply(found.to.redirect_uri, services.oauth.issuer, found.parameters, answer, mode))
-
-
-def _forget_old_tabs(request: Request, response: Response, services: Services) -> None:
-    prefix = interactions.cookie_name(services.settings, "")
-    names = [name for name in request.cookies if name.startswith(prefix)]
-    for name in names[: max(0, len(names) - MOST_INTERACTIONS + 1)]:
-        response.delete_cookie(name, path="/", secure=services.settings.secure, httponly=True, samesite="lax")
 
 
 def network_address(request: Request) -> str:

@@ -8,8 +8,10 @@ import pytest
 from passlib.hash import pbkdf2_sha256  # noqa: TID251 - a hash as another system made it
 from sqlmodel import select
 
-from authserver.accounts import sessions
-from authserver.models import AuthorizationCode, Interaction
+from authserver.accounts import administration, sessions
+from authserver.models import AuthorizationCode, Interaction, User
+from authserver.oauth import interactions
+from tests.authserver.accounts import factors
 from tests.authserver.accounts.people import OTHER, PASSWORD, People, all_places_taken, new_address, wrong
 from tests.authserver.pages.browsing import Linking, sign_up
 from tests.authserver.pages.conftest import Linkings
@@ -347,3 +349,54 @@ async def test_an_interactions_cookie_holds_no_more_than_its_digest_in_the_row(
     async with people.services.database.unit() as session:
         row = await session.get_one(Interaction, interaction_of(page))
     assert value.encode() not in row.secret_digest
+
+
+@pytest.mark.spec("security 6.48")
+@pytest.mark.parametrize("path", ["/login", "/account"])
+async def test_whoever_makes_a_browser_open_our_pages_again_and_again_fills_it_with_no_cookies(
+    linking: Linking, path: str
+) -> None:
+    """A server in front takes some kilobytes of them, and refuses everything above."""
+    await linking.start()
+    for _ in range(2 * interactions.MOST):
+        page = await linking.browser.open(linking.url(path))
+    assert len(linking.interaction_cookies()) == interactions.MOST
+    assert (await linking.browser.open(page.url)).asks_for("username", "password")
+
+
+@pytest.mark.spec("security 6.73")
+async def test_a_neighbour_that_names_its_cookies_as_ours_stops_nobody(people: People, linking: Linking) -> None:
+    prefix = interactions.cookie_name(people.server.settings, "")
+    theirs = "; ".join(f"{prefix}[{number}]=x" for number in range(2 * interactions.MOST))
+    query = str(httpx2.QueryParams(linking.client.authorization()))
+    for path in (f"/oauth2/authorize?{query}", "/login"):
+        answer = await linking.browser.client.get(linking.url(path), headers={"cookie": theirs})
+        assert answer.status_code == 303
+        assert len(answer.headers.get_list("set-cookie")) == 1
+
+
+@pytest.mark.parametrize("with_app", [False, True], ids=["signed in", "at the second step"])
+async def test_going_back_to_the_sign_up_page_sends_no_mail_that_leads_nowhere(
+    people: People, linking: Linking, with_app: bool
+) -> None:
+    user, email = await people.add(), new_address()
+    if with_app:
+        await factors.with_app(people, user)
+    before = await linking.browser.open(next(link for link in (await linking.start()).links if "/signup" in link))
+    path = before.url.removeprefix(linking.issuer)
+    page = await linking.browser.open(before.url.replace("/signup", "/login"))
+    page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+    sent = await send(linking, path, before, action="sign_up", email=email, password=PASSWORD)
+    assert sent.left_to == page.url
+    assert await people.mails(email) == []
+
+
+@pytest.mark.spec("A02")
+async def test_a_linking_outlives_the_account_that_it_was_begun_with(people: People, linking: Linking) -> None:
+    gone, other = await people.add(), await people.add(OTHER)
+    page = await linking.signed_in(gone.email)
+    async with people.services.database.unit() as session:
+        await administration.remove(session, await session.get_one(User, gone.sub), people.clock())
+    page = await linking.browser.press(page, "allow")
+    page = await linking.browser.press(page, "sign_in", username=other.email, password=OTHER)
+    assert linking.returned(await linking.browser.press(page, "allow"))["code"]
