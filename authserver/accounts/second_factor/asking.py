@@ -37,11 +37,11 @@ class Refusal:
 
 
 def _counters(around: Surroundings, user: User, interaction_id: str) -> tuple[str, str]:
-    """The sign-in's own and the account's. The account's is not the one of its password: who guesses at one has not got
+    """The account's and the sign-in's own. The account's is not the one of its password: who guesses at one has not got
     past the other."""
     return (
-        attempts.counter(around.secret_keys, "second-factor step", interaction_id),
         attempts.counter(around.secret_keys, "second-factor", user.sub),
+        attempts.counter(around.secret_keys, "second-factor step", interaction_id),
     )
 
 
@@ -53,17 +53,15 @@ class Counted:
 
 
 async def count(around: Surroundings, user: User, interaction_id: str, address: str) -> Counted | Refusal:
-    """Committed when it returns; failures rest as those of passwords do."""
+    """Committed when it returns; failures rest as those of passwords do. The account's first: who waits out a rest that
+    somebody else has caused is not counted for it."""
     now = around.clock()
     if wait := await attempts.count_address(around.hot, around.settings, around.secret_keys, address, now):
         return Refusal(Reason.TOO_MANY, wait)
-    failures = 0
-    for counter in _counters(around, user, interaction_id):
-        tried = await attempts.try_sign_in(around.hot, around.settings, counter, now)
-        if tried.wait:
-            return Refusal(Reason.LOCKED, tried.wait)
-        failures = tried.failures
-    return Counted(failures)
+    of_account, of_step = _counters(around, user, interaction_id)
+    tried = await attempts.try_sign_in(around.hot, around.settings, of_account, now)
+    here = tried if tried.wait else await attempts.try_sign_in(around.hot, around.settings, of_step, now)
+    return Refusal(Reason.LOCKED, here.wait) if here.wait else Counted(tried.failures)
 
 
 async def _tell_of_lock(around: Surroundings, user: User, counted: Counted, address: str) -> None:

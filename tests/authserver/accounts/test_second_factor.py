@@ -7,10 +7,11 @@ import secrets
 import pytest
 from sqlmodel import col, select
 
-from authserver.accounts import activity, second_factor
+from authserver.accounts import activity, administration, second_factor
 from authserver.accounts.second_factor import asking, changes, recovery_codes, totp
 from authserver.accounts.second_factor.asking import Reason, Refusal
 from authserver.accounts.second_factor.changes import NeededError
+from authserver.accounts.second_factor.factor import Right
 from authserver.accounts.verification import CodeRefusal
 from authserver.app import secret_keys_of
 from authserver.models import Activity, RecoveryCode, Totp, User
@@ -116,6 +117,32 @@ async def test_a_second_set_up_leaves_the_app_that_is_used_alone(people: People)
         assert await totp.begin(people.services, session, user, "here") is None
     assert isinstance(await totp.check(people.services, user, app.code()), totp.RightCode)
     assert await totp.check_begun(people.services, user, app.code(), "here") == CodeRefusal.WRONG
+
+
+async def test_nothing_is_set_up_for_an_account_that_is_gone(people: People) -> None:
+    user = await people.add()
+    async with people.services.database.unit() as session:
+        await administration.remove(session, await session.get_one(User, user.sub), people.clock())
+    async with people.services.database.unit() as session:
+        assert await totp.begin(people.services, session, user, "here") is None
+
+
+@pytest.mark.spec("security 6.59", "security 6.63")
+async def test_who_waits_out_a_rest_that_somebody_else_has_caused_is_not_counted_for_it(people: People) -> None:
+    user = await people.add()
+    app, _ = await with_app(people, user)
+
+    async def answer(step: str, code: str) -> Right | Refusal:
+        return await asking.check(people.services, user, f"{user.sub[:8]} {step}", totp.NAME, code, people.network)
+
+    longest = people.services.settings.sign_in_lock_maximum
+    while not isinstance(refused := await answer("theirs", app.wrong()), Refusal) or refused.wait < longest:
+        people.clock.advance(refused.wait if isinstance(refused, Refusal) else 0)
+    for _ in range(longest // 60):
+        refused = await answer("own", app.code())
+        assert isinstance(refused, Refusal)
+        people.clock.advance(min(60, refused.wait))
+    assert isinstance(await answer("own", app.code()), totp.RightCode)
 
 
 @pytest.mark.spec("decision 9", "security 6.75")
