@@ -121,6 +121,7 @@ async def validate(
         kept.pop("acr_values", None)
         kept.pop("claims", None)
         kept.pop("dpop_jkt", None)
+        kept.pop(interactions.HINTED_SUB, None)
     return {**kept, "redirect_uri": to.redirect_uri, "redirect_uri_sent": to.sent, "scope": request.scope}
 
 

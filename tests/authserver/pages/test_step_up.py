@@ -95,9 +95,14 @@ async def test_only_what_leads_there_is_offered(people: People) -> None:
 
 
 @pytest.mark.spec("alexa 0")
-async def test_a_link_tampered_with_stops_no_alexa_linking(people: People, linking: Linking) -> None:
+@pytest.mark.parametrize(
+    "more", [{"acr_values": "loa:4"}, {"claims": '{"id_token": {"sub": {"value": "somebody-else"}}}'}]
+)
+async def test_a_link_tampered_with_stops_no_alexa_linking(
+    people: People, linking: Linking, more: dict[str, str]
+) -> None:
     user = await people.add()
-    page = await linking.start(acr_values="loa:4")
+    page = await linking.start(**more)
     page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
     assert page.has_button("allow")
     assert (await finished(linking, page))["acr"] == "loa:1"
