@@ -9,12 +9,14 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+from weakref import WeakValueDictionary
 
 import httpx2
 import orjson
@@ -27,6 +29,9 @@ LARGEST = 65_536  # bytes of an answer
 #: of one process; more of them wait within their deadline. Apart, so that whoever is slow to hear of logouts keeps
 #: nobody's keys from being fetched
 AT_ONCE = {"GET": 8, "POST": 20}
+#: of those, for clients that registered themselves: of one initial access token, which may stand for thousands of
+#: clients and slow addresses, and of all such tokens. The others wait, and those that the operator registered do not
+OF_ONE_TOKEN, OF_TOKENS = 2, 6
 MOST_ADDRESSES = 4  # of one name that are tried
 LONGEST_URL = 2000
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
@@ -142,10 +147,13 @@ class Egress:
         # one for each that may ask: a thread is held by a name server that does not answer for longer than the deadline
         self._threads = ThreadPoolExecutor(sum(AT_ONCE.values()), "authserver-resolver")
         self._slots = {method: asyncio.Semaphore(most) for method, most in AT_ONCE.items()}
+        self._of_tokens = asyncio.Semaphore(OF_TOKENS)
+        self._of_one_token: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def get_json(self, url: str) -> Any:
-        """The document at `url`: status 200, JSON by its type and in fact, at most `LARGEST` bytes."""
-        status, media_type, body = await self._ask("GET", url, {"Accept": "application/json"}, None)
+    async def get_json(self, url: str, token_id: str = "") -> Any:
+        """The document at `url`: status 200, JSON by its type and in fact, at most `LARGEST` bytes. `token_id`: of the
+        initial access token with which the client registered itself that named the address."""
+        status, media_type, body = await self._ask("GET", url, {"Accept": "application/json"}, None, token_id)
         if status != 200:
             raise EgressError(f"answered with status {status}")
         if not JSON_TYPE.fullmatch(media_type):
@@ -162,17 +170,28 @@ class Egress:
         return status
 
     async def _ask(
-        self, method: str, url: str, headers: dict[str, str], content: bytes | None
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None, token_id: str = ""
     ) -> tuple[int, str, bytes]:
         try:
             destination = Destination.of(url)
         except ValueError as error:
             raise EgressError(f"the URL {error}") from error
         try:
-            async with asyncio.timeout(DEADLINE), self._slots[method]:
+            async with asyncio.timeout(DEADLINE), self._turn(method, token_id):
                 return await self._ask_each(method, destination, headers, content)
         except TimeoutError as error:
             raise EgressError(f"did not answer within {DEADLINE:g} s") from error
+
+    @asynccontextmanager
+    async def _turn(self, method: str, token_id: str) -> AsyncIterator[None]:
+        """Whoever waits for the others of the same token keeps no place that somebody else could have."""
+        async with AsyncExitStack() as held:
+            if token_id:
+                of_this = self._of_one_token.setdefault(token_id, asyncio.Semaphore(OF_ONE_TOKEN))
+                await held.enter_async_context(of_this)
+                await held.enter_async_context(self._of_tokens)
+            await held.enter_async_context(self._slots[method])
+            yield
 
     async def _ask_each(
         self, method: str, to: Destination, headers: dict[str, str], content: bytes | None

@@ -69,7 +69,8 @@ class ClientJwt:
     async def verify(self, keys: ClientKeys, client: RegisteredClient) -> None:
         """With a key of this client and no other. Raises `JwtError`, `KeysAwayError`."""
         alg = self.header["alg"]
-        found = await keys.find(client.client_id, client.own_keys, client.row.jwks_uri, self.header.get("kid"), alg)
+        kid, registered_with = self.header.get("kid"), client.registered_with
+        found = await keys.find(client.client_id, client.own_keys, client.row.jwks_uri, kid, alg, registered_with)
         algorithm = JWSRegistry.algorithms[alg]
         if not found:
             raise JwtError("is signed with a key that the client does not have")

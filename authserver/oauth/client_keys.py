@@ -127,10 +127,10 @@ class ClientKeys:
         self._remotes: dict[tuple[str, str], _Remote] = {}
 
     async def find(
-        self, client_id: str, own: Sequence[PublicKey], uri: str | None, kid: str | None, alg: str
+        self, client_id: str, own: Sequence[PublicKey], uri: str | None, kid: str | None, alg: str, token_id: str = ""
     ) -> list[PublicKey]:
         """Keys of this client for a JWT with this header; `own` are those that are registered, else `uri` is where
-        they are. Raises `KeysAwayError`."""
+        they are, and `token_id` with whose leave it says so. Raises `KeysAwayError`."""
         if own or uri is None:
             return suitable(own, kid, alg)
         remote = self._remote(client_id, uri)
@@ -138,7 +138,7 @@ class ClientKeys:
             return found
         if remote.asking is None and remote.may_ask(self._clock()):
             remote.asked_at = self._clock()
-            remote.asking = asyncio.ensure_future(self._ask(remote, client_id, uri))
+            remote.asking = asyncio.ensure_future(self._ask(remote, client_id, uri, token_id))
         if remote.asking is not None:
             await asyncio.shield(remote.asking)  # whoever leaves meanwhile does not end it for the others
         if not remote.holds(self._clock(), KEPT):
@@ -153,9 +153,9 @@ class ClientKeys:
             remote = self._remotes[client_id, uri] = _Remote()
         return remote
 
-    async def _ask(self, remote: _Remote, client_id: str, uri: str) -> None:
+    async def _ask(self, remote: _Remote, client_id: str, uri: str, token_id: str) -> None:
         try:
-            remote.keys = parse(await self._egress.get_json(uri))
+            remote.keys = parse(await self._egress.get_json(uri, token_id))
             remote.fetched_at = self._clock()
         except (EgressError, KeySetError) as error:
             log.warning("the key set of client %s at %s: %s", client_id, uri, error)

@@ -39,6 +39,7 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
     refresh_absolute_lifetime: int
     refresh_rotation_grace: int
     logo: str = ""  # the version of its picture; '' for none
+    registered_with: str = ""  # the id of the initial access token with which it registered itself, else ''
     unused: bool = False  # it registered itself, and no token of it is known of
 
     @cached_property
@@ -103,7 +104,13 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
 
 
 def registered(
-    row: Client, secrets: tuple[bytes, ...], settings: Settings, logo: str = "", *, unused: bool = False
+    row: Client,
+    secrets: tuple[bytes, ...],
+    settings: Settings,
+    logo: str = "",
+    *,
+    registered_with: str = "",
+    unused: bool = False,
 ) -> RegisteredClient:
     """The client with the server's settings where it has none of its own."""
 
@@ -122,6 +129,7 @@ def registered(
         refresh_absolute_lifetime=own(row.refresh_absolute_lifetime, settings.refresh_absolute_lifetime),
         refresh_rotation_grace=own(row.refresh_rotation_grace, settings.refresh_rotation_grace),
         logo=logo,
+        registered_with=registered_with,
         unused=unused,
     )
 
@@ -161,7 +169,7 @@ class Clients:
         if len(client_id) > 128 or self._unknown.get(client_id, 0.0) > time.monotonic():
             return None
         if session is not None:
-            return self._remembered(client_id, self._era, *await _read(session, client_id))
+            return self._remembered(client_id, self._era, await self._read(session, client_id))
         which = (self._era, client_id)
         reading = self._reading.get(which)
         if reading is None:
@@ -174,29 +182,34 @@ class Clients:
         connections."""
         era = self._era
         async with self._database.unit() as session:
-            found = await _read(session, client_id)
-        return self._remembered(client_id, era, *found)
+            found = await self._read(session, client_id)
+        return self._remembered(client_id, era, found)
 
-    def _remembered(
-        self, client_id: str, era: int, row: Client | None, secrets: tuple[bytes, ...], logo: str, unused: bool
-    ) -> RegisteredClient | None:
-        if row is None or not row.active:
+    def _remembered(self, client_id: str, era: int, client: RegisteredClient | None) -> RegisteredClient | None:
+        if client is None:
             if len(self._unknown) >= BOUND:
                 self._unknown.clear()
             if era == self._era:
                 self._unknown[client_id] = time.monotonic() + NEGATIVE
             return None
-        client = registered(row, secrets, self._settings, logo, unused=unused)
         if era == self._era:
             self._known[client_id] = client
         return client
 
-
-async def _read(session: AsyncSession, client_id: str) -> tuple[Client | None, tuple[bytes, ...], str, bool]:
-    row = await session.get(Client, client_id)
-    secrets = (await session.exec(select(ClientSecret.digest).where(ClientSecret.client_id == client_id))).all()
-    logo = (await session.exec(select(ClientLogo.version).where(ClientLogo.client_id == client_id))).first()
-    itself = (
-        await session.exec(select(ClientRegistration.used_at).where(ClientRegistration.client_id == client_id))
-    ).all()
-    return row, tuple(secrets), logo or "", itself == [None]
+    async def _read(self, session: AsyncSession, client_id: str) -> RegisteredClient | None:
+        row = await session.get(Client, client_id)
+        if row is None or not row.active:
+            return None
+        secrets = (await session.exec(select(ClientSecret.digest).where(ClientSecret.client_id == client_id))).all()
+        logo = (await session.exec(select(ClientLogo.version).where(ClientLogo.client_id == client_id))).first()
+        of_itself = select(ClientRegistration.token_id, ClientRegistration.used_at)
+        itself = (await session.exec(of_itself.where(ClientRegistration.client_id == client_id))).first()
+        token_id, used_at = itself or ("", None)
+        return registered(
+            row,
+            tuple(secrets),
+            self._settings,
+            logo or "",
+            registered_with=token_id,
+            unused=itself is not None and used_at is None,
+        )

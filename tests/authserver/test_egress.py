@@ -244,6 +244,30 @@ async def test_whoever_is_slow_to_hear_of_logouts_keeps_no_keys_from_being_fetch
 
 
 @pytest.mark.spec("security 6.77")
+async def test_whoever_may_register_many_clients_keeps_no_others_keys_from_being_fetched() -> None:
+    client = in_development()
+    async with Answerer(silence) as slow, Answerer(json_of({})) as quick:
+        hanging = [
+            asyncio.ensure_future(client.get_json(slow.url, token_id))
+            for token_id in ("one", "two", "three", "four")
+            for _ in range(egress.AT_ONCE["GET"])
+        ]
+        while len(slow.asked) < egress.OF_TOKENS:
+            await asyncio.sleep(0.01)
+        assert await client.get_json(quick.url) == {}
+        assert len(slow.asked) == egress.OF_TOKENS
+        for one in hanging[egress.AT_ONCE["GET"] :]:
+            one.cancel()
+        await asyncio.wait(hanging[egress.AT_ONCE["GET"] :])
+        assert await client.get_json(quick.url, "two") == {}
+        assert len(slow.asked) == egress.OF_TOKENS
+        assert not any(one.done() for one in hanging[: egress.AT_ONCE["GET"]])
+        for one in hanging:
+            one.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+
+
+@pytest.mark.spec("security 6.77")
 async def test_names_that_no_server_answers_for_keep_no_other_from_being_looked_up() -> None:
     over, asked = threading.Event(), []
 

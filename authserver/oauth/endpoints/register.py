@@ -76,7 +76,7 @@ async def _register(services: Services, request: Request) -> Response:
     if wait:
         raise _TooManyError(wait)
     limits = Limits.of(token)
-    asked = await _asked(services, await document.read(request), limits)
+    asked = await _asked(services, await document.read(request), limits, token.token_id)
     async with services.turnstile.unit(services.database) as session:
         made = await registrations.register(session, token.token_id, limits, asked, now)
     return json_response(_information(services, made, made.access_token or ""), 201)
@@ -100,7 +100,7 @@ async def _replace(services: Services, request: Request, client_id: str, present
     secret = given.get("client_secret")
     if secret is not None and not isinstance(secret, str):
         raise InvalidRequestError("client_secret must be a string")
-    asked = await _asked(services, given, Limits.of(found.row.limits))
+    asked = await _asked(services, given, Limits.of(found.row.limits), found.row.token_id)
     async with services.turnstile.unit(services.database) as session:
         held = await registrations.hold(session, client_id, presented, now)
         if held.row.limits != found.row.limits:  # the operator narrowed them while the body or the sector was awaited
@@ -119,11 +119,11 @@ async def _remove(services: Services, client_id: str, presented: str) -> Respons
     return Response(None, 204, {**NO_STORE, **CORS})
 
 
-async def _asked(services: Services, given: dict[str, object], limits: Limits) -> Asked:
+async def _asked(services: Services, given: dict[str, object], limits: Limits, token_id: str) -> Asked:
     """What may be registered. Over the network where the client names a sector: no unit of work is open."""
     asked = metadata.read(given, limits, signing_algorithms(services))
     if asked.sector_uri is not None:
-        await sector.check(services.oauth.egress, asked.sector_uri, asked.columns["redirect_uris"])
+        await sector.check(services.oauth.egress, asked.sector_uri, asked.columns["redirect_uris"], token_id)
     return asked
 
 

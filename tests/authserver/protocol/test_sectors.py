@@ -1,10 +1,12 @@
 """`sector_identifier_uri` (OpenID Connect Dynamic Registration §5) and keys at an address: what registering fetches."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
+from authserver.egress import AT_ONCE, OF_ONE_TOKEN
 from authserver.models import Client, User
 from authserver.storage.changes import announce
 from tests.authserver.protocol.harness import Server, claims_of, settings_for
@@ -13,7 +15,7 @@ from tests.authserver.protocol.signing import Holder, signing
 from tests.authserver.protocol.test_client_assertions import ask, assert_let_in
 from tests.authserver.protocol.test_client_authentication import assert_unproven
 from tests.conftest import NewDatabase
-from tests.running.answerer import Answer, Answerer, document, json_of
+from tests.running.answerer import Answer, Answerer, document, json_of, silence
 
 OTHER = "https://other.example.org/callback"
 
@@ -191,6 +193,25 @@ async def test_a_client_that_registered_itself_changes_its_keys_as_it_likes(deve
         assert_unproven(await ask(client, client.assertion()))
         client.signing = signing("ES256", 5)
         assert_let_in(await ask(client, client.assertion()))
+
+
+@pytest.mark.spec("security 6.77")
+async def test_clients_of_one_token_at_slow_addresses_keep_no_other_client_out(developing: Server) -> None:
+    async with Answerer(silence) as slow, Answerer(json_of({"keys": [signing().public]})) as quick:
+        token, others = await leave(developing, uses=2 * AT_ONCE["GET"]), []
+        for _ in range(2 * AT_ONCE["GET"]):
+            itself = await Itself.of(developing, token, token_endpoint_auth_method="private_key_jwt", jwks_uri=slow.url)
+            others.append(Holder(developing, itself.client_id, "", CALLBACK, "private_key_jwt", signing()))
+        hanging = [asyncio.ensure_future(ask(one, one.assertion())) for one in others]
+        while len(slow.asked) < OF_ONE_TOKEN:
+            await asyncio.sleep(0.01)
+        client = await Holder.add(developing, jwks_uri=quick.url)
+        assert_let_in(await ask(client, client.assertion()))
+        assert len(slow.asked) == OF_ONE_TOKEN
+        assert not any(one.done() for one in hanging)
+        for one in hanging:
+            one.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
 
 
 @pytest.mark.spec(
