@@ -15,6 +15,7 @@ from skill.commands.working import fail, settings_of
 from skill.events.commands import events_app
 from skill.settings import DatabaseSettings, Settings, SettingsError, read
 from skill.simulator.commands import simulate_app
+from skill.storage.database import missing_file, no_database
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Alexa smart-home skill service for lamps.")
 app.add_typer(lamp_app, name="lamp")
@@ -36,7 +37,10 @@ def serve(
     from skill.serving import serve as run  # only here: it loads the whole service
 
     try:
-        status = run(read(Settings, host=host, port=port, workers=workers))
+        settings = read(Settings, host=host, port=port, workers=workers)
+        if (file := missing_file(settings.database_url.get_secret_value())) is not None:
+            fail(no_database(file), 1)
+        status = run(settings)
     except SettingsError as error:
         fail(str(error), 2)
     raise typer.Exit(status)

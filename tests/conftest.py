@@ -132,7 +132,9 @@ def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         if kind == "postgresql":
             server: Postgres = request.getfixturevalue("postgres")
             return server.new_database()
-        return f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
+        file = tmp_path_factory.mktemp("database") / "test.db"
+        file.touch()
+        return f"sqlite:///{file}"
 
     return make
 

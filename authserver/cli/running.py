@@ -6,7 +6,6 @@ Exit status: 0 done, 1 refused or not found or the database is away, 2 the comma
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import typer
@@ -57,6 +56,18 @@ def database_url(settings: DatabaseSettings) -> DatabaseUrl:
         fail(f"AUTHSERVER_DATABASE_URL: {error}", WRONG)
 
 
+def existing_database(settings: DatabaseSettings) -> DatabaseUrl:
+    """Ends the command where there is no SQLite file: a mistyped path is none to wait at, nor to make anything at. A
+    server is asked later."""
+    url = database_url(settings)
+    if url.missing_file is not None:
+        fail(
+            f"there is no database at {url.missing_file}. Is AUTHSERVER_DATABASE_URL right? A new database is made "
+            "with: authserver migrate"
+        )
+    return url
+
+
 def secret_keys_of(settings: Settings) -> SecretKeys:
     previous = settings.secret_key_previous
     return SecretKeys(
@@ -67,9 +78,7 @@ def secret_keys_of(settings: Settings) -> SecretKeys:
 
 def on_database(work: Work[Result], settings: DatabaseSettings | None = None) -> Result:
     """Runs `work` in one unit of work and returns what it returns; every failure ends the command."""
-    url = database_url(settings or settings_of(DatabaseSettings))
-    if url.kind == "sqlite" and not Path(url.path).exists():
-        fail(f"there is no database at {url.path}; make it with: authserver migrate")
+    url = existing_database(settings or settings_of(DatabaseSettings))
     try:
         return asyncio.run(_in_one_unit(url, work))
     except (AccountError, RegistrationError, NotFoundError) as error:

@@ -10,7 +10,7 @@ import typer
 
 from authserver.cli import logs, printing
 from authserver.cli.printing import Json
-from authserver.cli.running import REFUSED, WRONG, database_url, fail, settings_of
+from authserver.cli.running import REFUSED, WRONG, database_url, existing_database, fail, settings_of
 from authserver.settings import DatabaseSettings, Settings, SettingsError
 from authserver.storage import schema
 from authserver.storage.database import DatabaseUrl, StorageError
@@ -34,13 +34,14 @@ def serve(
     from authserver.app import build, look_of
 
     settings = settings_of(Settings)
-    url = database_url(settings)  # refuses what is no database URL
+    url = database_url(settings)
     if workers > 1 and url.kind == "sqlite":
         fail(
             "--workers needs PostgreSQL: SQLite has one writer at a time, and a second process would wait for its lock "
             "inside requests. Set AUTHSERVER_DATABASE_URL=postgresql://… or leave --workers out",
             WRONG,
         )
+    existing_database(settings)
     logs.set_up(settings.log_level)
     try:
         look_of(settings)
@@ -82,7 +83,7 @@ async def _migrate(url: DatabaseUrl, wait: int) -> tuple[str | None, str | None]
     said = ""
     while True:
         try:
-            before = await schema.revision_of(url)
+            before = None if url.missing_file is not None else await schema.revision_of(url)
             break
         except StorageError as error:
             if time.monotonic() >= deadline:

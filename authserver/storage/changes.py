@@ -61,7 +61,7 @@ class Changes:
 
     async def _watch_sqlite(self) -> None:
         """`data_version` moves when another connection commits; only then is the revision read."""
-        connection = sqlite3.connect(f"file:{self.database.url.path}?mode=ro", uri=True)
+        connection = sqlite3.connect(self.database.url.sqlite_uri, uri=True)
         try:
             seen = -1
             while True:

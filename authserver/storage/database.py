@@ -55,6 +55,18 @@ class DatabaseUrl:
     kind: Literal["sqlite", "postgresql"]
     path: str = ""  # of the SQLite file
 
+    @property
+    def missing_file(self) -> Path | None:
+        """Where a SQLite file should be and is not."""
+        path = Path(self.path).absolute()
+        return path if self.kind == "sqlite" and not path.is_file() else None
+
+    @property
+    def sqlite_uri(self) -> str:
+        """How SQLite opens the file that is there: without `mode=rw` it would make one of whatever a mistyped path
+        names."""
+        return f"{Path(self.path).absolute().as_uri()}?mode=rw"
+
     @classmethod
     def parse(cls, text: str) -> "DatabaseUrl":
         """Raises `ValueError` that says which forms are known."""
@@ -89,8 +101,9 @@ def cold_engine(url: DatabaseUrl, *, patience: float | None = None, **options: A
         )
         refuse_dead_connections(engine)
         return engine
-    Path(url.path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{url.path}", connect_args={"timeout": 2}, **options)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{url.sqlite_uri}&uri=true", connect_args={"timeout": 2}, **options
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:

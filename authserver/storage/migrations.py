@@ -29,9 +29,13 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def upgrade(url: DatabaseUrl) -> str | None:
-    """Run what is missing; returns the revision reached. Raises `StorageError` when the database is away."""
+    """Run what is missing; returns the revision reached. Makes a SQLite file and its folder where there is none, which
+    nothing else does. Raises `StorageError` when the database is away."""
     engine = cold_engine(url)
     try:
+        if (file := url.missing_file) is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o644)
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
             return await connection.run_sync(current)

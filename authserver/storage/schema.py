@@ -18,7 +18,9 @@ def current(connection: Connection) -> str | None:
 
 
 async def revision_of(url: DatabaseUrl) -> str | None:
-    """The revision that the database is at. Raises `StorageError` when it is away."""
+    """The revision that the database is at. Raises `StorageError` when it is away or a SQLite file is not there."""
+    if url.missing_file is not None:
+        raise StorageError(f"there is no file {url.missing_file}")
     engine = cold_engine(url)
     try:
         async with engine.connect() as connection:

@@ -8,6 +8,7 @@ import typer
 
 from skill.log import set_up
 from skill.settings import DatabaseSettings, RegistrySettings, SettingsError, read
+from skill.storage.database import refused
 
 if TYPE_CHECKING:
     from skill.storage.registry import Registry
@@ -56,4 +57,4 @@ def on_lamps(work: Callable[["Registry"], Awaitable[T]]) -> T:
     except TopicTaken as taken:
         fail(f"{taken.endpoint_id} has the topic {taken.topic}", 1)
     except Exception as error:
-        fail(f"the database refused ({type(error).__name__}); is it there, and migrated with `skill migrate`?", 1)
+        fail(refused(url, error), 1)

@@ -10,6 +10,7 @@ import typer
 
 from skill.log import set_up
 from skill.settings import DatabaseSettings, SettingsError, read
+from skill.storage.database import refused
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -30,13 +31,13 @@ def _in_unit(work: Callable[["AsyncSession"], Awaitable[T]], write: bool) -> T:
     from skill.storage.cold import Cold  # only here: commands that need no database load none
 
     try:
-        settings = read(DatabaseSettings)
+        url = read(DatabaseSettings).database_url.get_secret_value()
     except SettingsError as error:
         _fail(str(error), 2)
     set_up("WARNING")
 
     async def run() -> T:
-        cold = Cold(settings.database_url.get_secret_value())
+        cold = Cold(url)
         try:
             async with cold.unit(write) as session:
                 return await work(session)
@@ -46,7 +47,7 @@ def _in_unit(work: Callable[["AsyncSession"], Awaitable[T]], write: bool) -> T:
     try:
         return asyncio.run(run())
     except Exception as error:
-        _fail(f"the database refused ({type(error).__name__}); is it there, and migrated with `skill migrate`?", 1)
+        _fail(refused(url, error), 1)
 
 
 async def _status(session: "AsyncSession") -> dict[str, Any]:

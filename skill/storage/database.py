@@ -20,21 +20,47 @@ def sqlite_path(url: str) -> str:
     return url.removeprefix(SQLITE)
 
 
-def make_folder(url: str) -> None:
-    """The folder of a SQLite file, for the first migration."""
-    Path(sqlite_path(url)).absolute().parent.mkdir(parents=True, exist_ok=True)
+def sqlite_uri(url: str) -> str:
+    """How SQLite opens the file that is there: without `mode=rw` it would make one of whatever a mistyped path
+    names."""
+    return f"{Path(sqlite_path(url)).absolute().as_uri()}?mode=rw"
+
+
+def missing_file(url: str) -> Path | None:
+    """Where a SQLite file should be and is not."""
+    path = Path(sqlite_path(url)).absolute()
+    return path if url.startswith(SQLITE) and not path.is_file() else None
+
+
+def no_database(file: Path) -> str:
+    """For the operator: nothing waits at a mistyped path, nor is anything made there."""
+    return f"there is no database at {file}. Is SKILL_DATABASE_URL right? A new database is made with: skill migrate"
+
+
+def refused(url: str, error: Exception) -> str:
+    """For the operator, why a command could not do its work. The driver's own words hold values."""
+    if (file := missing_file(url)) is not None:
+        return no_database(file)
+    return f"the database refused ({type(error).__name__}); is it there, and migrated with `skill migrate`?"
+
+
+def make_file(url: str) -> None:
+    """An empty SQLite file, and its folder, for the first migration: nothing else makes one."""
+    if (file := missing_file(url)) is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o644)
 
 
 async def revision(url: str) -> str | None:
     """Where the schema stands; None where nothing was ever migrated. Raises what the driver raises when the database is
     away."""
-    return _sqlite_revision(sqlite_path(url)) if url.startswith(SQLITE) else await _postgres_revision(url)
+    return _sqlite_revision(url) if url.startswith(SQLITE) else await _postgres_revision(url)
 
 
-def _sqlite_revision(path: str) -> str | None:
-    if not Path(path).exists():
+def _sqlite_revision(url: str) -> str | None:
+    if missing_file(url) is not None:
         return None
-    connection = sqlite3.connect(path)
+    connection = sqlite3.connect(sqlite_uri(url), uri=True)
     try:
         row = connection.execute(_REVISION).fetchone()
     except sqlite3.OperationalError as error:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from skill.storage.database import SQLITE, SQLITE_PRAGMAS, sqlite_path
+from skill.storage.database import SQLITE, SQLITE_PRAGMAS, sqlite_uri
 
 CONNECTIONS = 5
 """To PostgreSQL, of each part of each process: beside them directives have theirs, of the hundred that it has."""
@@ -24,7 +24,7 @@ def open_engine(url: str, patience: float | None = None) -> AsyncEngine:
         # A connection that the database has ended meanwhile is found out before it is used, not by whoever needs it.
         usual: dict[str, Any] = {"pool_pre_ping": True, "pool_size": CONNECTIONS, "max_overflow": 0}
         return create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **usual)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{sqlite_path(url)}", hide_parameters=True)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{sqlite_uri(url)}&uri=true", hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _(connection: Any, _record: object) -> None:

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from alembic import command
-from skill.storage.database import SCHEMA, SQLITE, make_folder, revision
+from skill.storage.database import SCHEMA, SQLITE, make_file, revision
 from skill.storage.engine import open_engine
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,8 @@ def _revision(connection: Connection) -> str | None:
 
 
 async def wait_until_there(url: str, patience: timedelta) -> None:
-    """Returns once PostgreSQL lets us in; raises why not when `patience` is over. A SQLite file is always there."""
+    """Returns once PostgreSQL lets us in; raises why not when `patience` is over. A SQLite file is made where none
+    is."""
     if url.startswith(SQLITE):
         return
     give_up_at, said_at = time.monotonic() + patience.total_seconds(), float("-inf")
@@ -53,7 +54,7 @@ async def wait_until_there(url: str, patience: timedelta) -> None:
 async def migrate(url: str) -> tuple[str | None, str]:
     """Upgrade to SCHEMA, in one transaction; returns the revisions before and after."""
     if url.startswith(SQLITE):
-        make_folder(url)
+        make_file(url)
     engine = open_engine(url)
 
     def upgrade(connection: Connection) -> tuple[str | None, str]:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from skill.canonical import Lamp, LampState
 from skill.storage.batcher import Batcher
-from skill.storage.database import SQLITE_PRAGMAS, sqlite_path
+from skill.storage.database import SQLITE_PRAGMAS, sqlite_uri
 from skill.storage.sqlite_statements import Sqlite
 from skill.storage.statements import described_of, found_of, lamp_of, state_of
 from skill.storage.store import Found, Step
@@ -29,12 +29,12 @@ class SqliteStore:
     are registered by commands, on connections of their own with `synchronous=FULL`."""
 
     def __init__(self, url: str) -> None:
-        path = sqlite_path(url)
-        self._reader = self._connect(f"file:{path}?mode=rw", "PRAGMA query_only=ON")
+        uri = sqlite_uri(url)
+        self._reader = self._connect(uri, "PRAGMA query_only=ON")
         self._writer = self._connect(
-            f"file:{path}?mode=rw", "PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=0", "PRAGMA busy_timeout=0"
+            uri, "PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=0", "PRAGMA busy_timeout=0"
         )
-        self._checkpointer = self._connect(f"file:{path}?mode=rw")
+        self._checkpointer = self._connect(uri)
         self._commits = 0
         self._overgrown = False
         self._thread = ThreadPoolExecutor(1, "skill-sqlite")

@@ -18,8 +18,10 @@ from authserver.storage.hot.statement import KeyedRead, KeyedWrite, Statement
 T = TypeVar("T")
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+def _connect(url: DatabaseUrl) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        url.sqlite_uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma)
     return connection
@@ -90,8 +92,8 @@ class SqliteStore:
 
     def __init__(self, url: DatabaseUrl) -> None:
         try:
-            self._reader = _Reading(_connect(url.path))
-            self._writer = _Reading(_connect(url.path))
+            self._reader = _Reading(_connect(url))
+            self._writer = _Reading(_connect(url))
         except sqlite3.Error as error:
             raise StorageError(f"cannot open {url.path}: {error}") from error
         self._thread = ThreadPoolExecutor(1, "authserver-writer")

@@ -15,6 +15,7 @@ from skill.abilities import Abilities, chosen
 from skill.drivers.codecs import BadOption
 from skill.drivers.wiring import checked
 from skill.settings import DatabaseSettings, SettingsError, read, read_one
+from skill.storage.database import refused
 
 EVERYTHING = "power,brightness,color,temperature"
 SHARED = 50
@@ -152,7 +153,7 @@ def _registered(endpoints: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     try:
         rows = asyncio.run(look())
     except Exception as error:
-        _fail(f"the database refused ({type(error).__name__}); is it there, and migrated with `skill migrate`?", 1)
+        _fail(refused(database, error), 1)
     for endpoint, row in zip(endpoints, rows, strict=True):
         if row is None:
             _fail(f"no such lamp: {endpoint}", 1)

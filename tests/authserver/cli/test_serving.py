@@ -41,6 +41,40 @@ def test_a_database_that_is_not_migrated_is_said_so(database_url: str, tmp_path:
     assert "authserver migrate" in one_line(done.stderr)
 
 
+@pytest.mark.parametrize("arguments", [("serve",), ("user", "list")], ids=" ".join)
+@pytest.mark.parametrize("typed", ["typo/authserver.db", "typo.db"])
+def test_nothing_waits_at_a_mistyped_path_nor_makes_anything_there(
+    on_sqlite: Service, typed: str, arguments: tuple[str, ...]
+) -> None:
+    path = on_sqlite.folder / typed
+    on_sqlite.settings["AUTHSERVER_DATABASE_URL"] = f"sqlite:///{path}"
+    done = on_sqlite.cli(*arguments)
+    assert done.returncode == 1
+    said = one_line(done.stderr)
+    assert str(path) in said
+    assert "AUTHSERVER_DATABASE_URL" in said
+    assert "authserver migrate" in said
+    assert not path.exists()
+    assert not (on_sqlite.folder / "typo").exists()
+
+
+def test_migrate_makes_the_file_and_its_folder_whatever_they_are_called(on_sqlite: Service) -> None:
+    path = on_sqlite.folder / "100%41 of it?" / "accounts #1.db"
+    on_sqlite.settings["AUTHSERVER_DATABASE_URL"] = f"sqlite:///{path}"
+    assert on_sqlite.cli_json("migrate")["before"] is None
+    assert path.is_file()
+    with on_sqlite:
+        assert on_sqlite.cli_json("user", "list") == []
+
+
+def test_a_file_that_cannot_be_made_is_said_so(on_sqlite: Service) -> None:
+    (on_sqlite.folder / "file").touch()
+    on_sqlite.settings["AUTHSERVER_DATABASE_URL"] = f"sqlite:///{on_sqlite.folder}/file/authserver.db"
+    done = on_sqlite.cli("migrate")
+    assert done.returncode == 1
+    assert "not migrated" in one_line(done.stderr)
+
+
 def test_a_database_that_is_away_is_said_so(tmp_path: Path) -> None:
     settings = {"AUTHSERVER_DATABASE_URL": NOBODY_LISTENS, "AUTHSERVER_DATABASE_WAIT": "1"}
     away = Service("authserver", settings, tmp_path)
