@@ -7,7 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.cli import printing
 from authserver.cli.policy import ALGORITHM_COLUMNS, REMEMBERED, takes_policy
-from authserver.cli.printing import Json, Yes
+from authserver.cli.printing import All, Json, Yes
 from authserver.cli.running import WRONG, NotFoundError, commands, fail, on_database, secret_keys_of, settings_of
 from authserver.models import Client, ClientRegistration
 from authserver.oauth import keys, logos, presets, registration, token_rules
@@ -21,6 +21,17 @@ RedirectUris = Annotated[
     list[str] | None, typer.Option("--redirect-uri", help="Compared character by character; repeat for each.")
 ]
 Scopes = Annotated[list[str] | None, typer.Option("--scope", help="Repeat for each. By default: openid.")]
+
+#: of most clients; of those that are not listed, an operator always wants to know
+USUAL = {
+    "registered_itself": False,
+    "consent": REMEMBERED,
+    **{
+        name: field.default
+        for name, field in Client.model_fields.items()
+        if isinstance(field.default, (bool, int, str)) and name not in ("active", "signing_alg")
+    },
+}
 
 
 async def shown(session: AsyncSession, client: Client, secret: str | None = None) -> dict[str, Any]:
@@ -96,7 +107,7 @@ def add(
         await ensure_keys(session, settings, client, now)
         return await shown(session, client, secret)
 
-    printing.record(on_database(work, settings), json)
+    printing.record(on_database(work, settings), json, usual=USUAL)
 
 
 @app.command("list")
@@ -114,13 +125,13 @@ def list_clients(json: Json = False) -> None:
 
 
 @app.command()
-def show(client_id: ClientId, json: Json = False) -> None:
+def show(client_id: ClientId, everything: All = False, json: Json = False) -> None:
     """Show one client. Empty lifetimes follow the server's settings."""
 
     async def work(session: AsyncSession, _now: int) -> dict[str, Any]:
         return await shown(session, await named(session, client_id))
 
-    printing.record(on_database(work), json)
+    printing.record(on_database(work), json, usual=USUAL, everything=everything)
 
 
 @app.command()
@@ -167,7 +178,7 @@ def update(
         await ensure_keys(session, settings, client, now)
         return await shown(session, client)
 
-    printing.record(on_database(work, settings), json)
+    printing.record(on_database(work, settings), json, usual=USUAL)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.accounts import groups
 from authserver.cli import printing
-from authserver.cli.printing import Json, Yes
+from authserver.cli.printing import All, Json, Yes
 from authserver.cli.running import NotFoundError, commands, on_database
 from authserver.cli.users import Name as User
 from authserver.cli.users import named as account
@@ -72,7 +72,7 @@ def list_groups(json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, json: Json = False) -> None:
+def show(name: Name, everything: All = False, json: Json = False) -> None:
     """Show one group and who is in it."""
 
     async def work(session: AsyncSession, _now: int) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def show(name: Name, json: Json = False) -> None:
         members = await groups.members_of(session, group)
         return shown(group, len(members)) | {"people": [asdict(member) for member in members]}
 
-    printing.record(on_database(work), json)
+    printing.record(on_database(work), json, everything=everything)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from authserver.accounts.mail.server import MailServer
 from authserver.accounts.mail.trial import trial
 from authserver.accounts.names import NotAnAddressError, read_email
 from authserver.cli import printing
-from authserver.cli.printing import Json
+from authserver.cli.printing import All, Json
 from authserver.cli.running import REFUSED, WRONG, NotFoundError, commands, fail, on_database, settings_of
 from authserver.models import Mail
 from authserver.settings import Settings, SettingsError
@@ -54,7 +54,7 @@ def list_mails(
 
 
 @app.command()
-def show(mail: MailId, json: Json = False) -> None:
+def show(mail: MailId, everything: All = False, json: Json = False) -> None:
     """Show what became of one mail."""
 
     async def work(session: AsyncSession, _now: int) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def show(mail: MailId, json: Json = False) -> None:
             raise NotFoundError(f"no mail {mail}")
         return shown(found)
 
-    printing.record(on_database(work), json)
+    printing.record(on_database(work), json, everything=everything)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What commands print: JSON for programs (times are Unix seconds), lines and tables for people (times are UTC)."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ import orjson
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+All = Annotated[bool, typer.Option("--all", help="A line for every field, also where it is empty or as usual.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -15,17 +17,29 @@ def as_json(value: object) -> None:
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
-def record(values: Mapping[str, Any], json: bool) -> None:
-    """One thing: a line for each of its fields."""
+def record(
+    values: Mapping[str, Any], json: bool, *, usual: Mapping[str, Any] | None = None, everything: bool | None = None
+) -> None:
+    """One thing: a line for each of its fields that tells something; of the others, which are empty or as `usual`, the
+    names. `everything`: a line for these too; None where the command has no such option."""
     if json:
         as_json(values)
         return
-    width = max(map(len, values), default=0)
-    for name, value in values.items():
+    empty = [name for name, value in values.items() if not everything and value in (None, "", [], {})]
+    as_usual = [
+        name for name, value in (usual or {}).items() if not everything and name not in empty and values[name] == value
+    ]
+    told = {name: value for name, value in values.items() if name not in empty and name not in as_usual}
+    width = max(map(len, told), default=0)
+    for name, value in told.items():
         first, *others = _parts(value)
         typer.echo(f"{name:<{width}}  {text_of(name, first)}".rstrip())
         for other in others:
             typer.echo(f"{'':<{width}}  {text_of(name, other)}")
+    hint = "" if everything is None else " (--all shows each)"
+    for words, names in (("empty", empty), ("as usual", as_usual)):
+        if names:
+            typer.echo(textwrap.fill(f"{words}{hint}: {', '.join(names)}", 100, subsequent_indent="  "))
 
 
 def _parts(value: Any) -> list[Any]:

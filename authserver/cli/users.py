@@ -21,7 +21,7 @@ from authserver.accounts.names import (
 from authserver.accounts.password_policy import Policy, Weakness, weakness
 from authserver.accounts.passwords import LONGEST, Passwords, UnusableHashError, check_foreign
 from authserver.cli import printing
-from authserver.cli.printing import Json, Yes
+from authserver.cli.printing import All, Json, Yes
 from authserver.cli.running import WRONG, NotFoundError, commands, fail, on_database, settings_of
 from authserver.models import User
 from authserver.secret_values import temporary_password
@@ -236,7 +236,7 @@ def list_users(json: Json = False) -> None:
 
 
 @app.command()
-def show(user: Name, json: Json = False) -> None:
+def show(user: Name, everything: All = False, json: Json = False) -> None:
     """Show one account, with how many sessions and linked applications it has."""
 
     async def work(session: AsyncSession, now: int) -> dict[str, Any]:
@@ -246,7 +246,7 @@ def show(user: Name, json: Json = False) -> None:
         of_person = {"groups": list(await groups.of_person(session, found)), "second_factors": factors}
         return shown(found, now) | {"sessions": held.sessions, "grants": held.grants} | of_person
 
-    printing.record(on_database(work), json)
+    printing.record(on_database(work), json, everything=everything)
 
 
 @app.command()

@@ -392,3 +392,20 @@ def test_short_tokens_for_alexa_are_refused_when_they_are_set(on_sqlite: Service
         on_sqlite.cli_json("client", "update", client_id, "--access-token-lifetime", "360")["access_token_lifetime"]
         == 360
     )
+
+
+def test_show_tells_what_is_set_and_names_the_rest(on_sqlite: Service) -> None:
+    made = on_sqlite.cli_json("client", "add", "An app", "--redirect-uri", CALLBACK, "--access-token-lifetime", "5m")
+    shown = on_sqlite.cli("client", "show", made["client_id"]).stdout
+    told = shown[: shown.index("empty (")]
+    lines = dict(line.split(maxsplit=1) for line in told.splitlines() if not line.startswith(" "))
+    assert (lines["redirect_uris"], lines["access_token_lifetime"], lines["active"]) == (CALLBACK, "300", "yes")
+    assert len(lines) <= 15
+    whole = on_sqlite.cli("client", "show", made["client_id"], "--all").stdout
+    for name in made.keys() - {"client_secret"}:
+        assert len(re.findall(rf"\b{name}\b", shown)) == 1, name
+        assert len(re.findall(rf"^{name}\b", whole, re.MULTILINE)) == 1, name
+    on_sqlite.cli_json("client", "update", made["client_id"], "--require-pkce", "--no-refresh-id-token")
+    changed = on_sqlite.cli("client", "show", made["client_id"]).stdout
+    assert re.search(r"^require_pkce +yes$", changed, re.MULTILINE)
+    assert re.search(r"^refresh_id_token +no$", changed, re.MULTILINE)
