@@ -6,23 +6,16 @@ from typing import Annotated
 
 import typer
 
-from skill.bridge.commands import bridge_app
-from skill.commands import broker, claims, discover  # noqa: F401  # each adds its commands
-from skill.commands.broker import broker_app
-from skill.commands.lamps import lamp_app
-from skill.commands.shown import Json, print_json
-from skill.commands.working import fail, settings_of
-from skill.events.commands import events_app
-from skill.settings import DatabaseSettings, Settings, SettingsError, read
-from skill.simulator.commands import simulate_app
-from skill.storage.database import missing_file, no_database
+from skill.commands.nouns import Program
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Alexa smart-home skill service for lamps.")
-app.add_typer(lamp_app, name="lamp")
-app.add_typer(broker_app, name="broker")
-app.add_typer(bridge_app, name="bridge")
-app.add_typer(events_app, name="events")
-app.add_typer(simulate_app, name="simulate")
+app = typer.Typer(
+    cls=Program,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Alexa smart-home skill service for lamps.",
+)
 
 
 @app.command()
@@ -34,7 +27,10 @@ def serve(
     ] = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; drains what is in flight and ends within ten seconds."""
-    from skill.serving import serve as run  # only here: it loads the whole service
+    from skill.commands.working import fail  # these only here: they load the whole service, and help needs none
+    from skill.serving import serve as run
+    from skill.settings import Settings, SettingsError, read
+    from skill.storage.database import missing_file, no_database
 
     try:
         settings = read(Settings, host=host, port=port, workers=workers)
@@ -47,8 +43,11 @@ def serve(
 
 
 @app.command()
-def migrate(as_json: Json = False) -> None:
+def migrate(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Bring the database to the current schema, once it is there; needs SKILL_DATABASE_URL alone."""
+    from skill.commands.shown import print_json
+    from skill.commands.working import fail, settings_of
+    from skill.settings import DatabaseSettings
     from skill.storage import migrations  # only here: Alembic takes a fifth of a second to load
 
     settings = settings_of(DatabaseSettings)

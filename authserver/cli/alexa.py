@@ -7,7 +7,7 @@ import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.cli import printing
-from authserver.cli.clients import RedirectUris, Scopes, ensure_keys, shown
+from authserver.cli.clients import RedirectUris, Scopes, app, ensure_keys, shown
 from authserver.cli.policy import takes_policy
 from authserver.cli.printing import Json
 from authserver.cli.running import WRONG, fail, on_database, settings_of
@@ -19,6 +19,7 @@ from authserver.oauth.presets import ALEXA_SHORTEST_ACCESS_TOKEN
 from authserver.settings import Settings, is_loopback
 
 
+@app.command("add-alexa")
 @takes_policy
 def add_alexa(
     policy: dict[str, Any],

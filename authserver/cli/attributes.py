@@ -11,7 +11,7 @@ from authserver.cli.printing import Json, Yes
 from authserver.cli.running import NotFoundError, commands, on_database
 from authserver.models import CustomAttribute
 
-app = commands("Attributes of your own: `custom:<name>` in claims, by the scope `profile`.")
+app = commands()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="With or without `custom:` in front.")]
 NONE = "none"

@@ -8,11 +8,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.cli import printing
 from authserver.cli.clients import ClientId, named
+from authserver.cli.clients import app as clients
 from authserver.cli.printing import Json
 from authserver.cli.running import NotFoundError, commands, fail, on_database
 from authserver.oauth import logos
 
 app = commands("The picture of a client on the consent page. It is stored here and never fetched from elsewhere.")
+clients.add_typer(app, name="logo")
 
 
 @app.command("set")

@@ -8,11 +8,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.cli import printing
 from authserver.cli.clients import ClientId, named
+from authserver.cli.clients import app as clients
 from authserver.cli.printing import Json
 from authserver.cli.running import commands, on_database
 from authserver.oauth import registration
 
 app = commands("Secrets of a client: at most two at a time.")
+clients.add_typer(app, name="secret")
 
 
 @app.command()

@@ -14,7 +14,7 @@ from authserver.oauth import keys, logos, presets, registration, token_rules
 from authserver.oauth.dynamic import registrations
 from authserver.settings import DatabaseSettings, Settings
 
-app = commands("Applications: Alexa, your own, other people's.")
+app = commands()
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="As `client add` printed it.")]
 RedirectUris = Annotated[

@@ -13,7 +13,7 @@ from authserver.cli.printing import Json
 from authserver.cli.running import WRONG, NotFoundError, commands, fail, on_database
 from authserver.oauth import granted
 
-app = commands("Linked applications: who granted what to whom.")
+app = commands()
 
 OfUser = Annotated[str | None, typer.Option("--user", help="Of this person: e-mail address, sub or user name.")]
 OfClient = Annotated[str | None, typer.Option("--client", help="Of this client: its id.")]

@@ -14,7 +14,7 @@ from authserver.cli.users import Name as User
 from authserver.cli.users import named as account
 from authserver.models import Group
 
-app = commands("Groups of people: `cognito:groups` of their tokens.")
+app = commands()
 
 Name = Annotated[str, typer.Argument(metavar="GROUP", help="The group's name, as tokens tell it.")]
 Description = Annotated[str | None, typer.Option(help="For operators.")]

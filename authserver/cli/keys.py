@@ -12,7 +12,7 @@ from authserver.cli.running import NotFoundError, commands, on_database, secret_
 from authserver.oauth import key_states, keys
 from authserver.settings import Settings
 
-app = commands("Signing keys.")
+app = commands()
 
 COLUMNS = ("kid", "alg", "state", "created_at", "signs_from", "expires_at", "revoked_at")
 

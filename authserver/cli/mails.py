@@ -17,7 +17,7 @@ from authserver.cli.running import REFUSED, WRONG, NotFoundError, commands, fail
 from authserver.models import Mail
 from authserver.settings import Settings, SettingsError
 
-app = commands("Mails: what waits to be sent, and whether the mail server takes them.")
+app = commands()
 
 MailId = Annotated[str, typer.Argument(metavar="MAIL", help="The mail's id, as `mail list` prints it.")]
 

@@ -13,7 +13,7 @@ from authserver.models import InitialAccessToken
 from authserver.oauth.dynamic import initial_access
 from authserver.oauth.dynamic.initial_access import Limits
 
-app = commands("Leave for applications to register themselves. Without a token that holds, none can.")
+app = commands()
 
 DAY = 86_400
 

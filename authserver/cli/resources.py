@@ -12,7 +12,7 @@ from authserver.cli.running import NotFoundError, commands, on_database
 from authserver.oauth import resource_registration
 from authserver.oauth.resource_registration import Registered
 
-app = commands("Resource servers: programs that take access tokens, and the scopes that clients may have there.")
+app = commands()
 scopes = commands("Scopes of a resource server; in tokens each is IDENTIFIER/NAME.")
 app.add_typer(scopes, name="scope")
 

@@ -6,29 +6,33 @@ Exit status: 0 done, 1 refused or not found or the database is away, 2 the comma
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from authserver.accounts.administration import AccountError
-from authserver.oauth.registration import RegistrationError
-from authserver.secret_values import SecretKey, SecretKeys
-from authserver.settings import DatabaseSettings, Settings, SettingsError, SettingsKind, read_settings
-from authserver.storage import schema
-from authserver.storage.database import Database, DatabaseUrl, StorageError
+if TYPE_CHECKING:  # else where it is used: help needs none of it
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from authserver.secret_values import SecretKeys
+    from authserver.settings import DatabaseSettings, Settings, SettingsKind
+    from authserver.storage.database import DatabaseUrl
 
 REFUSED, WRONG = 1, 2
 
 Result = TypeVar("Result")
-Work = Callable[[AsyncSession, int], Awaitable[Result]]
+Work = Callable[["AsyncSession", int], Awaitable[Result]]
 """What a command does in its one unit of work, at one moment (Unix seconds)."""
 
 
-def commands(words: str) -> typer.Typer:
+def commands(words: str = "", **options: Any) -> typer.Typer:
     """An empty set of commands. Help is plain text, so that no option is cut short; a traceback shows no values."""
     return typer.Typer(
-        no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=words
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help=words,
+        **options,
     )
 
 
@@ -42,21 +46,25 @@ def fail(message: str, status: int = REFUSED) -> NoReturn:
     raise typer.Exit(status)
 
 
-def settings_of(kind: type[SettingsKind]) -> SettingsKind:
+def settings_of(kind: "type[SettingsKind]") -> "SettingsKind":
+    from authserver.settings import SettingsError, read_settings
+
     try:
         return read_settings(kind)
     except SettingsError as error:
         fail(str(error), WRONG)
 
 
-def database_url(settings: DatabaseSettings) -> DatabaseUrl:
+def database_url(settings: "DatabaseSettings") -> "DatabaseUrl":
+    from authserver.storage.database import DatabaseUrl
+
     try:
         return DatabaseUrl.parse(settings.database_url.get_secret_value())
     except ValueError as error:
         fail(f"AUTHSERVER_DATABASE_URL: {error}", WRONG)
 
 
-def existing_database(settings: DatabaseSettings) -> DatabaseUrl:
+def existing_database(settings: "DatabaseSettings") -> "DatabaseUrl":
     """Ends the command where there is no SQLite file: a mistyped path is none to wait at, nor to make anything at. A
     server is asked later."""
     url = database_url(settings)
@@ -68,7 +76,9 @@ def existing_database(settings: DatabaseSettings) -> DatabaseUrl:
     return url
 
 
-def secret_keys_of(settings: Settings) -> SecretKeys:
+def secret_keys_of(settings: "Settings") -> "SecretKeys":
+    from authserver.secret_values import SecretKey, SecretKeys
+
     previous = settings.secret_key_previous
     return SecretKeys(
         SecretKey.of(settings.secret_key.get_secret_value()),
@@ -76,8 +86,13 @@ def secret_keys_of(settings: Settings) -> SecretKeys:
     )
 
 
-def on_database(work: Work[Result], settings: DatabaseSettings | None = None) -> Result:
+def on_database(work: Work[Result], settings: "DatabaseSettings | None" = None) -> Result:
     """Runs `work` in one unit of work and returns what it returns; every failure ends the command."""
+    from authserver.accounts.administration import AccountError
+    from authserver.oauth.registration import RegistrationError
+    from authserver.settings import DatabaseSettings, SettingsError
+    from authserver.storage.database import StorageError
+
     url = existing_database(settings or settings_of(DatabaseSettings))
     try:
         return asyncio.run(_in_one_unit(url, work))
@@ -90,7 +105,10 @@ def on_database(work: Work[Result], settings: DatabaseSettings | None = None) ->
         fail(f"the database does not answer: {cause[0] if cause else error}. Is AUTHSERVER_DATABASE_URL right?")
 
 
-async def _in_one_unit(url: DatabaseUrl, work: Work[Result]) -> Result:
+async def _in_one_unit(url: "DatabaseUrl", work: Work[Result]) -> Result:
+    from authserver.storage import schema
+    from authserver.storage.database import Database
+
     database = Database(url)
     try:
         async with database.unit() as session:

@@ -9,9 +9,11 @@ from authserver.cli import printing
 from authserver.cli.printing import Json, Yes
 from authserver.cli.running import commands, on_database, settings_of
 from authserver.cli.users import Name, named
+from authserver.cli.users import app as users
 from authserver.settings import Settings
 
 app = commands("Second factors of a person.")
+users.add_typer(app, name="second-factor")
 
 
 @app.callback()

@@ -4,16 +4,16 @@ import asyncio
 import functools
 import logging
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from authserver.cli import logs, printing
 from authserver.cli.printing import Json
 from authserver.cli.running import REFUSED, WRONG, database_url, existing_database, fail, settings_of
-from authserver.settings import DatabaseSettings, Settings, SettingsError
-from authserver.storage import schema
-from authserver.storage.database import DatabaseUrl, StorageError
+
+if TYPE_CHECKING:
+    from authserver.storage.database import DatabaseUrl, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ def serve(
     """Serve until SIGTERM or SIGINT; drains what is in flight and ends within ten seconds."""
     from authserver import serve as processes  # only here: they load the whole service
     from authserver.app import build, look_of
+    from authserver.settings import Settings, SettingsError
 
     settings = settings_of(Settings)
     url = database_url(settings)
@@ -64,6 +65,9 @@ def serve(
 
 def migrate(json: Json = False) -> None:
     """Bring the database to the present schema, once it is there; needs AUTHSERVER_DATABASE_URL alone."""
+    from authserver.settings import DatabaseSettings
+    from authserver.storage.database import StorageError
+
     settings = settings_of(DatabaseSettings)
     try:
         before, after = asyncio.run(_migrate(database_url(settings), settings.database_wait))
@@ -75,9 +79,10 @@ def migrate(json: Json = False) -> None:
         typer.echo(f"schema {after} (was {'current' if before == after else before or 'empty'})")
 
 
-async def _migrate(url: DatabaseUrl, wait: int) -> tuple[str | None, str | None]:
+async def _migrate(url: "DatabaseUrl", wait: int) -> tuple[str | None, str | None]:
     """The revisions before and after. A server that does not answer is waited for; a file need not be."""
-    from authserver.storage import migrations  # only here: it loads Alembic
+    from authserver.storage import migrations, schema  # only here: Alembic is large
+    from authserver.storage.database import StorageError
 
     deadline = time.monotonic() + (wait if url.kind == "postgresql" else 0)
     said = ""
@@ -95,6 +100,6 @@ async def _migrate(url: DatabaseUrl, wait: int) -> tuple[str | None, str | None]
     return before, await migrations.upgrade(url)
 
 
-def _reason(error: StorageError) -> str:
+def _reason(error: "StorageError") -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

@@ -9,7 +9,7 @@ from authserver.accounts import attributes
 from authserver.cli import printing
 from authserver.cli.printing import Json
 from authserver.cli.running import NotFoundError, on_database
-from authserver.cli.users import Name, named, shown
+from authserver.cli.users import Name, app, named, shown
 
 Attribute = Annotated[
     str,
@@ -19,6 +19,7 @@ Attribute = Annotated[
 ]
 
 
+@app.command("set-attribute", context_settings={"ignore_unknown_options": True})  # a value may begin with a dash
 def set_attribute(
     user: Name,
     attribute: Attribute,
@@ -37,6 +38,7 @@ def set_attribute(
     printing.record(on_database(work), json)
 
 
+@app.command("remove-attribute")
 def remove_attribute(user: Name, attribute: Attribute, json: Json = False) -> None:
     """Take away what was said of a person."""
 

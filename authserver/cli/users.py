@@ -27,7 +27,7 @@ from authserver.models import User
 from authserver.secret_values import temporary_password
 from authserver.settings import PeopleSettings, Settings
 
-app = commands("Accounts of people.")
+app = commands()
 
 Name = Annotated[str, typer.Argument(metavar="USER", help="E-mail address, sub or user name.")]
 PasswordStdin = Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from skill.bridge import package
 
-bridge_app = typer.Typer(no_args_is_help=True, help="The AWS Lambda function that forwards Alexa's directives.")
+bridge_app = typer.Typer(rich_markup_mode=None)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -29,7 +29,7 @@ TWO_OWNERS = (
     " and the lamp has an account of its own; or let one person have them all first (`skill lamp transfer`)"
 )
 
-broker_app = typer.Typer(no_args_is_help=True, help="Accounts of lamps at a mosquitto: its password_file and acl_file.")
+broker_app = typer.Typer(rich_markup_mode=None)
 
 Out = Annotated[
     Path | None,

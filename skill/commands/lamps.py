@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from skill.models import LampRow
     from skill.storage.registry import Registry
 
-lamp_app = typer.Typer(no_args_is_help=True, help="Register, show, change and give away lamps.")
+lamp_app = typer.Typer(rich_markup_mode=None)
 
 
 @lamp_app.command("add")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-events_app = typer.Typer(no_args_is_help=True, help="Events to Alexa: users' grants, and what waits to be sent.")
+events_app = typer.Typer(rich_markup_mode=None)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

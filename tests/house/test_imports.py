@@ -91,3 +91,16 @@ def test_the_way_of_directives_loads_no_languages() -> None:
     script = "import sys, skill.app; print([name for name in sys.modules if name in ('babel', 'skill.companion')])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("service", ["authserver", "skill"])
+def test_help_loads_nothing_of_what_commands_rest_on(service: str) -> None:
+    """It would take a second, and `serve` would keep what it never uses."""
+    script = (
+        f"import sys; sys.argv = ['{service}', '--help']; import {service}.cli as program; import contextlib, io\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit): program.main()\n"
+        "heavy = ('sqlalchemy', 'pydantic', 'asyncpg', 'authlib', 'cryptography', 'jinja2', 'rich')\n"
+        "print([name for name in heavy if name in sys.modules], len(said.getvalue()) > 500)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout.strip() == "[] True", done.stderr

@@ -44,6 +44,8 @@ ALSO = {
         "uvicorn.lifespan.on",
     ),
 }
+#: where it stands which modules have the commands of a noun
+NOUNS = {"authserver": "authserver.cli.nouns", "skill": "skill.commands.nouns"}
 libc = ctypes.CDLL(None)
 
 
@@ -126,7 +128,8 @@ def warm_up(service: str, hashing: dict[str, int]) -> Any:
     """The entry point of the program."""
     del sys.path[0]  # the folder of this file; programs have theirs there, in which there are no modules
     command = importlib.import_module(f"{service}.cli").main
-    for name in ALSO[service]:
+    nouns = importlib.import_module(NOUNS[service]).NOUNS
+    for name in [*ALSO[service], *(module for _, modules in nouns.values() for module in modules)]:
         importlib.import_module(name)
     if service == "authserver":
         from sqlalchemy.orm import configure_mappers

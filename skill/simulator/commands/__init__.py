@@ -7,6 +7,6 @@ from skill.simulator.commands.lamp import simulate_lamp
 
 __all__ = ["simulate_app"]
 
-simulate_app = typer.Typer(no_args_is_help=True, help="Lamps and an Alexa to develop and to try out with.")
+simulate_app = typer.Typer(rich_markup_mode=None)
 simulate_app.command("lamp")(simulate_lamp)
 simulate_app.add_typer(alexa_app, name="alexa")
