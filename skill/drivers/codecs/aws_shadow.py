@@ -26,6 +26,7 @@ from skill.drivers.topics import BadTopic, shadow_prefix
 
 SCALE = 100
 POWER_KEYS = ("power", "powerState")
+_OF_STATE = frozenset({*POWER_KEYS, "brightness", "color", "colorTemperatureInKelvin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class AwsShadow:
         message = json_object(payload)
         state = message.get("state") if message is not None else None
         reported = state.get("reported") if isinstance(state, dict) else None
-        if not isinstance(reported, dict):
+        if not isinstance(reported, dict) or not reported.keys() & _OF_STATE:
             return None
         after = before
         for key in (self.power_key, *POWER_KEYS):

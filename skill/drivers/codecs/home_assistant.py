@@ -36,6 +36,7 @@ MODES = frozenset({*COLOUR_MODES, "onoff", "brightness", "color_temp", "white"})
 MOST_ONLINE = 8
 _WHITE = frozenset({"color_temp", "white", "cwww"})
 _COLOUR = frozenset({"hs", "xy", "rgb"})
+_OF_STATE = frozenset({"state", "brightness", "color", "color_temp", "color_mode"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ def read_json_light(
     message: Mapping[str, Any], before: LampState, requested: LampState | None, scale: int, in_kelvin: bool = False
 ) -> LampState | None:
     """`state: null` is unknown, brightness 0 is ignored. Also Zigbee2MQTT's and ESPHome's."""
+    if not message.keys() & _OF_STATE:  # how well it is received, what its firmware is
+        return None
     after = before
     if "state" in message:
         power = switched(message["state"])

@@ -94,6 +94,8 @@ def test_what_a_lamp_says_is_understood(lamp: str, topic: str, payload: str, cha
         ("wled", "wled/desk/g", "256"),
         ("wled", "wled/desk/c", "red"),
         ("home_assistant", "a/state", '{"state":"MAYBE"}'),
+        ("zigbee2mqtt", "zigbee2mqtt/hall/desk", '{"linkquality":120,"update":{"state":"idle"}}'),
+        ("aws_shadow", f"{SHADOW}/update/accepted", '{"state":{"reported":{"wifi":-60}}}'),
     ],
 )
 def test_what_says_nothing_of_the_lamp_is_nothing(lamp: str, topic: str, payload: str) -> None:
