@@ -13,16 +13,21 @@ UNKNOWN = LampState(power=None, last_brightness=None)
 
 @dataclass(slots=True, eq=False)
 class Heard:
-    """`messages` counts those that told a state. `requested` is what was last asked for, while the lamp may still echo
-    it. `told` is what others were last told of the lamp. `there` is what each of its topics says of its being there:
-    away where one says so. `over` is the connection over which it is listened to, `asked` whether it was asked for its
-    state over that one, `said` whether it told its state over that one: what was known before may have changed while
-    nobody listened. `turn` is held by the directive that is being obeyed."""
+    """`messages` counts those that told a state as the lamp said them. `requested` is what was last asked for, while
+    the lamp may still echo it; `plain` is the state as if nothing had been. `told` is what others were last told of the
+    lamp. `there` is what each of its topics says of its being there: away where one says so.
+
+    `over` is the connection over which it is listened to, `asked` whether its state was waited for over that one,
+    `seen` which message came last over it on each topic, `said` whether the lamp told its state over it. What was known
+    before may have changed while nobody listened; so may what the broker had kept, and a broker that crashed can have
+    kept something older: in `doubt` is what differs from what the lamp itself said last. `turn` is held by the
+    directive that is being obeyed."""
 
     endpoint_id: str
     options: Mapping[str, Any]
     wiring: Wiring
     state: LampState = UNKNOWN
+    plain: LampState = UNKNOWN
     at: float = 0.0
     messages: int = 0
     requested: LampState | None = None
@@ -31,11 +36,14 @@ class Heard:
     over: object = None
     asked: bool = False
     said: bool = False
+    seen: dict[str, int] = field(default_factory=dict)
+    doubt: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def take(self, topic: str, payload: bytes, at: float) -> None:
-        """The same message twice changes nothing."""
+    def take(self, topic: str, payload: bytes, at: float, retained: bool = False) -> None:
+        """The same message twice changes nothing. `retained`: the broker had kept it, and gives it to who begins to
+        listen; what some brokers mark so beyond the first of a topic is being said now."""
         codec = self.wiring.codec
         if topic in codec.availability_topics and (there := codec.availability(topic, payload)) is not None:
             self.there[topic] = there
@@ -43,11 +51,19 @@ class Heard:
             self.news.set()
         if topic in codec.state_topics:
             state = codec.decode(topic, payload, self.state, self.requested)
-            if state is not None:
-                self.state, self.at = self._with_value(state), at
+            if state is None:
+                return
+            before, self.seen[topic] = self.seen.get(topic), hash(payload)
+            if retained and before == self.seen[topic]:
+                return
+            plain = codec.decode(topic, payload, self.plain, None) or self.plain
+            if not retained or before is not None:
                 self.messages += 1
-                self.said = True
-                self.news.set()
+                self.said, self.doubt = True, False
+            elif self.messages and plain != self.plain:
+                self.said, self.doubt = False, True
+            self.state, self.plain, self.at = self._with_value(state), plain, at
+            self.news.set()
 
     def _with_value(self, state: LampState) -> LampState:
         """No lamp tells the value of a colour, since its brightness is told apart: it is the one that was asked for
@@ -62,19 +78,21 @@ class Heard:
     def forget(self) -> None:
         """The connection is lost: what was said of being there holds no longer."""
         self.there.clear()
+        self.seen.clear()
         self.over, self.asked, self.said = None, False, False
         self.state = self.state._replace(online=None)
         self.news.set()
 
     @property
-    def may_be_there(self) -> bool:
-        """It says so, or never says it."""
-        return self.state.online is True or not self.wiring.codec.availability_topics
+    def may_stand_so(self) -> bool:
+        """As is known, though it has not said it itself over this connection: it says that it is there, or never says
+        it, and nothing speaks against it."""
+        return not self.doubt and (self.state.online is True or not self.wiring.codec.availability_topics)
 
     async def settled(self) -> None:
         """Until the lamp's retained messages are in, as far as it has topics for them."""
         codec = self.wiring.codec
-        while (codec.state_topics and not self.said) or (codec.availability_topics and self.state.online is None):
+        while (codec.state_topics and not self.seen) or (codec.availability_topics and self.state.online is None):
             self.news.clear()
             await self.news.wait()
 

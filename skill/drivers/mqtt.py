@@ -16,9 +16,8 @@ from pydantic import SecretStr
 
 from skill.canonical import Change, Color, Lamp, LampState, Sample
 from skill.drivers.codecs import BadOption, Message
-from skill.drivers.codecs.codec import wanted
 from skill.drivers.connection import connection
-from skill.drivers.echo import confirmed
+from skill.drivers.echo import Asked, confirmed
 from skill.drivers.heard import UNKNOWN, Heard, without_what_is_set
 from skill.drivers.wiring import Wiring
 from skill.errors import BridgeUnreachable, EndpointUnreachable, InternalError
@@ -62,7 +61,11 @@ class MqttDriver:
         self._changed = asyncio.Event()
 
     async def sample(self, lamp: Lamp, stored: LampState | None) -> Sample:
-        heard = await self._listen(lamp)
+        try:
+            with Patience(WHOLE):
+                heard = await self._listen(lamp)
+        except TimeoutError:
+            raise BridgeUnreachable("The broker was too slow.") from None
         return self._sampled(heard.state, heard.at)
 
     async def apply(
@@ -80,13 +83,13 @@ class MqttDriver:
         if heard.state.online is False:
             raise EndpointUnreachable("The lamp is offline.")
         target = change.applied_to(heard.state)
-        before = without_what_is_set(change, heard.state, target)
+        asked = Asked.of(heard, target, without_what_is_set(change, heard.state, target))
         heard.requested = target
-        said, by = heard.messages, Cause.lamp  # where it does not do what was asked
+        by = Cause.lamp  # where it does not do what was asked
         try:
-            client = await self._publish(heard.wiring.codec.encode(target, before))
+            client = await self._publish(asked.command)
             if heard.wiring.wait_for_echo:
-                await confirmed(heard, wanted(target, before), said, lambda: self._client is not client)
+                await confirmed(heard, asked, lambda: self._client is not client)
             else:
                 heard.state, heard.at = target._replace(online=heard.state.online), self._clock()
             by = cause
@@ -130,7 +133,7 @@ class MqttDriver:
 
     async def _listen(self, lamp: Lamp) -> Heard:
         """Subscribed at the latest with the first directive over a connection, or the first after the lamp's topics
-        changed. A lamp whose state the broker may not have kept is asked for it, once a connection."""
+        changed. This one waits for what the broker kept, and asks a lamp whose state it may not have kept."""
         client = await self._broker()
         heard = self._heard.get(lamp.endpoint_id)
         if heard is None or heard.options != lamp.options:
@@ -143,7 +146,7 @@ class MqttDriver:
                 await self._subscribe(client, [heard])
             except aiomqtt.MqttError as error:
                 raise BridgeUnreachable("The broker did not take the subscription.") from error
-        elif heard.asked or heard.wiring.codec.question is None:
+        elif heard.asked:
             return heard
         heard.asked = True
         if (question := heard.wiring.codec.question) is not None:
@@ -246,7 +249,7 @@ class MqttDriver:
                     self._connected.set()
                     subscribing = asyncio.create_task(self._subscribe_all(client))
                     async for message in client.messages:
-                        self._take(message.topic.value, message.payload)
+                        self._take(message.topic.value, message.payload, message.retain)
             except aiomqtt.MqttError as error:
                 log.warning("broker lost or away: %s", error)
                 if isinstance(error, aiomqtt.MqttCodeError) and getattr(error.rc, "value", error.rc) == NO_MQTT_5:
@@ -271,10 +274,10 @@ class MqttDriver:
             max_queued_incoming_messages=MOST_WAITING,
         )
 
-    def _take(self, topic: str, payload: object) -> None:
+    def _take(self, topic: str, payload: object, retained: bool) -> None:
         """What comes while the lamp is being commanded is told with the end of the command."""
         if isinstance(payload, bytes):
             for heard in self._listening.get(topic, ()):
-                heard.take(topic, payload, self._clock())
+                heard.take(topic, payload, self._clock(), retained)
                 if not heard.turn.locked():
                     self._tell(heard, Cause.lamp)

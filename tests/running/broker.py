@@ -11,12 +11,12 @@ from tests.running.ports import LOOPBACK, free_port
 
 
 class Broker:
-    """`stop` and `start` make an outage on the same port; retained messages survive neither. `rules` are the lines of
-    its configuration that say who may come in."""
+    """`stop` and `start` make an outage on the same port; retained messages survive neither, unless the broker `keeps`
+    what there was at the last `save`. `rules` are the lines of its configuration that say who may come in."""
 
-    def __init__(self, folder: Path, rules: str = "allow_anonymous true") -> None:
+    def __init__(self, folder: Path, rules: str = "allow_anonymous true", keeps: bool = False) -> None:
         self.program = components.executable("mosquitto", components.MOSQUITTO)
-        self.folder, self.rules = folder, rules
+        self.folder, self.rules, self.keeps = folder, rules, keeps
         self.host = LOOPBACK
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -27,9 +27,10 @@ class Broker:
 
     def start(self) -> None:
         configuration = self.folder / "mosquitto.conf"
-        configuration.write_text(
-            f"listener {self.port} {self.host}\n{self.rules}\npersistence false\nset_tcp_nodelay true\n"
+        keeping = (
+            f"persistence true\npersistence_location {self.folder}/\nuser root" if self.keeps else "persistence false"
         )
+        configuration.write_text(f"listener {self.port} {self.host}\n{self.rules}\n{keeping}\nset_tcp_nodelay true\n")
         self.process = process.start([self.program, "-c", configuration], self.folder / "mosquitto.log")
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -44,6 +45,17 @@ class Broker:
         assert self.process is not None
         self.process.send_signal(signal.SIGHUP)
         time.sleep(0.2)
+
+    def save(self) -> None:
+        """What is retained now is what a crash leaves."""
+        assert self.process is not None
+        kept = self.folder / "mosquitto.db"
+        before = kept.stat().st_mtime_ns if kept.exists() else 0
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 10
+        while not kept.exists() or kept.stat().st_mtime_ns == before:
+            assert time.monotonic() < deadline, "mosquitto did not save"
+            time.sleep(0.02)
 
     def stop(self) -> None:
         if self.process is not None:

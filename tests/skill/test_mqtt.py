@@ -289,9 +289,9 @@ class Listening(MqttDriver):
         super().__init__(SecretStr(url), time.time)
         self.delivered: list[str] = []
 
-    def _take(self, topic: str, payload: object) -> None:
+    def _take(self, topic: str, payload: object, retained: bool) -> None:
         self.delivered.append(topic)
-        super()._take(topic, payload)
+        super()._take(topic, payload, retained)
 
     async def hears(self, broker: Broker, *topics: str) -> set[str]:
         """Which of these are delivered: all that were said before the last one, which is listened to."""
