@@ -91,23 +91,30 @@ class Grants:
                 (await session.exec(select(LampRow.endpoint_id).where(col(LampRow.owner).in_(owners)))).all()
             )
 
+    async def at_hand(self, owner: str, region: str, refused: int | None = None) -> Held | None:
+        """An access token that is good for five more minutes; None where it must be renewed, for which `token` waits.
+        `refused`: the generation whose token Amazon did not take. Raises NoGrant, AmazonAway."""
+        return self._good_for(HEAD_START, await self._grant(owner, region), refused)
+
     async def token(self, owner: str, region: str, refused: int | None = None) -> Held:
-        """An access token that is good for five more minutes. `refused`: the generation whose token Amazon did not
-        take. Raises NoGrant, AmazonAway, LoginRefused where our own client is at fault."""
+        """The same, renewed where it must be. Raises also LoginRefused, where our own client is at fault."""
         patience = asyncio.get_running_loop().time() + ANOTHERS_TURN
         while True:
             grant = await self._grant(owner, region)
-            now = int(self._clock())
-            held = Held(self._opened(grant)["access"], grant.generation)
-            if grant.expires_at - now > HEAD_START and grant.generation != refused:
+            if (held := self._good_for(HEAD_START, grant, refused)) is not None:
                 return held
-            if await self._my_turn(grant, now):
+            if await self._my_turn(grant, int(self._clock())):
                 return await self._renewed_to_the_end(grant)
-            if grant.expires_at - now > HEAD_START / 10 and grant.generation != refused:
+            if (held := self._good_for(HEAD_START / 10, grant, refused)) is not None:
                 return held  # another replica is at it, and this one is still good
             if asyncio.get_running_loop().time() > patience:
                 raise AmazonAway("another replica has not renewed the token in time")
             await asyncio.sleep(LOOK_AGAIN)
+
+    def _good_for(self, seconds: float, grant: EventGrantRow, refused: int | None) -> Held | None:
+        held = Held(self._opened(grant)["access"], grant.generation)
+        good = grant.expires_at - int(self._clock()) > seconds and grant.generation != refused
+        return held if good else None
 
     async def _grant(self, owner: str, region: str) -> EventGrantRow:
         async with self._cold.unit(write=False) as session:

@@ -6,7 +6,8 @@ always with the same id: where the answer was lost, and where between the answer
 stood still, or the database was away. It then says what it said before, of lamps of which nothing else was said since,
 because nothing of that user goes out before it is gone.
 
-Each region has events under way of its own: a gateway that does not answer holds up its own users alone.
+Each region has events under way of its own: a gateway that does not answer holds up its own users alone. So does Login
+with Amazon: whoever waits for it is in nobody's way.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from sqlmodel import col, select
 from skill.canonical import Lamp
 from skill.discovery import NotDescribable, endpoint
 from skill.events.amazon import GATEWAYS, Amazon, AmazonAway, LoginRefused, Reply, Verdict
-from skill.events.grants import Grants, NoGrant
+from skill.events.grants import Grants, Held, NoGrant
 from skill.events.messages import add_or_update_report, complete, delete_report
 from skill.models import LampRow
 from skill.patience import Patience
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0  # seconds; commands write events in a process of their own
 AT_ONCE = 16  # events of one region under way, each of another user
+MOST_RENEWING = 16  # more of them, which wait for Login with Amazon
 SPARE = 6_000  # milliseconds of a turn that an attempt leaves, for noting how it ended and for clocks that differ
 RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0  # seconds
 GIVE_UP = 86_400_000  # milliseconds
@@ -55,6 +57,7 @@ class Sending:
         self._outbox = Outbox(cold)
         self._woken = asyncio.Event()
         self._under_way: dict[asyncio.Task[None], Waiting] = {}
+        self._renewing: Counter[str] = Counter()
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -85,7 +88,7 @@ class Sending:
     async def _take(self) -> bool:
         """Whether there may be more to take at once."""
         under_way = Counter(event.region for event in self._under_way.values())
-        room = {region: AT_ONCE - under_way[region] for region in GATEWAYS}
+        room = {region: AT_ONCE - under_way[region] + self._renewing[region] for region in GATEWAYS}
         if max(room.values()) <= 0:
             return False
         try:
@@ -136,7 +139,7 @@ class Sending:
         Raises _TurnIsOver, _NothingToSay, NoGrant, LoginRefused, AmazonAway."""
         refused: int | None = None
         while True:
-            held = await self._grants.token(event.owner, event.region, refused)
+            held = await self._token(event, refused)
             message = await self._message(event)
             if not await self._outbox.keep(event, self._now_ms()):
                 raise _TurnIsOver
@@ -145,6 +148,19 @@ class Sending:
             if reply.verdict is not Verdict.bad_token or refused is not None:
                 return reply, held.generation
             refused = held.generation
+
+    async def _token(self, event: Waiting, refused: int | None) -> Held:
+        """Raises NoGrant, LoginRefused, AmazonAway."""
+        if (held := await self._grants.at_hand(event.owner, event.region, refused)) is not None:
+            return held
+        if self._renewing[event.region] >= MOST_RENEWING:
+            raise AmazonAway("too many others wait for Login with Amazon")
+        self._renewing[event.region] += 1
+        self._woken.set()  # there is room for another
+        try:
+            return await self._grants.token(event.owner, event.region, refused)
+        finally:
+            self._renewing[event.region] -= 1
 
     async def _obey(self, event: Waiting, reply: Reply, generation: int) -> None:
         match reply.verdict:

@@ -133,3 +133,23 @@ async def test_S22_a_gateway_that_does_not_answer_holds_up_its_own_region_alone(
     assert {each.about for each in await waiting(cold)} >= set(held_up)
     at_amazon.silent.clear()
     await until_waiting(cold, lambda rows: rows == [])
+
+
+@pytest.mark.spec("S22")
+async def test_S22_who_waits_for_login_with_amazon_holds_up_nobody_whose_token_is_good(
+    cold: Cold, replicas: Replicas, at_amazon: AlexaEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More wait for it than are sent at once, and more than may: these are put off."""
+    monkeypatch.setattr(sending_module, "AT_ONCE", 2)
+    monkeypatch.setattr(sending_module, "MOST_RENEWING", 3)
+    monkeypatch.setattr(amazon_module, "RENEWAL_PATIENCE", 60.0)
+    held_up = [await replicas.given(at_amazon.new_code()) for _ in range(5)]
+    await replicas.expire()
+    other = await replicas.given(at_amazon.new_code())
+    at_amazon.silent.add(LOGIN)
+    replicas.start()
+    await until(lambda: [each for each in at_amazon.accepted(GONE) if other in each.about])
+    await until_waiting(cold, lambda rows: sum("too many" in (row.last_error or "") for row in rows) == 2)
+    assert {each.about for each in await waiting(cold)} == set(held_up)
+    at_amazon.silent.clear()
+    await until_waiting(cold, lambda rows: rows == [])
