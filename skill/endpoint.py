@@ -15,7 +15,7 @@ from skill.settings import is_loopback
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 * 1024  # bytes
-BODY_PATIENCE = 5.0  # seconds
+BODY_PATIENCE = 1.0  # seconds; with those for the answer less than the bridge waits: nobody obeys who was given up
 
 
 class _TooLarge(Exception):

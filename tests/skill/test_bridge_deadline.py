@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from skill import boundary, endpoint
 from skill.bridge import lambda_function
 from tests.skill.deployed import ADJUST, QUICKLY, SECONDS, Function, Invocation, unreachable
 from tests.skill.stranger import good, stranger
@@ -30,6 +31,11 @@ def full() -> Any:
         yield listener.getsockname()[1]
         for each in waiting:
             each.close()
+
+
+@pytest.mark.spec("S16", "S27")
+def test_S27_the_bridge_waits_for_longer_than_skill_takes() -> None:
+    assert endpoint.BODY_PATIENCE + boundary.BUDGET < lambda_function.BUDGET - lambda_function.MARGIN
 
 
 def takes(handler: Function, sent: dict[str, Any], invocation: Invocation | None = QUICKLY) -> float:
