@@ -34,6 +34,14 @@ async def share(session: AsyncSession, lamp: LampRow, other: LampRow | None) -> 
     await put(session, lamp, other.broker_user, other.broker_verifier)
 
 
+async def parted(session: AsyncSession, lamp: LampRow) -> bool:
+    """Whether the lamp's account is also that of another person's lamp. The broker knows nothing of it until its files
+    are written again."""
+    if lamp.broker_user is None:
+        return False
+    return any(each.owner not in (NOBODY, lamp.owner) for each in await _of(session, {lamp.broker_user}))
+
+
 async def _of(session: AsyncSession, users: set[str | None]) -> list[LampRow]:
     """The lamps of these accounts, as they stand in this unit."""
     found = select(LampRow).where(col(LampRow.broker_user).in_(users - {None}))

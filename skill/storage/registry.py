@@ -1,5 +1,6 @@
 """The cold path: lamps registered, claimed, shown and changed; by the operator's commands and by the companion."""
 
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from skill.storage import broker_accounts, outbox
 from skill.storage.broker_accounts import TwoOwners
 from skill.storage.engine import open_engine
 from skill.storage.lamp_topics import Topics, TopicTaken
+
+log = logging.getLogger(__name__)
 
 __all__ = ["OFFERED", "ClaimRefused", "Registry", "TopicTaken", "TwoOwners", "open_registry"]
 
@@ -167,9 +170,7 @@ class Registry:
             await self._left(before, endpoint_id)
         lamp = await self._session.get_one(LampRow, endpoint_id, populate_existing=True)
         lamp.owner, lamp.claimed_at, lamp.room = owner, now, None
-        await self._session.flush()
-        await self._appeared(lamp)
-        return lamp
+        return await self._come(lamp)
 
     async def _got(self, code: str, owner: str) -> LampRow | None:
         return (await self._session.exec(select(LampRow).where(*_got_by(code, owner)))).first()
@@ -214,9 +215,7 @@ class Registry:
         if lamp.owner != NOBODY:
             await self._left(lamp.owner, endpoint_id)
         lamp.owner, lamp.claimed_at, lamp.claimed_with, lamp.room = owner, now, None, None
-        await self._session.flush()
-        await self._appeared(lamp)
-        return lamp
+        return await self._come(lamp)
 
     async def rename(self, endpoint_id: str, name: str, owner: str | None = None) -> LampRow | None:
         if (lamp := await self._to_change(endpoint_id, owner)) is not None:
@@ -276,6 +275,14 @@ class Registry:
         """Every replica hears of it. First in a unit, so that two units on one lamp wait for each other here."""
         version = col(RegistryVersionRow.version)
         await self._session.exec(update(RegistryVersionRow).values(version=version + 1))
+
+    async def _come(self, lamp: LampRow) -> LampRow:
+        """Called when the lamp is its new owner's."""
+        await self._session.flush()
+        await self._appeared(lamp)
+        if await broker_accounts.parted(self._session, lamp):
+            log.warning("%s: write the broker's files again (`skill broker`): its lamps parted", lamp.broker_user)
+        return lamp
 
     async def _appeared(self, lamp: LampRow) -> None:
         if lamp.owner != NOBODY:
