@@ -54,8 +54,14 @@ class Part:
         return len(self.rows) == self.total
 
     @property
+    def made_of(self) -> tuple[object, ...]:
+        """What a reader of the page sees of which lamps there are."""
+        return [row.endpoint_id for row in self.rows], self.first, self.found, self.all
+
+    @property
     def live(self) -> str:
-        """Where the page hears of these lamps; of those that come as well, where it shows all."""
+        """Where the page hears of these lamps, and that others belong to them; of those that come, where it shows
+        all."""
         asked = {"find": self.wish.find, "page": str(self.wish.page)}
         return "/live" if self.all else f"/live?{urlencode(asked)}"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,13 +162,21 @@ class Home:
         person, asked = visit.person, visit.request.query_params
         if not self._live.room_for(person):
             return Response(status_code=204)
-        only = None
+        only: frozenset[str] | None = None
+        same: Callable[[], Awaitable[bool]] | None = None
         if "lamp" in asked:
             only = frozenset({asked["lamp"]})
         elif "page" in asked:
-            only = frozenset(row.endpoint_id for row in choose(await self._rows(person.owner), Wish.of(asked)).rows)
-        headers = {"x-accel-buffering": "no"}  # nginx would keep events back
-        return StreamingResponse(self._live.events(person, only), headers=headers, media_type="text/event-stream")
+            wish = Wish.of(asked)
+            part = choose(await self._rows(person.owner), wish)
+            only = frozenset(row.endpoint_id for row in part.rows)
+
+            async def as_it_was() -> bool:
+                return choose(await self._rows(person.owner), wish).made_of == part.made_of
+
+            same = as_it_was
+        events, headers = self._live.events(person, only, same), {"x-accel-buffering": "no"}  # nginx would keep them
+        return StreamingResponse(events, headers=headers, media_type="text/event-stream")
 
 
 def not_off(names: list[str]) -> str:

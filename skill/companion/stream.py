@@ -6,7 +6,7 @@ at that moment. What another replica does to a simulated lamp is seen by a look 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import orjson
 
@@ -31,10 +31,15 @@ MOST_OF_PERSON, MOST = 12, 2000  # streams
 
 class Stream:
     """`known` is what the page was told last; `waiting` what it has not been told yet, the newest of each lamp. `only`
-    are the lamps that the page shows, None is all that there are and come."""
+    are the lamps that the page shows, None is all that there are and come. Where these are a part of all, `same` is
+    whether the part is still made of them, as it was at the `version` of the registry that was looked at last."""
 
-    def __init__(self, session: Session, only: frozenset[str] | None) -> None:
-        self.owner, self.digest, self.only = session.owner, session.digest, only
+    def __init__(
+        self, session: Session, only: frozenset[str] | None, same: Callable[[], Awaitable[bool]] | None
+    ) -> None:
+        self.owner, self.digest, self.only, self.same = session.owner, session.digest, only, same
+        self.version: int | None = None
+        self.changed = False
         self.known: dict[str, Shown] = {}
         self.waiting: dict[str, Shown | None] = {}
         self.told = asyncio.Event()
@@ -46,6 +51,10 @@ class Stream:
 
     def take(self) -> bytes | None:
         self.told.clear()
+        if self.changed:
+            self.changed = False
+            self.told.set()
+            return b"event: changed\ndata: {}\n\n"
         if not self.waiting:
             return None
         body = orjson.dumps(self.waiting)
@@ -148,6 +157,17 @@ class Live:
         owners = sorted({stream.owner for stream in streams if not stream.ended})
         for start in range(0, len(owners), AT_ONCE):
             await asyncio.gather(*(self._look_at(owner) for owner in owners[start : start + AT_ONCE]))
+        await self._look_at_parts([stream for stream in streams if stream.same is not None])
+
+    async def _look_at_parts(self, streams: Iterable[Stream]) -> None:
+        """Those that are made of other lamps by now are told so, once."""
+        version = await self._service.store.registry_version() if streams else None
+        for stream in streams:
+            if stream.version != version and stream.same is not None and not stream.ended:
+                if not await stream.same():
+                    stream.changed, stream.same = True, None
+                    stream.told.set()
+                stream.version = version
 
     async def _look_at(self, owner: str) -> None:
         """A lamp that is waited for, and one that cannot be asked, is no other person's concern."""
@@ -176,13 +196,18 @@ class Live:
     async def _views(self, owner: str, only: frozenset[str] | None) -> dict[str, Shown]:
         return {view.endpoint_id: shown(view) for view in await self._service.lamps.views(owner, only)}
 
-    async def events(self, session: Session, only: frozenset[str] | None = None) -> AsyncIterator[bytes]:
-        """Events `lamps`: endpoint id to how it is shown, null where it is gone; all of them first. Ends with the
-        browser, with the session and with the server."""
+    async def events(
+        self,
+        session: Session,
+        only: frozenset[str] | None = None,
+        same: Callable[[], Awaitable[bool]] | None = None,
+    ) -> AsyncIterator[bytes]:
+        """Events `lamps`: endpoint id to how it is shown, null where it is gone; all of them first. `changed` where
+        other lamps would be shown. Ends with the browser, with the session and with the server."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LONGEST
         beat = loop.time() + HEARTBEAT
-        stream = Stream(session, only)
+        stream = Stream(session, only, same)
         self._streams.add(stream)
         try:
             yield b"retry: 1000\n\n"

@@ -329,6 +329,27 @@ async def test_a_lamp_that_went_while_nobody_listened_is_not_shown(
     await expect(page.get_by_role("heading", level=1)).to_have_text(shown)
 
 
+async def test_a_page_of_some_lamps_waits_for_who_types_before_it_shows_another(
+    new_page: Pages, companion: Companion, anna: Person
+) -> None:
+    for name in ("Attic lamp", "Cellar lamp"):
+        await companion.lamp(anna.sub, name)
+    page = await new_page("phone")
+    await sign_in(page, companion, anna)
+    await page.goto(f"{companion.url}/?find=attic")
+    await until(page, "[...lamps.values()].every((lamp) => lamp.told)")
+    await page.evaluate("stream.addEventListener('changed', () => { document.title = 'Changed' })")
+    await page.locator("#find").fill("attics")
+    lamp = await companion.lamp(anna.sub, "Other attic lamp")
+    await expect(page).to_have_title("Changed", timeout=20_000)
+    await expect(page.locator("#find")).to_have_value("attics")
+    await expect(card(page, lamp)).to_have_count(0)
+    await page.locator("#find").fill("attic")
+    await page.locator("#find").blur()
+    await expect(card(page, lamp)).to_be_visible()
+    await expect(page.locator("#find")).to_have_value("attic")
+
+
 async def test_when_authserver_is_away_lamps_obey_and_signing_in_waits(
     new_page: Pages, migrated_database: MigratedDatabase, tmp_path: Path
 ) -> None:

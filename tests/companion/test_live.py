@@ -11,6 +11,7 @@ import aiomqtt
 import orjson
 import pytest
 
+from skill.companion.choosing import PAGE
 from skill.storage.registry import open_registry
 from tests.running.broker import Broker
 from tests.running.companion import Companion, Visitor
@@ -25,10 +26,13 @@ class Heard:
     def __init__(self) -> None:
         self.events: list[dict[str, dict[str, object] | None]] = []
         self.more = asyncio.Event()
+        self.changed = asyncio.Event()
         self.ended = False
 
     async def read(self, lines: AsyncIterator[str]) -> None:
         async for line in lines:
+            if line == "event: changed":
+                self.changed.set()
             if line.startswith("data: "):
                 self.events.append(orjson.loads(line[6:]))
                 self.more.set()
@@ -140,6 +144,26 @@ async def test_a_lamp_that_changes_hands_leaves_the_stream(companion: Companion,
             await asyncio.sleep(2.5)
             told = [event[lamp] for event in heard.events[1:] if lamp in event]
             assert told == [None]
+
+
+@pytest.mark.parametrize("how", ["added", "moved", "added to another page"])
+async def test_a_page_of_some_lamps_hears_that_it_is_another_by_now(companion: Companion, how: str) -> None:
+    person, by_pages = companion.person(), how == "added to another page"
+    async with open_registry(companion.skill.settings["SKILL_DATABASE_URL"]) as registry:
+        for number in range(PAGE + 1 if by_pages else 3):
+            row = await registry.add(person.sub, f"Lamp {number}", "simulated", {})
+            row.room = "Attic" if number else None
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(person)
+        await visitor.get("/" if by_pages else "/?find=attic")
+        async with listening(visitor, live_of(visitor)) as heard:
+            async with open_registry(companion.skill.settings["SKILL_DATABASE_URL"]) as registry:
+                if how == "moved":
+                    await registry.move(row.endpoint_id, None, person.sub)
+                else:
+                    await registry.add(person.sub, "Attic lamp", "simulated", {})
+            async with asyncio.timeout(20):
+                await heard.changed.wait()
 
 
 async def test_a_stream_ends_with_its_session(companion: Companion, anna: Person) -> None:

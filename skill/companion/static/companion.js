@@ -234,6 +234,14 @@ let pause = 1; // seconds until a stream that was refused is asked for again
 const lost = document.querySelector("[data-lost]");
 const shown = document.querySelector("[data-live]"); // what this page shows, where that is not all
 
+// There are other lamps to show: the page is loaded again, once nobody types or holds a control.
+function renew() {
+  const find = document.querySelector("#find");
+  const typing = find && (find === document.activeElement || find.value !== find.defaultValue);
+  if (typing || [...lamps.values()].some((lamp) => lamp.busy)) setTimeout(renew, 1000);
+  else location.reload();
+}
+
 function listen() {
   if (document.hidden || !lamps.size) {
     if (stream) { stream.close(); stream = null; }
@@ -254,8 +262,9 @@ function listen() {
     const home = document.body.classList.contains("home");
     if (first) news ||= [...lamps.values()].some((lamp) => (home || lamp.told) && !(lamp.id in told));
     first = false;
-    if (news) location.reload();
+    if (news) renew();
   });
+  stream.addEventListener("changed", renew);
   stream.addEventListener("error", () => {
     if (lost) lost.hidden = false;
     if (stream.readyState !== EventSource.CLOSED) return;
