@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
@@ -16,10 +16,30 @@ def _url(value: object) -> object:
     """An absolute http(s) URL without query, fragment or user; kept as text, since `iss` is compared as text."""
     if not isinstance(value, str):
         return value
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    parts = _split(value)
+    good = parts is not None and parts.scheme in ("http", "https") and parts.hostname
+    if parts is None or not good or parts.query or parts.fragment or parts.username:
         raise ValueError("must be an absolute http or https URL without query, fragment or user")
     return value
+
+
+def _broker_url(value: object) -> object:
+    """Empty is not set."""
+    if not isinstance(value, str) or not value:
+        return value or None
+    parts = _split(value)
+    if parts is None or parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise ValueError("must begin with mqtt:// or mqtts://, and a host: mqtt://[USER:PASSWORD@]HOST[:PORT]")
+    return value
+
+
+def _split(url: str) -> SplitResult | None:
+    """None where its host or port cannot be one."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _secret_words(value: object) -> object:
@@ -43,6 +63,7 @@ Optional = Annotated[str | None, BeforeValidator(lambda value: value or None)]
 """Empty is not set: compose passes on what nobody has said as empty text."""
 SecretWords = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_words)]
 Url = Annotated[str, BeforeValidator(_url)]
+BrokerUrl = Annotated[SecretStr | None, BeforeValidator(_broker_url)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"],

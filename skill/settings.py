@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from skill.setting_kinds import Duration, LogLevel, Optional, SecretWords, Url, Words, is_origin
+from skill.setting_kinds import BrokerUrl, Duration, LogLevel, Optional, SecretWords, Url, Words, is_origin
 
 PREFIX = "SKILL_"
 SHORTEST_SECRET = 32  # bytes
@@ -101,7 +101,7 @@ class RegistrySettings(DatabaseSettings):
     """What commands need that speak of the companion, or with the broker."""
 
     public_url: Url | None = Field(None, description="Where people and Alexa's bridge reach this service.")
-    mqtt_url: SecretStr | None = Field(
+    mqtt_url: BrokerUrl = Field(
         None, description="The broker of `mqtt` lamps: `mqtt://[USER:PASSWORD@]HOST[:PORT]`, `mqtts://…` for TLS."
     )
 
@@ -215,8 +215,6 @@ class Settings(RegistrySettings):
             problems.append(
                 "SKILL_PUBLIC_URL must be a host of its own for the companion pages: no path, no port that is usual"
             )
-        if self.mqtt_url and not self.mqtt_url.get_secret_value().startswith(("mqtt://", "mqtts://")):
-            problems.append("SKILL_MQTT_URL must begin with mqtt:// or mqtts://")
         if self.workers > 1 and self.on_sqlite:
             problems.append(
                 "SQLite means one serving process (the file has one writer): --workers 1, or a postgresql:// database"
@@ -320,4 +318,6 @@ def _readable(problem: Any) -> str:
     if not problem["loc"]:
         return message
     name = PREFIX + str(problem["loc"][0]).upper()
+    if problem["type"].startswith("time_delta"):
+        message = "must be seconds (90) or ISO 8601 (PT1M30S)"
     return f"{name} is required" if problem["type"] == "missing" else f"{name}: {message}"

@@ -187,7 +187,13 @@ def _own_account(skill_user: str | None) -> tuple[str, str | None]:
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     own = skill_user or user
-    if own is None or not passwords.is_user(own):
+    if own is None:
+        raise typer.BadParameter(
+            "who is the service itself at the broker? Name its user, or put it into SKILL_MQTT_URL:"
+            " mqtt://USER:PASSWORD@HOST",
+            param_hint="--skill-user",
+        )
+    if not passwords.is_user(own):
         raise typer.BadParameter("1 to 64 letters, digits, _ . @ -", param_hint="--skill-user")
     return own, password if own == user else None
 
@@ -237,8 +243,10 @@ def _replace(path: Path, text: str) -> None:
 def _read(path: Path) -> str:
     try:
         return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{path} cannot be read: {error}", 1)
+    except OSError as error:
+        fail(f"{path} cannot be read: {error.strerror}", 1)
+    except UnicodeDecodeError:
+        fail(f"{path} cannot be read: it is no text", 1)
 
 
 def _ended(text: str) -> str:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 def _show_code(endpoint_id: str, code: str, svg: Path | None, as_json: bool) -> None:
-    if svg is not None:
-        write_svg(svg, code)
     if as_json:
         print_json({"endpoint_id": endpoint_id} | code_as_dict(code))
     else:
         print_code(code)
+    if svg is not None:
+        write_svg(svg, code)
 
 
 def _there(lamp: "LampRow | None") -> "LampRow":

@@ -71,14 +71,14 @@ def add(
         return lamp, None if whose else await lamps.code(lamp.endpoint_id)
 
     lamp, code = on_lamps(work)
-    if code is not None and svg is not None:
-        write_svg(svg, code)
     if as_json:
         print_json(as_dict(lamp) | (code_as_dict(code) if code is not None else {}))
-        return
-    print_lamp(lamp, False)
-    if code is not None:
-        print_code(code)
+    else:
+        print_lamp(lamp, False)
+        if code is not None:
+            print_code(code)
+    if code is not None and svg is not None:
+        write_svg(svg, code)
 
 
 @lamp_app.command("list")

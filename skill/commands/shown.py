@@ -81,6 +81,7 @@ def print_code(code: str) -> None:
 
 
 def write_svg(path: Path, code: str) -> None:
+    """Last of all: whatever becomes of the picture, the code was printed."""
     shown = code_as_dict(code)
     try:
         path.touch(mode=0o600)  # whoever can read it can have the lamp

@@ -38,10 +38,13 @@ def no_database(file: Path) -> str:
 
 
 def refused(url: str, error: Exception) -> str:
-    """For the operator, why a command could not do its work. The driver's own words hold values."""
+    """For the operator, why a command could not do its work. Only the driver's first line: the others hold values, and
+    what is no driver's may quote the URL."""
     if (file := missing_file(url)) is not None:
         return no_database(file)
-    return f"the database refused ({type(error).__name__}); is it there, and migrated with `skill migrate`?"
+    said = str(getattr(error, "orig", error if isinstance(error, OSError) else None) or "").strip()
+    words = f"{type(error).__name__}: {said.splitlines()[0][:200]}" if said else type(error).__name__
+    return f"the database refused ({words}); is it there, and migrated with `skill migrate`?"
 
 
 def make_file(url: str) -> None:

@@ -148,9 +148,23 @@ def test_every_command_has_help(sqlite_url: str, tmp_path: Path, command: str) -
 
 
 def test_a_database_that_was_not_migrated_is_named(sqlite_url: str, tmp_path: Path) -> None:
+    Path(sqlite_url.removeprefix("sqlite:///")).touch()
     done = Service("skill", {"SKILL_DATABASE_URL": sqlite_url}, tmp_path).cli("lamp", "list")
     assert done.returncode == 1
+    assert "no such table" in done.stderr
     assert "skill migrate" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["lamp list", "events status", "simulate lamp --broker mqtt://localhost --endpoint lamp-0"]
+)
+def test_a_path_that_is_mistyped_makes_no_file(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "typo.db"
+    done = Service("skill", {"SKILL_DATABASE_URL": f"sqlite:///{file}"}, tmp_path).cli(*command.split())
+    assert done.returncode == 1
+    assert str(file) in done.stderr
+    assert "skill migrate" in done.stderr
+    assert not file.exists()
 
 
 def test_a_misspelt_setting_stops_every_command(sqlite_url: str, tmp_path: Path) -> None:

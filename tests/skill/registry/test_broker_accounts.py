@@ -4,6 +4,7 @@ its work, and reaches no other."""
 import asyncio
 import contextlib
 import getpass
+import re
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -383,6 +384,22 @@ def test_a_mistake_has_its_exit_status(guarded: Guarded, arguments: str, status:
     done = guarded.operator.cli(*arguments.split(" "))
     assert done.returncode == status
     assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("broker", "words"),
+    [
+        ("", "mqtt://USER:PASSWORD@HOST"),
+        ("mqtt://localhost", "mqtt://USER:PASSWORD@HOST"),
+        ("mqtt://[localhost", "SKILL_MQTT_URL"),
+    ],
+)
+def test_the_files_say_what_they_need_to_know(guarded: Guarded, broker: str, words: str) -> None:
+    settings = guarded.operator.settings | {"SKILL_MQTT_URL": broker}
+    done = Service("skill", settings, guarded.broker.folder).cli("broker", "acl")
+    assert done.returncode == 2
+    assert words in " ".join(re.sub("[│╭╰─╮╯]", " ", done.stderr).split())
     assert "Traceback" not in done.stderr
 
 

@@ -54,6 +54,17 @@ def test_a_lamp_without_an_owner_comes_with_its_code_once(operator: Service, tmp
     assert operator.cli_json("lamp", "show", added["endpoint_id"])["owner"] == "anna"
 
 
+@pytest.mark.parametrize("command", ["add", "code"])
+def test_a_code_is_shown_also_where_its_picture_cannot_be_written(operator: Service, command: str) -> None:
+    arguments = ["--name", "Desk lamp", "--driver", "simulated"] if command == "add" else [add(operator)["endpoint_id"]]
+    done = operator.cli("lamp", command, *arguments, "--svg", "/nowhere/sticker.svg")
+    assert done.returncode == 1
+    assert "/nowhere/sticker.svg cannot be written" in done.stderr
+    found = re.search(CODE, done.stdout)
+    assert found
+    assert claim(operator, found[0], "anna")
+
+
 def test_people_see_code_address_and_qr_code(operator: Service) -> None:
     done = operator.cli("lamp", "add", "--name", "Desk lamp", "--driver", "simulated")
     assert re.search(rf"^claim_code +{CODE}$", done.stdout, re.MULTILINE)
