@@ -26,7 +26,8 @@ class LampView:
     """One lamp as its owner may see it, for drawing.
 
     `online` is None where nothing is known. `brightness` is the effective percentage (0 while off), `hue` 0-360,
-    `saturation` and `value` 0-1, `kelvin` an integer that holds in mode `white`, `sampled_at` Unix seconds (UTC).
+    `saturation` and `value` 0-1, `kelvin` an integer that holds in mode `white`, `sampled_at` Unix seconds (UTC), 0
+    where it never said whether it is on.
     """
 
     endpoint_id: str
@@ -147,5 +148,5 @@ def view_of(lamp: Lamp, sample: Sample) -> LampView:
         saturation=state.saturation,
         value=state.value,
         kelvin=state.kelvin,
-        sampled_at=sample.at,
+        sampled_at=0.0 if state.power is None else sample.at,
     )

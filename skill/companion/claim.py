@@ -1,5 +1,7 @@
 """Claiming a lamp with the code that came with it, typed or by the link in its QR code."""
 
+from urllib.parse import parse_qs
+
 from starlette.responses import Response
 
 from skill.companion.languages import N_, _
@@ -9,11 +11,18 @@ from skill.service import Service
 from skill.storage.cold import Cold
 from skill.storage.registry import ClaimRefused, Registry
 
-LONGEST = 64  # characters of a code as typed
+LONGEST = 300  # characters of what is typed: a code, or the whole link that holds it
 REFUSED = N_(
     "This code claims no lamp. Look at it once more; if it is right, it was used already, or it is too old:"
     " whoever gave it to you can make a new one."
 )
+
+
+def _typed(text: str) -> str:
+    """The code; that of the link where the whole link was pasted."""
+    text = text.strip()
+    _, is_link, query = text.partition("?")
+    return parse_qs(query).get("code", [text])[0] if is_link else text
 
 
 class ClaimPages:
@@ -28,8 +37,8 @@ class ClaimPages:
 
     async def claim(self, visit: Visit) -> Response:
         """One answer to every code that claims nothing. Whoever sends the form twice is led to their lamp twice."""
-        form = await visit.form()
-        code = form.get("code", "").strip()
+        form = await visit.form(keep="code")
+        code = _typed(form.get("code", ""))
         if len(code) > LONGEST:
             return self._refused(visit, "")
         owner, now = visit.person.owner, int(self._service.clock())

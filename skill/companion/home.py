@@ -158,9 +158,10 @@ class Home:
         return answer
 
     async def live(self, visit: Visit) -> Response:
-        """The stream of a page, for what it shows: one lamp, a part of them or all; 204 where there are too many."""
+        """The stream of a page, for what it shows: one lamp, a part of them or all; 204 where there are too many, and
+        for a script that only asks whether somebody is signed in."""
         person, asked = visit.person, visit.request.query_params
-        if not self._live.room_for(person):
+        if visit.wants_json or not self._live.room_for(person):
             return Response(status_code=204)
         only: frozenset[str] | None = None
         same: Callable[[], Awaitable[bool]] | None = None

@@ -31,7 +31,7 @@ class Shown(TypedDict):
 
 def shown(view: LampView) -> Shown:
     drawing = draw(view)
-    known = view.sampled_at > 0 or view.online is not None
+    known = view.sampled_at > 0
     return Shown(
         name=view.name,
         on=drawing.on,

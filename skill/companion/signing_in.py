@@ -16,7 +16,7 @@ from skill.companion.languages.choosing import keep, match, wish
 from skill.companion.oidc import Issuer, IssuerAway, SignInRefused
 from skill.companion.sessions import IDLE, Sessions
 from skill.companion.stream import Live
-from skill.companion.visit import Visit, way_back
+from skill.companion.visit import NotSignedIn, Visit, way_back
 from skill.errors import AlexaError
 from skill.forms import Forbidden, read_form
 from skill.service import Service
@@ -111,7 +111,10 @@ class SigningIn:
 
     async def sign_out(self, visit: Visit) -> Response:
         """Ends this session, then that at the issuer (RP-Initiated Logout 1.0), if it answers."""
-        await visit.form()
+        try:
+            await visit.form()
+        except NotSignedIn:  # another tab was first
+            return visit.go(SIGNED_OUT)
         id_token = await self._sessions.end(visit.person.digest)
         self._live.end({visit.person.digest})
         location = SIGNED_OUT

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 from starlette.requests import Request
@@ -27,7 +27,11 @@ OVER = N_("This page was open for too long, or somebody else signed in here. Loa
 
 
 class NotSignedIn(Exception):
-    """The page needs a person."""
+    """The page needs a person. `back` is where they go on after signing in."""
+
+    def __init__(self, back: str | None = None) -> None:
+        super().__init__()
+        self.back = back
 
 
 class NotThere(Exception):
@@ -80,10 +84,14 @@ class Visit:
     def wants_json(self) -> bool:
         return self.request.headers.get("accept", "").startswith("application/json")
 
-    async def form(self) -> Form:
-        """What a page of this person's sent. Raises NotSignedIn, Forbidden."""
+    async def form(self, keep: str | None = None) -> Form:
+        """What a page of this person's sent. Who was signed out meanwhile is led back to that page, with the field
+        `keep` as typed. Raises NotSignedIn, Forbidden."""
         same_origin(self.request, self.own_origin)
         fields = await read_form(self.request)
+        if self.session is None:
+            typed = {keep: fields[keep]} if keep in fields else {}
+            raise NotSignedIn(f"{self.request.url.path}?{urlencode(typed)}" if typed else self.here)
         if not self.person.has_token(fields.get("form_token", "")):
             raise Forbidden(OVER)
         return fields
@@ -95,7 +103,10 @@ class Visit:
     def here(self) -> str:
         """Where choosing a language leads back to: this page, or the one that a form was sent from."""
         if self.request.method == "POST":
-            came_from = urlsplit(self.request.headers.get("referer", ""))
+            try:
+                came_from = urlsplit(self.request.headers.get("referer", ""))
+            except ValueError:
+                return "/"
             own = f"{came_from.scheme}://{came_from.netloc}" == self.own_origin
             return way_back(came_from._replace(scheme="", netloc="", fragment="").geturl() if own else None)
         query = self.request.scope["query_string"].decode("latin-1")
@@ -160,10 +171,8 @@ def _failed(visit: Visit, failure: Exception) -> Response:
     if isinstance(failure, NotSignedIn):
         if visit.wants_json or visit.request.headers.get("accept") == "text/event-stream":
             return _json({"error": _("You are signed out. Load the page to sign in again.")}, 401)
-        if visit.request.method == "POST":
-            return visit.go("/")
-        path = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
-        return visit.go(f"/sign-in?next={quote(way_back(path), safe='')}")
+        back = way_back(failure.back) if visit.request.method == "POST" else visit.here
+        return visit.go(f"/sign-in?next={quote(back, safe='')}" if back != "/" else "/")
     if isinstance(failure, Forbidden):
         status, title, text = 403, _("Please load the page again"), _(str(failure))
     elif isinstance(failure, NotThere):

@@ -3,6 +3,7 @@
 import asyncio
 import html
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -47,8 +48,18 @@ async def test_every_code_that_claims_nothing_gets_one_answer(
         assert answer.status_code == 422
         assert "This code claims no lamp." in answer.text
         assert "<script>" not in answer.text
-        if 0 < len(typed) < 65:
+        if typed:
             assert f'value="{html.escape(typed)}"' in answer.text  # what was typed is kept
+
+
+@pytest.mark.parametrize("pasted", ["{url}/claim?code={code}", " {url}/claim?code={code}\n", "claim?code={typed}"])
+async def test_a_link_that_is_pasted_is_as_good_as_its_code(companion: Companion, anna: Person, pasted: str) -> None:
+    lamp, code = await companion.free_lamp()
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna)
+        typed = code.lower().replace("-", "+")
+        await visitor.act("/claim", code=pasted.format(url=companion.url, code=code, typed=typed))
+        assert (await companion.row(lamp)).owner == anna.sub
 
 
 async def test_of_two_who_claim_at_once_one_gets_it(companion: Companion, anna: Person, ben: Person) -> None:
@@ -88,7 +99,8 @@ async def test_nobody_claims_for_another_session(companion: Companion, anna: Per
         assert (await one.post("/claim", code=code, form_token=other.form_token)).status_code == 403
         one.client.cookies.clear()
         answer = await one.post("/claim", code=code)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert answer.status_code == 303
+        assert answer.headers["location"] == f"/sign-in?next={quote(f'/claim?code={code}', safe='')}"
         assert (await companion.row(lamp)).owner == ""
 
 

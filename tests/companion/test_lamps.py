@@ -6,10 +6,12 @@ import re
 
 import pytest
 
+from skill.canonical import Lamp, LampState, Sample
 from skill.companion.choosing import PAGE
 from skill.companion.home import not_off
 from skill.companion.languages import LANGUAGES, speaking
-from skill.lamps import MOST_LAMPS
+from skill.companion.showing import shown
+from skill.lamps import MOST_LAMPS, view_of
 from skill.storage.registry import open_registry
 from tests.running.companion import Companion, Visitor
 from tests.running.linking import Person
@@ -73,6 +75,21 @@ async def test_more_lamps_than_a_page_takes_are_found_page_by_page_and_by_name_o
         assert "data-lamp" not in page
         assert "Show all lamps" in page
         assert "<b>nowhere" not in page
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (LampState(power=None, last_brightness=None, online=True), "unknown"),  # there, and silent so far
+        (LampState(power=None, last_brightness=None, online=None), "unknown"),
+        (LampState(power=None, last_brightness=None, online=False), "offline"),
+        (LampState(power=False, last_brightness=40, online=None), "off"),
+        (LampState(power=True, last_brightness=40, online=True), "on"),
+    ],
+)
+def test_a_lamp_that_never_said_how_it_stands_is_not_called_off(state: LampState, said: str) -> None:
+    lamp = Lamp("lamp-1", "anna", "Silent lamp", "mqtt", {})
+    assert shown(view_of(lamp, Sample(state, 1_800_000_000.0, 0)))["state"] == said
 
 
 async def test_forms_command_without_a_script(companion: Companion, anna: Person) -> None:

@@ -191,6 +191,10 @@ async def test_nobody_listens_without_a_session(companion: Companion) -> None:
     async with Visitor(companion.url) as visitor:
         answer = await visitor.client.get(f"{companion.url}/live", headers={"accept": "text/event-stream"})
         assert answer.status_code == 401
+        # a stream does not tell a script why it was refused; this does, and opens none
+        assert (await visitor.get("/live", accept="application/json")).status_code == 401
+        await visitor.sign_in(companion.person())
+        assert (await visitor.get("/live", accept="application/json")).status_code == 204
 
 
 async def test_streams_of_one_person_are_bounded(companion: Companion) -> None:

@@ -1,7 +1,7 @@
 """In, out, and what an attacker tries at the door."""
 
 import asyncio
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx2
 import pytest
@@ -243,3 +243,20 @@ async def test_the_form_token_of_another_session_is_none(companion: Companion, a
         assert one.form_token != other.form_token
         answer = await one.post(f"/lamps/{lamp}", form_token=other.form_token, do="on")
         assert answer.status_code == 403
+
+
+async def test_whoever_was_signed_out_meanwhile_goes_on_where_they_were(companion: Companion, anna: Person) -> None:
+    lamp = await companion.lamp(anna.sub, "Patient lamp")
+    here = f"/lamps/{lamp}"
+    async with Visitor(companion.url) as visitor:
+        await visitor.sign_in(anna, here)
+        visitor.client.cookies.clear()
+        came_from = {"referer": companion.url + here}
+        answer = await visitor.post(f"{here}/name", came_from, name="Patient lamp", room="Hall")
+        assert answer.headers["location"] == f"/sign-in?next={quote(here, safe='')}"
+        answer = await visitor.post("/claim", code="7k3m 9qwx")
+        assert answer.headers["location"] == f"/sign-in?next={quote('/claim?code=7k3m+9qwx', safe='')}"
+        answer = await visitor.post("/rooms/off", {"referer": "https://evil.example/claim"}, room="Hall")
+        assert answer.headers["location"] == "/"
+        answer = await visitor.post("/sign-out", came_from)
+        assert answer.headers["location"] == "/signed-out"

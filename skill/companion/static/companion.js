@@ -6,6 +6,7 @@ const lamps = new Map();
 const words = JSON.parse(document.body.dataset.words); // every text is the page's, in its language
 const percentOf = (number) => words.percent.replace("{number}", number);
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
+const PATIENCE = 15000; // milliseconds for an answer to a command: the service itself takes five seconds at most
 
 // ---- A lamp on the page. While a finger or a command is on its way, what it tells is kept for later.
 
@@ -52,19 +53,30 @@ class Lamp {
     this.waiting = { url: form.action, fields };
     if (this.sending) return;
     this.sending = true;
+    this.place.dataset.sending = "";
     while (this.waiting) {
       const { url, fields: body } = this.waiting;
       this.waiting = null;
       await this.send(url, body);
     }
     this.sending = false;
+    delete this.place.dataset.sending;
     this.settle();
   }
+
+  turn(way) {
+    const flip = this.parts.switch;
+    flip.setAttribute("aria-checked", String(way === "on"));
+    flip.value = way === "on" ? "off" : "on";
+    this.command(flip.form, { do: way });
+  }
+
+  get shines() { return !this.parts.switch.disabled && this.parts.switch.value === "off"; }
 
   async send(url, body) {
     let answer = null;
     try {
-      answer = await fetch(url, { method: "POST", body, headers: { accept: "application/json" }, credentials: "same-origin" });
+      answer = await fetch(url, { method: "POST", body, headers: { accept: "application/json" }, credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE) });
       if (answer.status === 401 || answer.status === 403 || answer.status === 404) { location.reload(); return; }
       const { lamp, error } = await answer.json();
       if (lamp) this.told = lamp;
@@ -81,6 +93,7 @@ class Lamp {
   }
 
   tell(state) {
+    if (state.online && this.told && JSON.stringify(state) !== JSON.stringify(this.told)) this.complain(""); // it is heard again
     this.told = state;
     this.settle();
   }
@@ -119,7 +132,7 @@ class Lamp {
     flip.setAttribute("aria-checked", String(state.on));
     flip.value = state.on ? "off" : "on";
     for (const control of this.place.querySelectorAll("[data-command] button, [data-command] input[type=range], [data-knob]")) control.disabled = !state.online;
-    if (brightness && state.on) brightness.value = state.brightness;
+    if (brightness) brightness.value = state.on ? state.brightness : brightness.min;
     if (kelvin && state.mode === "white") kelvin.value = state.kelvin;
     if (knob) this.wheel.put(state.hue, state.mode === "color" ? state.saturation : 0);
     this.fill();
@@ -205,20 +218,35 @@ class Wheel {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (form.matches("[data-room]")) {
+    event.preventDefault();
+    for (const place of form.closest(".room").querySelectorAll("[data-lamp]")) {
+      const lamp = lamps.get(place.dataset.lamp);
+      if (lamp.shines) lamp.turn("off");
+    }
+    return;
+  }
   const place = form.closest("[data-lamp]");
   if (!form.matches("[data-command]") || !place) return;
   event.preventDefault();
   const lamp = lamps.get(place.dataset.lamp);
   const button = event.submitter;
   if (button && button.matches("[data-switch]")) {
-    const way = button.value;
-    button.setAttribute("aria-checked", String(way === "on"));
-    button.value = way === "on" ? "off" : "on";
-    lamp.command(form, { do: way });
+    lamp.turn(button.value);
   } else {
     lamp.command(form);
   }
 });
+
+// What was opened closes by Escape, or by a touch elsewhere.
+for (const menu of document.querySelectorAll("details")) {
+  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}
 
 function allOff(room) {
   const button = room && room.querySelector("[data-room] button");
@@ -231,6 +259,8 @@ for (const place of document.querySelectorAll("[data-lamp]")) lamps.set(place.da
 
 let stream = null;
 let pause = 1; // seconds until a stream that was refused is asked for again
+let doubt = null; // a stream that ends is opened again at once: that alone is no loss
+const DOUBT = 4000; // milliseconds
 const lost = document.querySelector("[data-lost]");
 const shown = document.querySelector("[data-live]"); // what this page shows, where that is not all
 
@@ -245,12 +275,20 @@ function renew() {
 function listen() {
   if (document.hidden || !lamps.size) {
     if (stream) { stream.close(); stream = null; }
+    clearTimeout(doubt);
+    doubt = null;
     return;
   }
   if (stream) return;
   stream = new EventSource(shown ? shown.dataset.live : "/live");
   let first = true;
-  stream.addEventListener("open", () => { first = true; pause = 1; if (lost) lost.hidden = true; });
+  stream.addEventListener("open", () => {
+    first = true;
+    pause = 1;
+    clearTimeout(doubt);
+    doubt = null;
+    if (lost) lost.hidden = true;
+  });
   stream.addEventListener("lamps", (event) => {
     const told = JSON.parse(event.data);
     let news = false;
@@ -266,12 +304,24 @@ function listen() {
   });
   stream.addEventListener("changed", renew);
   stream.addEventListener("error", () => {
+    if (stream.readyState !== EventSource.CLOSED) {
+      doubt ??= setTimeout(() => { if (lost) lost.hidden = false; }, DOUBT);
+      return;
+    }
     if (lost) lost.hidden = false;
-    if (stream.readyState !== EventSource.CLOSED) return;
     stream = null; // refused, as by a proxy while the service starts: the browser itself does not ask again
     setTimeout(listen, pause * (750 + Math.random() * 500));
     pause = Math.min(60, pause * 2);
+    leaveWhenSignedOut();
   });
+}
+
+// A stream does not tell why it was refused.
+async function leaveWhenSignedOut() {
+  try {
+    const answer = await fetch("/live", { headers: { accept: "application/json" }, credentials: "same-origin" });
+    if (answer.status === 401) location.reload();
+  } catch { /* the service is away, which is shown */ }
 }
 
 document.addEventListener("visibilitychange", listen);
