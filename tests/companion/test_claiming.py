@@ -28,7 +28,9 @@ async def test_a_link_shows_the_code_and_claims_nothing_by_itself(companion: Com
         assert (await companion.row(lamp)).owner == ""
         page = await visitor.act("/claim", code=code)
         assert "The lamp is yours" in page
-        assert 'id="name"' in page
+        assert page.count('id="name"') == 1
+        assert page.index('id="name"') < page.index("data-brightness")  # what was asked for stands first, this once
+        assert (await visitor.get(f"/lamps/{lamp}")).text.index("data-brightness") < visitor.page.index('id="name"')
         assert (await companion.row(lamp)).owner == anna.sub
 
 
