@@ -42,6 +42,8 @@ def print_lamps(lamps: Sequence["LampRow"], as_json: bool) -> None:
     if as_json:
         print_json([as_dict(lamp) for lamp in lamps])
         return
+    if not lamps:
+        typer.echo("skill: no lamps", err=True)
     for lamp in lamps:
         room = f"  [{lamp.room}]" if lamp.room else ""
         typer.echo(f"{lamp.endpoint_id}  {lamp.driver:<9}  {lamp.owner or '(unclaimed)'}  {lamp.name}{room}")

@@ -30,6 +30,7 @@ def test_a_lamp_is_added_listed_renamed_and_removed(operator: Service) -> None:
     lamp = added["endpoint_id"]
     assert [each["endpoint_id"] for each in operator.cli_json("lamp", "list", "--owner", "u1")] == [lamp]
     assert operator.cli_json("lamp", "list", "--owner", "u2") == []
+    assert "no lamps" in operator.cli("lamp", "list", "--owner", "u2").stderr
     assert operator.cli_json("lamp", "rename", lamp, "--name", "Küche 2")["name"] == "Küche 2"
     assert operator.cli_json("lamp", "show", lamp)["name"] == "Küche 2"
     assert lamp in operator.cli("lamp", "list").stdout
