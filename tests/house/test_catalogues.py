@@ -17,6 +17,14 @@ from tests.house.sources import ROOT
 TRANSLATED = [tag for tag in TAGS if tag != "en"]
 PAGES_OF = pytest.mark.parametrize("pages", catalogues.ALL.values(), ids=list(catalogues.ALL))
 COMPANION = ROOT / "skill" / "companion" / "templates"
+#: what a reader sees as a misprint: spaces, quotation marks, an article that not every date may bear (l’8 maggio)
+MISPRINTS = {
+    "de": r"[«»”]|„[^“]*$",
+    "fr": r"[^\u202f](?!! ou -)[:;?!»]|«(?!\u202f)|[“”„]",
+    "it": r"[“”„]|\b(?:[Ii]l|d?al|del) %\((?:moment|since|day)\)s",
+    "es": r"[“”„]|^[^¿]*\?",
+    "pt-BR": r"[«»„]|“[^”]*$",
+}
 
 
 @PAGES_OF
@@ -35,6 +43,20 @@ def test_a_catalogue_holds_every_text_translated_and_nothing_else(pages: catalog
 def test_a_translation_keeps_placeholders_markup_and_plural_forms(pages: catalogues.Pages, tag: str) -> None:
     messages = read(pages.path_of(tag), tag)
     assert [problem for message in messages if message.id for problem in problems(message, tag)] == []
+
+
+@PAGES_OF
+@pytest.mark.parametrize("tag", MISPRINTS)
+def test_a_translation_is_set_as_its_language_is_printed(pages: catalogues.Pages, tag: str) -> None:
+    found = [string for message in read(pages.path_of(tag), tag) if message.id for string in strings_of(message)]
+    assert [string for string in found if re.search(MISPRINTS[tag], string)] == []
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+def test_a_button_beside_a_name_leaves_room_for_the_name(tag: str) -> None:
+    texts = {message.id: message.string for message in read(catalogues.AUTHSERVER.path_of(tag), tag)}
+    beside = [str(texts[text]) for text in ("Unlink", "Ask again", "Remove", "Change", "Sign out")]
+    assert [text for text in beside if len(text) > 18] == []
 
 
 @PAGES_OF
