@@ -21,7 +21,7 @@ def test_a_text_is_in_the_language_that_is_spoken_and_english_where_none_is() ->
     with speaking(languages(None)["de"]):
         assert _("Sign in") == "Anmelden"
         with speaking(languages(None)["ja"]):
-            assert _("Sign in") == "ログイン"
+            assert _("Sign in") == "サインイン"
         assert _("Sign in") == "Anmelden"
     assert current().tag == "en"
 

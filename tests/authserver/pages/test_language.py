@@ -19,7 +19,7 @@ from tests.authserver.pages.browsing import Linking, browser_of, sign_up
 from tests.authserver.pages.conftest import Linkings
 from tests.running.reading import Page
 
-WORDS = {"en": "Sign in", "de": "Anmelden", "fr": "Se connecter", "ja": "ログイン", "ar": "تسجيل الدخول"}
+WORDS = {"en": "Sign in", "de": "Anmelden", "fr": "Se connecter", "ja": "サインイン", "ar": "تسجيل الدخول"}
 
 
 def speaks(linking: Linking, header: str) -> None:
@@ -182,7 +182,7 @@ async def test_too_many_at_once_is_told_to_each_in_their_language_and_written_on
         return busy_page(Request(scope))
 
     assert "Gerade melden sich zu viele Menschen an." in bytes(busy("de").body).decode()
-    assert "現在、ログインする方が集中しています。" in bytes(busy("ja").body).decode()
+    assert "現在、サインインする方が集中しています。" in bytes(busy("ja").body).decode()
     assert busy("de") is busy("de")
     assert busy("de", "GET") is busy("de", "GET")
     assert bytes(busy("de", "GET").body) != bytes(busy("de").body)
