@@ -1,11 +1,13 @@
 """Looking texts up, and what a catalogue may not do."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from authserver.languages import TAGS, CatalogueError, Language, _, _n, current, languages, moments, speaking
 from authserver.languages.catalogues import isolated, messages
+from development.catalogues import ALL, translations
 
 MOMENT = 1_790_000_000  # 21 September 2026, 14:13:20 UTC
 
@@ -72,6 +74,19 @@ def test_dates_spans_and_lists_are_the_readers() -> None:
 def test_between_right_to_left_words_a_name_keeps_its_direction() -> None:
     assert isolated("ربط {application} بـ %(name)s.") == "ربط \u2068{application}\u2069 بـ \u2068%(name)s\u2069."
     assert isolated("<strong>%(place)s</strong>") == "<strong>%(place)s</strong>"
+
+
+@pytest.mark.parametrize(
+    ("tag", "stumbles"),
+    [
+        ("ja", r"[、。？！：」] |[？！](?!」|$)|%\((since|day)\)s "),  # no space after what is wide, as the end of a date is
+        ("hi", r"\)s (मिनटों|घंटों)"),  # after a number a measure stays as it is
+        ("ar", r"(}|\)s) ?[A-Za-z]"),  # a Latin unit would stand on the wrong side of its number
+    ],
+)
+def test_numbers_dates_and_signs_are_set_as_readers_of_the_language_do(tag: str, stumbles: str) -> None:
+    texts = [text for pages in ALL.values() for forms in translations(pages, tag).values() for text in forms]
+    assert [text for text in texts if re.search(stumbles, text)] == []
 
 
 def test_a_text_of_the_operators_goes_before_ours_and_the_rest_stays(tmp_path: Path) -> None:
