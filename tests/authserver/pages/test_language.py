@@ -17,6 +17,7 @@ from authserver.pages.language import cookie_name
 from tests.authserver.accounts.people import People
 from tests.authserver.pages.browsing import Linking, browser_of, sign_up
 from tests.authserver.pages.conftest import Linkings
+from tests.authserver.pages.test_account import FIREFOX
 from tests.running.reading import Page
 
 WORDS = {"en": "Sign in", "de": "Anmelden", "fr": "Se connecter", "ja": "サインイン", "ar": "تسجيل الدخول"}
@@ -84,6 +85,15 @@ async def test_a_choice_holds_on_this_page_in_this_linking_and_in_this_browser(l
     assert spoken(await linking.start()) == "ja"
     assert spoken(await linking.browser.open(linking.url("/nowhere"))) == "ja"
     assert spoken(await linking.start(ui_locales="fr")) == "fr"
+
+
+async def test_among_arabic_words_a_browser_stands_before_its_system(people: People, linking: Linking) -> None:
+    user = await people.add(attributes={"locale": "ar"})
+    linking.browser.client.headers["user-agent"] = FIREFOX
+    await linking.signed_in(user.email)
+    page = await linking.browser.open(linking.url("/account/activity"))
+    assert '<bdi dir="rtl">\u2068Firefox\u2069 على \u2068Linux\u2069</bdi>' in page.answer.text
+    assert f"<bdi>{people.network}" in page.answer.text  # letters of an address keep their order
 
 
 async def test_a_choice_of_whoever_is_signed_in_is_the_accounts_own(people: People, new_linking: Linkings) -> None:
