@@ -1,4 +1,5 @@
-"""Dates, spans of time and lists as the reader's language writes them (CLDR). Times are Unix seconds; dates are UTC."""
+"""Dates, spans of time, lists and sentences as the reader's language writes them (CLDR). Times are Unix seconds; dates
+are UTC."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -41,3 +42,8 @@ def ago(seconds: int) -> str:
 def listed(names: Iterable[str]) -> str:
     """`a, b and c`."""
     return format_list(list(names), locale=current().locale)
+
+
+def sentences(*said: str) -> str:
+    """One after the other: a wide full stop brings its own space along."""
+    return " ".join(said).replace("。 ", "。")

@@ -64,7 +64,7 @@ async def _resend(request: Request, visit: Visit, waiting: SignUp | None) -> Res
             )
         refused = Wait(wait) if wait else None
     if refused is not None:
-        error = _("A code was sent just now.") + " " + texts.wait(refused.seconds)
+        error = texts.sentences(_("A code was sent just now."), texts.wait(refused.seconds))
         return _page(request, visit, waiting, 429, wait=refused.seconds, code_error=error)
     return go(f"{services.settings.issuer}/confirm{visit.query}&sent=1")
 

@@ -45,7 +45,7 @@ async def forgot(request: Request) -> Response:
         error = texts.name_unreadable(services.settings, email)
         return _forgot_page(request, visit, 422, email=email, email_error=error)
     if isinstance(begun, Wait):
-        error = _("A code was sent just now, or too many were asked for.") + " " + texts.wait(begun.seconds)
+        error = texts.sentences(_("A code was sent just now, or too many were asked for."), texts.wait(begun.seconds))
         return _forgot_page(request, visit, 429, begun.seconds, email=email, email_error=error)
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)
@@ -91,7 +91,7 @@ async def _resend(request: Request, visit: Visit, waiting: Recovery) -> Response
         cookies=request.cookies,
     )
     if refused is not None:
-        error = _("A code was sent just now.") + " " + texts.wait(refused.seconds)
+        error = texts.sentences(_("A code was sent just now."), texts.wait(refused.seconds))
         return _password_page(request, visit, waiting, 429, wait=refused.seconds, code_error=error)
     return go(f"{services.settings.issuer}/confirmforgotPassword{visit.query}&sent=1")
 

@@ -33,7 +33,7 @@ async def replace_password(request: Request) -> Response:
     if isinstance(checked, Weak):
         return _page(request, visit, user, 422, password_error=texts.weakness(checked, services.settings))
     if isinstance(checked, Wait):
-        error = _("There were too many attempts from your network.") + " " + texts.wait(checked.seconds)
+        error = texts.sentences(_("There were too many attempts from your network."), texts.wait(checked.seconds))
         return _page(request, visit, user, 429, checked.seconds, password_error=error)
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)

@@ -59,7 +59,7 @@ async def signup(request: Request) -> Response:
     if isinstance(begun, Weak):
         return _page(request, visit, 422, **typed, password_error=texts.weakness(begun, services.settings))
     if isinstance(begun, Wait):
-        error = _("Too many codes were asked for.") + " " + texts.wait(begun.seconds)
+        error = texts.sentences(_("Too many codes were asked for."), texts.wait(begun.seconds))
         return _page(request, visit, 429, begun.seconds, **typed, email_error=error)
     async with services.database.unit(keep_on=KEEP_ON) as session:
         visit = await load(request, session, form)

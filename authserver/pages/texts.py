@@ -16,7 +16,7 @@ from authserver.accounts.sign_up import UnusableName
 from authserver.accounts.user_agents import ALEXA_APP, Device
 from authserver.accounts.verification import CodeRefusal, Purpose
 from authserver.languages import _, _n
-from authserver.languages.moments import ago, day, minute, time_of_day
+from authserver.languages.moments import ago, day, minute, sentences, time_of_day
 from authserver.models import Activity, Client
 from authserver.settings import PeopleSettings, Settings
 
@@ -34,6 +34,7 @@ __all__ = [
     "permissions",
     "scope",
     "second_factor_refusal",
+    "sentences",
     "sign_in_refusal",
     "time_of_day",
     "wait",
@@ -51,7 +52,7 @@ def wait(seconds: int) -> str:
 
 def weakness(weak: Weak, settings: PeopleSettings) -> str:
     """Everything that is wrong with a password, a sentence each."""
-    return " ".join(_weakness(reason, Policy.of(settings)) for reason in weak.reasons)
+    return sentences(*(_weakness(reason, Policy.of(settings)) for reason in weak.reasons))
 
 
 def _weakness(reason: Weakness, policy: Policy) -> str:
@@ -111,8 +112,8 @@ def _wrong(settings: PeopleSettings) -> str:
 def sign_in_refusal(reason: Reason, seconds: int, settings: PeopleSettings) -> str:
     return {
         Reason.WRONG: _wrong(settings),
-        Reason.LOCKED: _("That was wrong too often.") + " " + wait(seconds),
-        Reason.TOO_MANY: _("There were too many attempts from your network.") + " " + wait(seconds),
+        Reason.LOCKED: sentences(_("That was wrong too often."), wait(seconds)),
+        Reason.TOO_MANY: sentences(_("There were too many attempts from your network."), wait(seconds)),
     }[reason]
 
 
@@ -125,7 +126,7 @@ def password_refusal(reason: Reason, seconds: int, settings: PeopleSettings) -> 
 
 def too_many_codes(seconds: int) -> str:
     """Codes of devices, which nobody mails: there is no other way to go."""
-    return _("There were too many attempts.") + " " + wait(seconds)
+    return sentences(_("There were too many attempts."), wait(seconds))
 
 
 def device_asked(when: str, place: str, *, same_network: bool) -> str:
@@ -142,7 +143,7 @@ def passkey_refusal(reason: passkeys.Reason, seconds: int = 0) -> str:
     return {
         passkeys.Reason.NOTHING: _("Your browser gave no passkey. Try again."),
         passkeys.Reason.OUTDATED: _("That took too long, or was tried twice. Try again."),
-        passkeys.Reason.TOO_MANY: _("There were too many attempts from your network.") + " " + wait(seconds),
+        passkeys.Reason.TOO_MANY: sentences(_("There were too many attempts from your network."), wait(seconds)),
     }.get(reason, _("This passkey opens no account here. Use another one, or sign in without one."))
 
 
@@ -288,8 +289,8 @@ def second_factor_refusal(method: str, reason: Refused, seconds: int) -> str:
         Refused.MALFORMED: malformed,
         Refused.WRONG: wrong,
         Refused.SPENT: spent,
-        Refused.LOCKED: _("That was wrong too often.") + " " + wait(seconds),
-        Refused.TOO_MANY: _("There were too many attempts.") + " " + wait(seconds),
+        Refused.LOCKED: sentences(_("That was wrong too often."), wait(seconds)),
+        Refused.TOO_MANY: sentences(_("There were too many attempts."), wait(seconds)),
     }[reason]
 
 

@@ -49,7 +49,7 @@ async def _send(request: Request, visit: Visit, typed: str, waiting: str | None,
     )
     if refused is None:
         return go(f"{here}&sent=1" if again else here)
-    error = _("A mail was sent just now, or too many were asked for.") + " " + texts.wait(refused.seconds)
+    error = texts.sentences(_("A mail was sent just now, or too many were asked for."), texts.wait(refused.seconds))
     return _page(request, visit, waiting or "", 429, refused.seconds, code_error=error)
 
 

@@ -140,6 +140,6 @@ def test_each_number_has_its_plural_form() -> None:
         assert len(set(forms)) == 5
         assert "\u2068%(name)s\u2069" in _("Alexa calls it “%(name)s”.")  # a Latin name keeps its direction
     with speaking(LANGUAGES["ja"]):
-        assert _n(one, many, 1) == _n(one, many, 2) == "ほか {count} 台"
+        assert _n(one, many, 1) == _n(one, many, 2) == "ほか {count}\u00a0台"
     with speaking(LANGUAGES["fr"]):
         assert [_n(one, many, count) for count in (1, 2)] == ["{count} autre lampe", "{count} autres lampes"]

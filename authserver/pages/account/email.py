@@ -75,7 +75,7 @@ async def _ask(request: Request, form: dict[str, str], found: Owner) -> Response
     if isinstance(begun, OwnAddress):
         return _shown(request, found, None, 422, email=typed, email_error=_("This is your address already."))
     if isinstance(begun, Wait):
-        error = _("Too many codes were asked for.") + " " + texts.wait(begun.seconds)
+        error = texts.sentences(_("Too many codes were asked for."), texts.wait(begun.seconds))
         return _shown(request, found, None, 429, begun.seconds, email=typed, email_error=error)
     return here.keep(request, go(f"{services.settings.issuer}/{PAGE}"))
 
@@ -87,7 +87,7 @@ async def _resend(request: Request, found: Owner, waiting: EmailChange) -> Respo
         services, person, waiting, network_address(request), interaction_id=here.interaction_id
     )
     if refused is not None:
-        error = _("A code was sent just now.") + " " + texts.wait(refused.seconds)
+        error = texts.sentences(_("A code was sent just now."), texts.wait(refused.seconds))
         return _shown(request, found, waiting, 429, refused.seconds, code_error=error)
     return here.keep(request, go(f"{services.settings.issuer}/{PAGE}?sent=1"))
 

@@ -35,7 +35,7 @@ def test_a_text_is_in_the_language_that_is_spoken_and_english_where_none_is() ->
         ("en", 0, "Try again in 0 minutes."),
         ("fr", 0, "Réessayez dans 0 minute."),
         ("pt-BR", 1, "Tente de novo em 1 minuto."),
-        ("ja", 1, "1 分後にもう一度お試しください。"),
+        ("ja", 1, "1\u00a0分後にもう一度お試しください。"),
         ("ar", 2, "حاول مرة أخرى بعد دقيقتين."),
         ("ar", 5, "حاول مرة أخرى بعد \u20685\u2069 دقائق."),
         ("ar", 15, "حاول مرة أخرى بعد \u206815\u2069 دقيقة."),
@@ -63,8 +63,10 @@ def test_dates_spans_and_lists_are_the_readers() -> None:
         assert moments.ago(3 * 3600 + 3599) == "vor 3 Stunden"
         assert moments.ago(3 * 86_400) == "vor 3 Tagen"
         assert moments.listed(["a", "b", "c"]) == "a, b und c"
+        assert moments.sentences("Gut.", "Ja.") == "Gut. Ja."
     with speaking(languages(None)["ja"]):
         assert moments.day(MOMENT) == "2026年9月21日"
+        assert moments.sentences("はい。", "1 分。", "A.", "B.") == "はい。1 分。A. B."
     assert moments.minute(MOMENT) == "21 September 2026, 14:13 UTC"
     assert moments.ago(119) == "just now"
     assert moments.ago(120) == "2 minutes ago"
@@ -79,7 +81,14 @@ def test_between_right_to_left_words_a_name_keeps_its_direction() -> None:
 @pytest.mark.parametrize(
     ("tag", "stumbles"),
     [
-        ("ja", r"[、。？！：」] |[？！](?!」|$)|%\((since|day)\)s "),  # no space after what is wide, as the end of a date is
+        (
+            "ja",
+            r"[、。？！：」] |[？！](?!」|$)|%\((since|day)\)s ",
+        ),  # no space after what is wide, as the end of a date is
+        (
+            "ja",
+            r"(\d|\)s|\}) (個|台|件|回|分|秒|時間|日|文字|桁|段階|つ|人|度)",
+        ),  # a number and its measure stay in one line
         ("hi", r"\)s (मिनटों|घंटों)"),  # after a number a measure stays as it is
         ("ar", r"(}|\)s) ?[A-Za-z]"),  # a Latin unit would stand on the wrong side of its number
     ],
