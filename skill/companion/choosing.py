@@ -1,6 +1,7 @@
 """Which of somebody's lamps a page shows: all of them where they are few, else a page of them, or those that are found
 by a word. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -75,11 +76,18 @@ class Part:
         return self.wish.page + 1 if self.last < self.found else None
 
 
+def order(room: str | None) -> tuple[bool, list[tuple[bool, int, str]], str]:
+    """Rooms by name as a person reads it, 9 before 10; lamps without one last."""
+    parts = re.split(r"(\d+)", (room or "").casefold())
+    read = [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts if part]
+    return not room, read, room or ""
+
+
 def choose(rows: Sequence[LampRow], wish: Wish) -> Part:
     """A page that is not there is the last one."""
     words = wish.find.casefold()
     found = [row for row in rows if words in row.name.casefold() or words in (row.room or "").casefold()]
-    found.sort(key=lambda row: (not row.room, (row.room or "").casefold(), row.room or ""))
+    found.sort(key=lambda row: order(row.room))
     page = min(wish.page, max(1, -(-len(found) // PAGE)))
     start = (page - 1) * PAGE
     shown = found[start : start + PAGE]

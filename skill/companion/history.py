@@ -63,6 +63,8 @@ class History:
         endpoint_id, before, after, at, cause = happening
         if before is None or did(before, after) is None:
             return
+        if before.power is None and cause == Cause.lamp:  # it had only said that it is there: nothing new
+            return
         going = self._going.get(endpoint_id)
         if going is not None:
             flips = before.power != after.power and at - going.at > FLICKER

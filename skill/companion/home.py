@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from skill.abilities import Abilities
 from skill.canonical import Brightness, Change, Color, Power, Temperature
-from skill.companion.choosing import Wish, choose
+from skill.companion.choosing import Wish, choose, order
 from skill.companion.languages import N_, _, _n, moments
 from skill.companion.showing import Shown, shown
 from skill.companion.stream import Live
@@ -212,4 +212,4 @@ def in_rooms(cards: Iterable[Card]) -> list[tuple[str | None, list[Card]]]:
     rooms: dict[str | None, list[Card]] = {}
     for card in cards:
         rooms.setdefault(card.room or None, []).append(card)
-    return sorted(rooms.items(), key=lambda room: (room[0] is None, (room[0] or "").casefold()))
+    return sorted(rooms.items(), key=lambda room: order(room[0]))

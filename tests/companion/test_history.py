@@ -151,7 +151,11 @@ async def test_the_first_that_is_heard_of_a_lamp_is_none(told: Told) -> None:
     lamp = await told.lamp()
     told.history.hear(Happening(lamp, None, ON, told.now, Cause.lamp))
     told.tell(lamp, ON, ON._replace(online=None), ON)
+    there = LampState(power=None, last_brightness=None, online=True)
+    told.tell(lamp, there, OFF)
     assert await told.written() == []
+    told.tell(lamp, there, ON, cause=Cause.companion)
+    assert await told.written() == [("on", "companion")]
 
 
 async def test_two_replicas_that_hear_of_one_change_write_one_entry_with_its_cause(told: Told) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from skill.canonical import Lamp, LampState, Sample
-from skill.companion.choosing import PAGE
+from skill.companion.choosing import PAGE, order
 from skill.companion.home import not_off
 from skill.companion.languages import LANGUAGES, speaking
 from skill.companion.showing import shown
@@ -90,6 +90,13 @@ async def test_more_lamps_than_a_page_takes_are_found_page_by_page_and_by_name_o
 def test_a_lamp_that_never_said_how_it_stands_is_not_called_off(state: LampState, said: str) -> None:
     lamp = Lamp("lamp-1", "anna", "Silent lamp", "mqtt", {})
     assert shown(view_of(lamp, Sample(state, 1_800_000_000.0, 0)))["state"] == said
+
+
+def test_rooms_stand_in_the_order_in_which_people_count() -> None:
+    rooms = ["Room 10", None, "attic", "Room 9", "2nd floor", "10th floor", "Room", "Küche", "Room ٣"]
+    assert sorted(rooms, key=order) == [
+        "2nd floor", "10th floor", "attic", "Küche", "Room", "Room ٣", "Room 9", "Room 10", None,
+    ]  # fmt: skip
 
 
 async def test_forms_command_without_a_script(companion: Companion, anna: Person) -> None:
