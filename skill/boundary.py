@@ -15,7 +15,7 @@ from skill.responses import Message
 
 log = logging.getLogger(__name__)
 
-BUDGET = 5.0  # seconds, of the eight that Alexa gives to the bridge and us
+BUDGET = 5.0  # seconds from its call to an answer, of the eight that Alexa gives to the bridge and us
 
 
 class Boundary:
@@ -27,13 +27,19 @@ class Boundary:
         self._tokens, self._lamps, self._handlers = tokens, lamps, handlers
 
     async def answer(
-        self, body: bytes, moment: Moment, claim: Awaitable[bool] | None, region: str | None = None
+        self,
+        body: bytes,
+        moment: Moment,
+        claim: Awaitable[bool] | None,
+        region: str | None = None,
+        spent: float = 0.0,
     ) -> Message | None:
-        """None where `claim`, that of the call's signature, comes to nothing: then nothing was done either. Never
-        raises: what was unexpected is InternalError, which is harmless to the link, and in the log."""
+        """Within `BUDGET`: `spent` of it is gone. None where `claim`, that of the call's signature, comes to
+        nothing: then nothing was done either. Never raises: what was unexpected is InternalError, which is harmless to
+        the link, and in the log."""
         document = loads(body)
         try:
-            with Patience(BUDGET):
+            with Patience(BUDGET - spent):
                 try:
                     message = await self._obey(document, moment, self._lamps.under(claim), region)
                 except SignatureUsed:

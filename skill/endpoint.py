@@ -1,5 +1,6 @@
 """`POST /alexa/directive`: authenticated as our bridge's, then always 200 with an Alexa body (contract 2.1, 2.8)."""
 
+import asyncio
 import logging
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from skill.settings import is_loopback
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 * 1024  # bytes
-BODY_PATIENCE = 1.0  # seconds; with those for the answer less than the bridge waits: nobody obeys who was given up
+BODY_PATIENCE = 2.5  # seconds, of those that the answer may take: nobody obeys whom the bridge has given up
 
 
 class _TooLarge(Exception):
@@ -82,6 +83,8 @@ class DirectiveEndpoint:
         self._unsigned = service.settings.development and not self._secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
             with Patience(BODY_PATIENCE):
                 body = await _body(scope, receive)
@@ -99,7 +102,7 @@ class DirectiveEndpoint:
             log.warning("call refused, not from the bridge: %s", reason)
             await send_json(send, 401, {"error": "the call is not signed by the bridge"})
             return
-        answer = await self._service.answer(body, call)
+        answer = await self._service.answer(body, call, now() - began)
         if answer is None:
             log.warning("call refused, not from the bridge: the signature was used before")
             await send_json(send, 401, {"error": "the signature was used before"})

@@ -85,16 +85,17 @@ class Service:
             return self._missing
         return None if self._keys is not None and self._keys.loaded else "the issuer's keys were never fetched"
 
-    async def answer(self, body: bytes, call: BridgeCall | None) -> Message | None:
-        """The Alexa message to a directive; None where the bridge's signature was used before. Never raises."""
+    async def answer(self, body: bytes, call: BridgeCall | None, spent: float = 0.0) -> Message | None:
+        """The Alexa message to a directive; None where the bridge's signature was used before. `spent`: seconds since
+        the call came. Never raises."""
         if self._boundary is None or self._store is None:
             return refusal(loads(body), InternalError("The service is starting."))
         now = self.clock()
         if call is None:
-            return await self._boundary.answer(body, Moment(now, now), None)
+            return await self._boundary.answer(body, Moment(now, now), None, spent=spent)
         moment = Moment(min(now, call.timestamp), max(now, call.timestamp))
         claim = self._store.claim_signature(call.signature, call.expires_at)
-        return await self._boundary.answer(body, moment, claim, call.region)
+        return await self._boundary.answer(body, moment, claim, call.region, spent)
 
     async def simulated(self, body: bytes) -> Message:
         """The same path for the simulator, which stands where the bridge stands."""

@@ -32,9 +32,11 @@ class Replica:
         lamps = Lamps(store, {"simulated": SimulatedDriver(store, time.time)})
         self.boundary = Boundary(verifier.tokens, lamps)
 
-    async def answer(self, message: dict[str, Any], claim: Awaitable[bool] | None) -> dict[str, Any] | None:
+    async def answer(
+        self, message: dict[str, Any], claim: Awaitable[bool] | None, spent: float = 0.0
+    ) -> dict[str, Any] | None:
         now = time.time()
-        answer = await self.boundary.answer(orjson.dumps(message), Moment(now, now), claim)
+        answer = await self.boundary.answer(orjson.dumps(message), Moment(now, now), claim, spent=spent)
         if answer is not None:
             check_answer(message, orjson.loads(orjson.dumps(answer)))
         return answer
@@ -139,6 +141,17 @@ async def test_a_claim_that_never_comes_changes_nothing_and_ends_in_time(
     monkeypatch.setattr(boundary, "BUDGET", 0.1)
     never: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     answer = await asyncio.wait_for(replica.answer(replica.brighter(lamp, **claims), never), 2)
+    assert answer is not None
+    assert error_type(answer) == "INTERNAL_ERROR"
+    assert await brightness(replica.store, lamp) == 0
+
+
+@pytest.mark.spec("S16", "S27")
+async def test_S16_what_the_body_took_is_no_longer_there_for_the_answer(replica: Replica, lamp: str) -> None:
+    """Or the bridge would give up a directive that is obeyed nevertheless."""
+    never: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    late = boundary.BUDGET - 0.1
+    answer = await asyncio.wait_for(replica.answer(replica.brighter(lamp), never, spent=late), 2)
     assert answer is not None
     assert error_type(answer) == "INTERNAL_ERROR"
     assert await brightness(replica.store, lamp) == 0

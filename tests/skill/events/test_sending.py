@@ -150,6 +150,6 @@ async def test_S22_who_waits_for_login_with_amazon_holds_up_nobody_whose_token_i
     replicas.start()
     await until(lambda: [each for each in at_amazon.accepted(GONE) if other in each.about])
     await until_waiting(cold, lambda rows: sum("too many" in (row.last_error or "") for row in rows) == 2)
-    assert {each.about for each in await waiting(cold)} == set(held_up)
+    await until_waiting(cold, lambda rows: {row.about for row in rows} == set(held_up))
     at_amazon.silent.clear()
     await until_waiting(cold, lambda rows: rows == [])
