@@ -166,9 +166,13 @@ async def fresh_owner(request: Request, page: str, form: dict[str, str] | None =
 
 
 async def strong_owner(request: Request, page: str, form: dict[str, str] | None = None) -> Owner | Response:
-    """As `fresh_owner`, for what signs in: who has a second factor has proved it in this session. A browser that is
-    remembered, or a session from before it was set up, is asked for it: the password alone removes nothing."""
-    found = await fresh_owner(request, page, form)
+    """As `fresh_owner`, for what signs in: who has a second factor has proved it in this session."""
+    return await with_factor(request, page, await fresh_owner(request, page, form))
+
+
+async def with_factor(request: Request, page: str, found: Owner | Response) -> Owner | Response:
+    """Who has a second factor has proved it in this session. A browser that is remembered, or a session from before it
+    was set up, is asked for it: the password alone removes nothing."""
     if not isinstance(found, Owner) or assurance.is_strong(found.browser.amr):
         return found
     services = services_of(request)

@@ -1,4 +1,5 @@
-"""`/account/delete` and `/account/deleted`: the end of an account, for whoever types its password."""
+"""`/account/delete` and `/account/deleted`: the end of an account, for whoever types its password and has proved its
+second factor, where there is one."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +12,7 @@ from authserver.pages import texts
 from authserver.pages.forms import REFUSED, read_post
 from authserver.pages.render import go, page, services_of
 from authserver.pages.texts import _
-from authserver.pages.visit import Owner, forget, fresh_owner, network_address, owner, passes_of
+from authserver.pages.visit import Owner, forget, fresh_owner, network_address, owner, passes_of, with_factor
 
 PAGE = "account/delete"
 
@@ -23,6 +24,7 @@ async def delete(request: Request) -> Response:
     found = await owner(request, PAGE, form)
     if isinstance(found, Owner) and found.user.password_hash is None:
         found = await fresh_owner(request, PAGE, form)
+    found = await with_factor(request, PAGE, found)
     if not isinstance(found, Owner):
         return found
     if form is None:

@@ -252,6 +252,24 @@ async def test_a_remembered_browser_changes_nothing_without_the_second_factor(pe
         assert (await verify(linking, page, app.code())).url == linking.url(HOME)
 
 
+async def test_a_remembered_browser_deletes_no_account_without_the_second_factor(
+    people: People, linking: Linking
+) -> None:
+    user = await people.add()
+    app, _ = await with_app(people, user)
+    with settings(people, remember_device_days=7):
+        await remembering(linking, user, app)
+        page = await linking.browser.open(linking.url("/account"))
+        page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+        sent = await send(linking, "/account/delete", page, action="delete", password=PASSWORD)
+        page = await linking.browser.open(str(sent.left_to))
+        assert asks(page, "totp")
+        page = await verify(linking, page, app.code())
+        assert page.url == linking.url("/account/delete")
+        page = await linking.browser.press(page, "delete", password=PASSWORD)
+        assert page.url == linking.url("/account/deleted")
+
+
 async def test_the_last_one_is_not_removed_where_one_is_required_and_the_page_says_why(
     people: People, linking: Linking
 ) -> None:
