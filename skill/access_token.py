@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # EdDSA is the name that RFC 8037 and our token profile use; RFC 9864 prefers Ed25519.
 warnings.filterwarnings("ignore", "EdDSA is deprecated", SecurityWarning)
 
-LONGEST_TOKEN = 8192  # characters
+LONGEST_TOKEN = 32_768  # characters; one of ours may tell many groups, and must unlink nobody
 LARGEST_CACHE = 20_000  # verdicts
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")  # no padding: RFC 7515 §2
 _FORBIDDEN = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"})
