@@ -143,6 +143,7 @@ async def test_the_mail_after_a_linking_which_alexa_causes_is_in_the_accounts_la
     (mail,) = await people.mails(user.email)
     assert '<html lang="ar" dir="rtl">' in mail.html
     assert "\u2068Lamps &lt;b&gt;&amp;&lt;/b&gt; Co\u2069" in mail.html
+    assert '<td style="padding:3px 0 3px 16px;color:#65574a">الحساب</td>' in mail.html  # its value follows at the left
 
 
 async def test_languages_of_requests_under_way_together_do_not_mix(new_linking: Linkings) -> None:
