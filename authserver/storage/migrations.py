@@ -35,7 +35,7 @@ async def upgrade(url: DatabaseUrl) -> str | None:
     try:
         if (file := url.missing_file) is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o644)
+            file.touch(mode=0o600)  # password hashes are in it
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
             return await connection.run_sync(current)

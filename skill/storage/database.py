@@ -51,7 +51,7 @@ def make_file(url: str) -> None:
     """An empty SQLite file, and its folder, for the first migration: nothing else makes one."""
     if (file := missing_file(url)) is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o644)
+        file.touch(mode=0o600)
 
 
 async def revision(url: str) -> str | None:

@@ -62,7 +62,7 @@ def test_migrate_makes_the_file_and_its_folder_whatever_they_are_called(on_sqlit
     path = on_sqlite.folder / "100%41 of it?" / "accounts #1.db"
     on_sqlite.settings["AUTHSERVER_DATABASE_URL"] = f"sqlite:///{path}"
     assert on_sqlite.cli_json("migrate")["before"] is None
-    assert path.is_file()
+    assert path.stat().st_mode & 0o077 == 0
     with on_sqlite:
         assert on_sqlite.cli_json("user", "list") == []
 
