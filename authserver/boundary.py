@@ -13,7 +13,7 @@ from authserver.oauth.client_keys import KeysAwayError
 from authserver.oauth.errors import PageError
 from authserver.oauth.keys import KeyRingError
 from authserver.oauth.responses import error_response, unavailable
-from authserver.storage.database import DRIVER_ERRORS, StorageError
+from authserver.storage.database import StorageError, driver_errors
 
 log = logging.getLogger("authserver.access")
 
@@ -91,7 +91,7 @@ class Boundary:
                     PageError("malformed_request", "The request could not be read.", status, go_back=True),
                 )
         else:
-            if isinstance(error, (StorageError, KeyRingError, KeysAwayError, *DRIVER_ERRORS)):
+            if isinstance(error, (StorageError, KeyRingError, KeysAwayError, *driver_errors())):
                 log.error("%s %s: %s: %s", scope["method"], scope["path"], type(error).__name__, error)
             else:
                 log.exception("%s %s", scope["method"], scope["path"])

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from weakref import WeakValueDictionary
 
-import httpx2
 import orjson
 
 from authserver.settings import Settings, is_loopback
@@ -32,6 +32,7 @@ AT_ONCE = {"GET": 8, "POST": 20}
 #: of those, for clients that registered themselves: of one initial access token, which may stand for thousands of
 #: clients and slow addresses, and of all such tokens. The others wait, and those that the operator registered do not
 OF_ONE_TOKEN, OF_TOKENS = 2, 6
+LIBRARY = ("httpx2", "httpcore2")
 MOST_ADDRESSES = 4  # of one name that are tried
 LONGEST_URL = 2000
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
@@ -147,6 +148,7 @@ class Egress:
         # one for each that may ask: a thread is held by a name server that does not answer for longer than the deadline
         self._threads = ThreadPoolExecutor(sum(AT_ONCE.values()), "authserver-resolver")
         self._slots = {method: asyncio.Semaphore(most) for method, most in AT_ONCE.items()}
+        self._loading: asyncio.Future[Any] | None = None
         self._of_tokens = asyncio.Semaphore(OF_TOKENS)
         self._of_one_token: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
@@ -182,6 +184,13 @@ class Egress:
         except TimeoutError as error:
             raise EgressError(f"did not answer within {DEADLINE:g} s") from error
 
+    async def _library_loaded(self) -> None:
+        """httpx2 is two megabytes that most workers never need. The first fetch loads it beside other work, and for all
+        that come meanwhile; after this it can be imported at once."""
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(asyncio.to_thread(lambda: list(map(import_module, LIBRARY))))
+        await asyncio.shield(self._loading)
+
     @asynccontextmanager
     async def _turn(self, method: str, token_id: str) -> AsyncIterator[None]:
         """Whoever waits for the others of the same token keeps no place that somebody else could have."""
@@ -197,6 +206,9 @@ class Egress:
         self, method: str, to: Destination, headers: dict[str, str], content: bytes | None
     ) -> tuple[int, str, bytes]:
         """At the first of its addresses that takes a connection."""
+        await self._library_loaded()
+        import httpx2
+
         failure: Exception | None = None
         for address in (await self._addresses(to))[:MOST_ADDRESSES]:
             try:
@@ -237,6 +249,8 @@ class Egress:
     ) -> tuple[int, str, bytes]:
         """The certificate is checked for the host's name, the connection goes to the address that was checked. A client
         for each fetch: a connection that is kept was opened for another name, perhaps."""
+        import httpx2
+
         url = httpx2.URL(scheme=to.scheme, host=str(address), port=to.port, raw_path=to.target.encode())
         asked = {"Host": to.authority, "User-Agent": "authserver", "Accept-Encoding": "identity"} | headers
         transport = httpx2.AsyncHTTPTransport(

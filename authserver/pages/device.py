@@ -7,7 +7,6 @@ and asks whether the device in front of the person shows the same.
 import io
 from urllib.parse import quote
 
-import segno
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -102,6 +101,8 @@ async def picture(request: Request) -> Response:
     letters = user_codes.read(request.query_params.get("user_code", ""))
     if letters is None:
         return await not_found(request)
+    import segno  # most workers never draw one
+
     address = f"{services_of(request).settings.issuer}/device?user_code={user_codes.shown(letters)}"
     drawn = io.BytesIO()
     code = segno.make(address, error="m", micro=False)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import segno
 from markupsafe import Markup
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
@@ -105,6 +104,8 @@ async def form_page(
 
 def picture(address: str) -> Markup:
     """A QR code as SVG without any style, dark on light also in the dark: cameras want it so."""
+    import segno  # most workers never draw one
+
     code = segno.make(address, error="m", micro=False)
     return Markup(code.svg_inline(dark="#000", light="#fff", border=3, omitsize=True, svgclass=None, lineclass=None))  # noqa: S704
 

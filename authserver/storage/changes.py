@@ -10,12 +10,11 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-import asyncpg
 from sqlmodel import col, select, text, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from authserver.models import ServerState
-from authserver.storage.database import DRIVER_ERRORS, Database, StorageError
+from authserver.storage.database import Database, StorageError, driver_errors
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class Changes:
     async def run(self) -> None:
         """Ends when cancelled; a database that is away is tried again."""
         while True:
-            with suppress(*DRIVER_ERRORS, StorageError):
+            with suppress(*driver_errors(), StorageError):
                 if self.database.url.kind == "sqlite":
                     await self._watch_sqlite()
                 else:
@@ -74,6 +73,8 @@ class Changes:
             connection.close()
 
     async def _listen(self) -> None:
+        import asyncpg  # only here, see `driver_errors`
+
         connection = await asyncpg.connect(self.database.url.text, timeout=5)
         woken = asyncio.Event()
         try:

@@ -2,6 +2,7 @@
 
 import math
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import asyncpg
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,11 +22,8 @@ class StorageError(Exception):
     """The database did not do what it was asked: our own trouble, answered with 503 and never blamed on a client."""
 
 
-#: what the drivers raise when the database is away, locked, full or broken
-DRIVER_ERRORS = (
+_ERRORS: tuple[type[Exception], ...] = (
     sqlite3.Error,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
     OperationalError,
     InterfaceError,
     DBAPIError,
@@ -34,6 +31,14 @@ DRIVER_ERRORS = (
     OSError,
     TimeoutError,
 )
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What the drivers raise when the database is away, locked, full or broken. asyncpg is three megabytes that a
+    worker on SQLite never loads, and what is not loaded raises nothing."""
+    asyncpg = sys.modules.get("asyncpg")
+    return _ERRORS if asyncpg is None else (asyncpg.PostgresError, asyncpg.InterfaceError, *_ERRORS)
+
 
 STATEMENT = 5.0  # seconds for a statement of the cold path
 RESTED = 10.0  # seconds after which a connection of the cold path is asked whether it lives
@@ -94,11 +99,13 @@ def cold_engine(url: DatabaseUrl, *, patience: float | None = None, **options: A
     """SQLAlchemy's engine for the cold path and for migrations. `patience`: seconds for one statement on PostgreSQL;
     without it a connection that was cut off in silence would hold its request for as long as the kernel tries."""
     if url.kind == "postgresql":
-        engine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=lambda: asyncpg.connect(url.text, timeout=10, command_timeout=patience),
-            **options,
-        )
+
+        async def connect() -> Any:
+            import asyncpg  # only here, see `driver_errors`
+
+            return await asyncpg.connect(url.text, timeout=10, command_timeout=patience)
+
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
         refuse_dead_connections(engine)
         return engine
     engine = create_async_engine(
@@ -131,7 +138,7 @@ def refuse_dead_connections(engine: AsyncEngine) -> None:
         if time.monotonic() - record.info.get("rests since", math.inf) > RESTED:
             try:
                 engine.sync_engine.dialect.do_ping(connection)
-            except DRIVER_ERRORS as error:
+            except driver_errors() as error:
                 raise DisconnectionError from error
 
 
@@ -158,7 +165,7 @@ class Database:
                 except keep_on as error:
                     kept = error
                 await session.commit()
-        except DRIVER_ERRORS as error:
+        except driver_errors() as error:
             raise StorageError(f"{type(error).__name__}: the database did not answer") from error
         if kept is not None:
             raise kept

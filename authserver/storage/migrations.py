@@ -6,7 +6,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from alembic import command
-from authserver.storage.database import DRIVER_ERRORS, DatabaseUrl, StorageError, cold_engine
+from authserver.storage.database import DatabaseUrl, StorageError, cold_engine, driver_errors
 from authserver.storage.schema import current
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "alembic" / "authserver"
@@ -39,7 +39,7 @@ async def upgrade(url: DatabaseUrl) -> str | None:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
             return await connection.run_sync(current)
-    except DRIVER_ERRORS as error:
+    except driver_errors() as error:
         raise StorageError(str(error)) from error
     finally:
         await engine.dispose()

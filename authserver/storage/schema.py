@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, inspect, text
 
-from authserver.storage.database import DRIVER_ERRORS, DatabaseUrl, StorageError, cold_engine
+from authserver.storage.database import DatabaseUrl, StorageError, cold_engine, driver_errors
 
 VERSION_TABLE = "authserver_version"
 REVISION = "0005"
@@ -25,7 +25,7 @@ async def revision_of(url: DatabaseUrl) -> str | None:
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(current)
-    except DRIVER_ERRORS as error:
+    except driver_errors() as error:
         raise StorageError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
     finally:
         await engine.dispose()

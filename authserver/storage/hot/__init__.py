@@ -6,9 +6,7 @@ loop tick; the answer waits for the COMMIT. contracts/performance.md sections 3 
 """
 
 from authserver.storage.database import DatabaseUrl
-from authserver.storage.hot.postgres import PostgresStore
 from authserver.storage.hot.protocol import HotStore, Job, Row, Transaction
-from authserver.storage.hot.sqlite import SqliteStore
 from authserver.storage.hot.statement import KeyedRead, KeyedWrite, Statement
 
 __all__ = ["HotStore", "Job", "KeyedRead", "KeyedWrite", "Row", "Statement", "Transaction", "open_store"]
@@ -17,5 +15,9 @@ __all__ = ["HotStore", "Job", "KeyedRead", "KeyedWrite", "Row", "Statement", "Tr
 async def open_store(url: DatabaseUrl) -> HotStore:
     """The implementation for this database. Raises `StorageError` when it cannot be reached."""
     if url.kind == "postgresql":
+        from authserver.storage.hot.postgres import PostgresStore  # the one with its driver, and not the other
+
         return await PostgresStore.open(url)
+    from authserver.storage.hot.sqlite import SqliteStore
+
     return SqliteStore(url)
