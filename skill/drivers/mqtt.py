@@ -8,6 +8,7 @@ replica hears them for itself.
 import asyncio
 import contextlib
 import logging
+import select
 from collections.abc import Iterable, Sequence
 
 import aiomqtt
@@ -37,6 +38,7 @@ AT_ONCE = 20  # lamps that are subscribed in one packet: one round trip each wou
 LEFT_AT_ONCE = 200  # topics that are left in one packet
 CALM = 40  # waiting messages above which no further lamps are subscribed: a lamp's echo waits behind all of them
 LOOK = 0.002  # seconds between two looks whether it is calm
+FEEL_EVERY = 1.0  # seconds between two looks whether the connection is still there
 NO_MQTT_5 = 132  # reason code of a broker that refuses the protocol's version
 
 
@@ -239,7 +241,7 @@ class MqttDriver:
         """Keeps the one connection until cancelled."""
         pause = RETRY_FIRST
         while True:
-            subscribing: asyncio.Task[None] | None = None
+            beside: set[asyncio.Task[None]] = set()
             try:
                 async with self._connection() as client:
                     log.info("broker connected")
@@ -247,7 +249,7 @@ class MqttDriver:
                     self._client = client
                     self._left.clear()
                     self._connected.set()
-                    subscribing = asyncio.create_task(self._subscribe_all(client))
+                    beside = {asyncio.create_task(work(client)) for work in (self._subscribe_all, self._feel)}
                     async for message in client.messages:
                         self._take(message.topic.value, message.payload, message.retain)
             except aiomqtt.MqttError as error:
@@ -259,11 +261,25 @@ class MqttDriver:
                 self._connected.clear()
                 for heard in self._heard.values():
                     heard.forget()
-                while subscribing is not None and not subscribing.done():  # a cancellation can be lost
-                    subscribing.cancel()
-                    await asyncio.wait({subscribing}, timeout=0.5)
+                while left := {task for task in beside if not task.done()}:  # a cancellation can be lost
+                    for task in left:
+                        task.cancel()
+                    await asyncio.wait(left, timeout=0.5)
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_LONGEST)
+
+    async def _feel(self, client: aiomqtt.Client) -> None:
+        """uvloop reads once from a socket that was reset, and lets go of it without a word: what the broker had said
+        before hides that it is gone, until two keep-alives later."""
+        sock = client._client.socket()
+        if sock is None:
+            return
+        reset = select.poll()
+        reset.register(sock, select.POLLERR)
+        while not reset.poll(0):  # noqa: ASYNC110 (the loop has no event for it)
+            await asyncio.sleep(FEEL_EVERY)
+        while client._client.socket() is sock:
+            client._client.loop_read()
 
     def _connection(self) -> aiomqtt.Client:
         return connection(

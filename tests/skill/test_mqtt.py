@@ -3,6 +3,7 @@ dialects have their tests in `test_dialects`."""
 
 import asyncio
 import json
+import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -11,9 +12,12 @@ from typing import Any
 
 import aiomqtt
 import pytest
+import uvloop
+from paho.mqtt import publish
 from pydantic import SecretStr
 
 from skill.canonical import Brightness, BrightnessStep, Color, Lamp, Power, Temperature
+from skill.drivers import connection
 from skill.drivers.absent import AbsentDriver
 from skill.drivers.mqtt import MqttDriver
 from skill.errors import BridgeUnreachable, EndpointUnreachable
@@ -382,6 +386,41 @@ async def test_S15_a_broker_that_is_lost_before_the_lamp_confirms_is_said_at_onc
         with pytest.raises(BridgeUnreachable):
             await asked
         assert time.monotonic() - started < 1, "the lamp's two seconds are not waited for"
+
+
+@pytest.mark.spec("alexa 2.6", "S15")
+def test_S15_a_broker_that_crashed_in_the_middle_of_talking_is_missed_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had not read all, so that its machine resets the connection; and the loop of the service says nothing of it to
+    who has not read all either."""
+    monkeypatch.setattr(connection, "KEEP_ALIVE", 600)
+
+    async def crash() -> None:
+        broker = Broker(tmp_path)
+        broker.start()
+        driver = MqttDriver(SecretStr(broker.url), time.time)
+        running = asyncio.create_task(driver.run())
+        lamp = Bulb(broker).lamp(availability_topic="")
+        async with asyncio.timeout(20):
+            await driver._connected.wait()
+            await driver.sample(lamp, None)
+        client = driver._client
+        assert client is not None
+        assert broker.process is not None
+        topic, payload = lamp.options["state_topic"], b'{"state":"ON"}'
+        publish.multiple([(topic, payload, 1, False)] * 50, broker.host, broker.port)  # nothing else happens meanwhile
+        broker.process.send_signal(signal.SIGSTOP)
+        client._client.socket().send(b"\xc0\x00")  # type: ignore[union-attr]
+        broker.kill()
+        broker.start()
+        async with asyncio.timeout(20):
+            while driver._client in (None, client):
+                await asyncio.sleep(0.02)
+        await end(running)
+        broker.stop()
+
+    uvloop.run(crash())
 
 
 async def lose_the_broker(broker: Broker, driver: MqttDriver) -> None:
