@@ -280,6 +280,7 @@ class MqttDriver:
             await asyncio.sleep(FEEL_EVERY)
         while client._client.socket() is sock:
             client._client.loop_read()
+            await asyncio.sleep(0)
 
     def _connection(self) -> aiomqtt.Client:
         return connection(
