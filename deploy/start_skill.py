@@ -15,6 +15,7 @@ from typing import Any
 
 DEMO = Path("/secrets/simulator.json")
 DEMO_WITHIN = 60.0  # seconds
+DATABASE_WITHIN = 180.0  # seconds, as for the migration
 LAMPS = ("Desk lamp", "Floor lamp")
 TRUE = ("1", "true", "yes", "on")
 
@@ -26,7 +27,17 @@ def skill(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+def wait_for_database() -> None:
+    """After a restart of all it may come later, as `serve` bears; the command says what is missing."""
+    give_up_at = time.monotonic() + DATABASE_WITHIN
+    while subprocess.run(["skill", "lamp", "list", "--owner", "nobody"], stdout=subprocess.DEVNULL).returncode != 0:
+        if time.monotonic() >= give_up_at:
+            sys.exit(f"start: the database was not there within {DATABASE_WITHIN:g} s")
+        time.sleep(1)
+
+
 def add_lamps(owner: str) -> None:
+    wait_for_database()
     present = {lamp["name"] for lamp in skill("lamp", "list", "--owner", owner)}
     if not present:
         for name in LAMPS:
