@@ -136,24 +136,26 @@ async def effects(run: Run) -> Effects:
         users = (await session.exec(select(User).where(User.email_canonical == run.email))).all()
         subs = [user.sub for user in users] + ([run.user.sub] if run.user else [])
 
-        async def count(model: Any, *conditions: Any) -> int:
-            found = await session.exec(select(func.count()).select_from(model).where(*conditions))
-            return int(found.one())
+        def count(model: Any, *conditions: Any) -> Any:
+            return select(func.count()).select_from(model).where(*conditions).scalar_subquery()
 
-        counts = {"codes": await count(AuthorizationCode, col(AuthorizationCode.sub).in_(subs))}
         approved = (col(DeviceCode.sub).in_(subs), col(DeviceCode.decision) == "approved")
-        counts["devices"] = await count(DeviceCode, *approved)
-        counts["grants"] = await count(Grant, col(Grant.sub).in_(subs), col(Grant.revoked_at).is_(None))
-        for model in (Consent, Totp, Passkey, RecoveryCode, EmailChange):
-            counts[model.__name__] = await count(model, col(model.sub).in_(subs))
-        counts["named"] = await count(Passkey, col(Passkey.sub).in_(subs), col(Passkey.name) == NAME)
-        counts["user names"] = await count(User, col(User.sub).in_(subs), col(User.username) != col(User.sub))
-        counts["pressed"] = await count(
-            VerificationCode,
+        pressed = (
             col(VerificationCode.email).in_([run.email, *subs]),
             col(VerificationCode.confirmed_at).is_not(None),
         )
-        counts["unlocked"] = await count(Interaction, col(Interaction.unlocked) == run.email)
+        asked = {
+            "codes": count(AuthorizationCode, col(AuthorizationCode.sub).in_(subs)),
+            "devices": count(DeviceCode, *approved),
+            "grants": count(Grant, col(Grant.sub).in_(subs), col(Grant.revoked_at).is_(None)),
+            "named": count(Passkey, col(Passkey.sub).in_(subs), col(Passkey.name) == NAME),
+            "user names": count(User, col(User.sub).in_(subs), col(User.username) != col(User.sub)),
+            "pressed": count(VerificationCode, *pressed),
+            "unlocked": count(Interaction, col(Interaction.unlocked) == run.email),
+        }
+        for model in (Consent, Totp, Passkey, RecoveryCode, EmailChange):
+            asked[model.__name__] = count(model, col(model.sub).in_(subs))
+        counts = (await session.exec(select(*asked.values()))).one()  # after every post: in one question
         browsers = (await session.exec(select(Session.digest).where(col(Session.sub).in_(subs)))).all()
         mails = (await session.exec(select(Mail.kind).where(Mail.recipient == run.email))).all()
     return Effects(
@@ -161,7 +163,7 @@ async def effects(run: Run) -> Effects:
             (user.email, user.sub, user.password_hash, user.email_verified, user.active, user.epoch) for user in users
         ),
         frozenset(browsers),
-        tuple(counts.items()),
+        tuple(zip(asked, counts, strict=True)),
         tuple(sorted(Counter(mails).items())),
     )
 
