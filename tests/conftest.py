@@ -18,6 +18,7 @@ from tests.running.amazon import Amazon
 from tests.running.bridge import CHECKS
 from tests.running.broker import Broker
 from tests.running.chromium import Pages, launch
+from tests.running.companion import Companion, companion_service
 from tests.running.home import Home, add_alexa, authserver_settings, skill_settings
 from tests.running.mail import Mailbox
 from tests.running.postgres import Postgres, new_folder
@@ -237,6 +238,22 @@ def authserver(database_kind: str, migrated_database: MigratedDatabase, module_f
     server.must_not_log(settings["AUTHSERVER_SECRET_KEY"])
     with server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def companion(
+    authserver: Service,
+    database_kind: str,
+    migrated_database: MigratedDatabase,
+    module_folder: Path,
+    mosquitto: Broker,
+) -> Iterator[Companion]:
+    """skill with its companion, beside authserver."""
+    database = migrated_database("skill", database_kind)
+    with companion_service(
+        authserver, database, module_folder, ports.free_port(), SKILL_MQTT_URL=mosquitto.url
+    ) as skill:
+        yield Companion(authserver, skill)
 
 
 @pytest.fixture(scope="module")

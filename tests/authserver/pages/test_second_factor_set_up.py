@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from authserver.models import User
 from tests.authserver.accounts.factors import (
     App,
     account_of,
@@ -33,6 +34,7 @@ from tests.authserver.pages.second_step import (
 )
 from tests.authserver.pages.test_account import at_home
 from tests.authserver.pages.test_steps import interaction_of, send
+from tests.running.reading import Page
 
 
 @pytest.mark.spec("A06", "cognito 9.45")
@@ -237,14 +239,20 @@ async def test_a_new_password_is_a_fresh_sign_in_of_whoever_has_no_more(people: 
     assert (await linking.browser.open(linking.url(HOME))).url == linking.url(HOME)
 
 
+async def remembered(linking: Linking, user: User, app: App) -> Page:
+    """The account page in a browser that is remembered, after a sign-in by the password alone."""
+    await remembering(linking, user, app)
+    page = await linking.browser.open(linking.url("/account"))
+    page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+    assert page.url == linking.url("/account")
+    return page
+
+
 async def test_a_remembered_browser_changes_nothing_without_the_second_factor(people: People, linking: Linking) -> None:
     user = await people.add()
     app, _ = await with_app(people, user)
     with settings(people, remember_device_days=7):
-        await remembering(linking, user, app)
-        page = await linking.browser.open(linking.url("/account"))
-        page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
-        assert page.url == linking.url("/account")
+        page = await remembered(linking, user, app)
         sent = await send(linking, HOME, page, action="remove", method="totp")
         assert await totp_of(people, user) is not None
         page = await linking.browser.open(str(sent.left_to))
@@ -258,9 +266,7 @@ async def test_a_remembered_browser_deletes_no_account_without_the_second_factor
     user = await people.add()
     app, _ = await with_app(people, user)
     with settings(people, remember_device_days=7):
-        await remembering(linking, user, app)
-        page = await linking.browser.open(linking.url("/account"))
-        page = await linking.browser.press(page, "sign_in", username=user.email, password=PASSWORD)
+        page = await remembered(linking, user, app)
         sent = await send(linking, "/account/delete", page, action="delete", password=PASSWORD)
         page = await linking.browser.open(str(sent.left_to))
         assert asks(page, "totp")
